@@ -1,0 +1,86 @@
+"""What can go wrong with data, in one small tree.
+
+``ValueError`` and ``TypeError`` are for wrong arguments in code. The errors below are for wrong *data*: they carry one
+sentence that says what was wrong, where, and what to do, and the command line prints just that sentence::
+
+    BlurDataError
+    ├── SourceError         a video, picture, list or folder cannot be read as what it should be
+    ├── RecipeError         a recipe file or field is wrong
+    ├── OutputError         the output place is full, read-only, or holds something else
+    ├── PairMismatch        the two halves of a pair do not belong together
+    ├── MissingDependency   an optional package is needed and not there
+    └── ShardError
+        ├── ShardCorrupt    a shard, or one image in it, is not what was written
+        ├── PlanMismatch    the folder holds shards of another plan or recipe
+        └── Incomplete      shards are missing
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class BlurDataError(Exception):
+    """Root of everything this package raises about data."""
+
+
+class SourceError(BlurDataError):
+    """A video, picture, list or folder cannot be read as what it should be."""
+
+
+class RecipeError(BlurDataError):
+    """A recipe file or one of its fields is wrong."""
+
+
+class OutputError(BlurDataError):
+    """The output place is full, read-only, or holds something else."""
+
+
+class PairMismatch(BlurDataError):
+    """The two halves of a pair do not belong together."""
+
+
+class MissingDependency(BlurDataError):
+    """An optional package is needed and not installed."""
+
+
+class ShardError(BlurDataError):
+    """Something is wrong with a set of shards."""
+
+
+class ShardCorrupt(ShardError):
+    """A shard, or one image in it, is not what was written.
+
+    Args:
+        path: The shard file.
+        key: The pair that cannot be read, or None where the whole file is at fault.
+        reason: What was found.
+    """
+
+    def __init__(self, path: Path | str, key: str | None, reason: str) -> None:
+        self.path, self.key, self.reason = Path(path), key, reason
+        where = f"{path}, pair '{key}'" if key else f"{path}"
+        super().__init__(f"{where}: {reason}; rebuild this shard with `blurdata verify --repair`.")
+
+    def __reduce__(self) -> tuple[type, tuple[Path, str | None, str]]:
+        return type(self), (self.path, self.key, self.reason)
+
+
+class PlanMismatch(ShardError):
+    """The output folder holds shards of another plan or recipe."""
+
+
+class Incomplete(ShardError):
+    """Some shards of a set are missing.
+
+    Args:
+        path: The folder of shards.
+        missing: Indices of the missing shards.
+    """
+
+    def __init__(self, path: Path | str, missing: Sequence[int]) -> None:
+        self.path, self.missing = Path(path), list(missing)
+        some = ", ".join(str(i) for i in self.missing[:8]) + (" …" if len(self.missing) > 8 else "")
+        super().__init__(f"{path}: {len(self.missing)} shards are missing ({some}); run the same `blurdata pack` again to finish them.")
+
+    def __reduce__(self) -> tuple[type, tuple[Path, list[int]]]:
+        return type(self), (self.path, self.missing)

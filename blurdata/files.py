@@ -1,0 +1,189 @@
+"""Files at the edge: pictures in and out, atomic writes, natural order, content hashes."""
+
+import errno
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from blurdata.errors import OutputError, SourceError
+from blurdata.pairs import Image
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+MAX_PIXELS = 200_000_000  # a larger picture is refused: a small file can claim to be enormous
+
+
+def natural_key(path: Path | str) -> tuple[tuple[int, str], ...]:
+    """Sort key by which ``frame2`` comes before ``frame10``; ties fall back on the text itself.
+
+    Example:
+        >>> sorted(["f10.png", "f2.png"], key=natural_key)
+        ['f2.png', 'f10.png']
+    """
+    text = str(path)
+    parts = re.split(r"(\d+)", text)
+    key = tuple((int(part), "") if part.isdigit() and part.isascii() else (-1, part) for part in parts)
+    return (*key, (-1, text))
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Picture files directly inside ``folder`` in natural order; hidden files are skipped."""
+    try:
+        found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
+    except OSError as error:
+        msg = f"{folder}: cannot be listed ({error.strerror}); give a folder of pictures."
+        raise SourceError(msg) from error
+    return sorted(found, key=lambda path: natural_key(path.name))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of a picture from its header alone.
+
+    Raises:
+        SourceError: If the file is missing, no picture, or larger than ``MAX_PIXELS``.
+    """
+    try:
+        with PillowImage.open(path) as picture:
+            width, height = picture.size
+    except FileNotFoundError as error:
+        msg = f"{path}: there is no such picture."
+        raise SourceError(msg) from error
+    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError) as error:
+        msg = f"{path}: is not a picture that can be read ({error})."
+        raise SourceError(msg) from error
+    if width * height > MAX_PIXELS:
+        msg = f"{path}: is {width}x{height}, over the limit of {MAX_PIXELS} pixels; cut it into smaller pictures."
+        raise SourceError(msg)
+    return height, width
+
+
+def read_image(path: Path) -> Image:
+    """A picture as (H, W, 3) RGB, uint8 or (16-bit PNG and TIFF) uint16; grey becomes RGB, alpha is dropped.
+
+    EXIF orientation is honoured. Raises SourceError if the file is missing, broken, truncated or enormous.
+    """
+    image_size(path)
+    try:
+        data = np.fromfile(path, np.uint8)
+        picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
+    except (OSError, cv2.error) as error:
+        msg = f"{path}: cannot be decoded ({error})."
+        raise SourceError(msg) from error
+    if picture is None or not _whole(path, data):
+        msg = f"{path}: is damaged or cut off; fetch or export it again."
+        raise SourceError(msg)
+    if picture.dtype not in (np.uint8, np.uint16):
+        msg = f"{path}: has {picture.dtype} samples; only 8- and 16-bit pictures are read, convert it first."
+        raise SourceError(msg)
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def _whole(path: Path, data: NDArray[np.uint8]) -> bool:
+    """False for a PNG or JPEG whose end is missing: OpenCV fills what is cut off with grey and says nothing."""
+    tail = data[-4096:].tobytes()
+    if path.suffix.lower() == ".png":
+        return b"IEND" in tail
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        return b"\xff\xd9" in tail
+    return True
+
+
+def encode_png(image: Image, *, level: int = 1) -> bytes:
+    """PNG bytes of an (H, W, 3) RGB or (H, W) grey picture, uint8 or uint16; ``level`` is zlib's, 1 fast to 9 small."""
+    picture = image[..., ::-1] if image.ndim == 3 else image
+    _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, level])
+    return bytes(data)
+
+
+def write_png(path: Path, image: Image) -> None:
+    """Write a PNG so that the file is either whole or not there."""
+    write_atomic(path, encode_png(image))
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a file by way of a hidden temporary one and a rename; text is UTF-8.
+
+    Raises:
+        OutputError: If the folder is full or read-only; nothing is left behind.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A temporary path beside ``path``, renamed onto it when the block ends well and removed when it does not."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise output_error(path, error) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The sentence for a failed write."""
+    remedy = {
+        errno.ENOSPC: "the disk is full, free some space and run the same command again",
+        errno.EFBIG: "the file-size limit is reached, raise it and run the same command again",
+        errno.EROFS: "the file system is read-only, choose another --out",
+        errno.EACCES: "it may not be written, choose another --out or change its rights",
+        errno.EPERM: "it may not be written, choose another --out or change its rights",
+        errno.ENOTDIR: "a part of the path is a file, choose another --out",
+        errno.EEXIST: "a part of the path is a file, choose another --out",
+        errno.ENAMETOOLONG: "the name is too long, choose a shorter --out",
+    }.get(error.errno or 0, f"{error.strerror or error}, choose another --out")
+    return OutputError(f"{path}: cannot be written: {remedy}.")
+
+
+def make_folder(folder: Path) -> Path:
+    """Create ``folder`` if need be and prove that it can be written; returns it.
+
+    Raises:
+        OutputError: If it cannot be made or written.
+    """
+    probe = folder / f".probe.{os.getpid()}.tmp"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise output_error(folder, error) from error
+    return folder
+
+
+def fingerprint_files(paths: Iterable[Path], *, root: Path) -> str:
+    """Hex hash over relative names and contents of files, in the order given; the same on every machine."""
+    total = hashlib.blake2b(digest_size=16)
+    for path in paths:
+        name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+        try:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest()
+        except OSError as error:
+            msg = f"{path}: cannot be read ({error.strerror})."
+            raise SourceError(msg) from error
+        total.update(name.encode() + b"\x00" + digest)
+    return total.hexdigest()

@@ -1,0 +1,142 @@
+"""What is a pair, and what is a source of pairs.
+
+Everything that makes pairs is a :class:`PairSource`; everything that stores, shows, checks or trains takes one.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.errors import PairMismatch
+
+Image = NDArray[np.uint8] | NDArray[np.uint16]
+Meta = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """One blurry picture and its sharp ground truth.
+
+    Args:
+        key: Full relative name such as ``"GOPR0372_07_00/000047"``, unique in its source; ``/`` separates, no ``.`` or ``..`` parts.
+        blurry: (H, W, 3) uint8 or uint16, RGB.
+        sharp: Same shape and dtype as ``blurry``.
+        meta: Flat JSON-able mapping that says how the pair was made. Names shared by all sources: ``source``, ``split``,
+            ``scene``, ``sequence`` (a run of consecutive pairs), ``position`` (order in that run, from 0), ``frames``,
+            ``exposure_s``, ``curve``, ``variant``, ``seed``, ``blur_px_mean``, ``blur_px_p95``, ``blur_px_max``.
+        extras: Named arrays that go along: ``psf``, ``blur_vectors`` (H, W, 2) float32 px, ``mask`` (H, W) bool.
+
+    Raises:
+        PairMismatch: If the halves differ in size or dtype, or are no RGB pictures.
+        ValueError: If the key is not a clean relative name or ``meta`` is not flat JSON.
+
+    Example:
+        >>> grey = np.full((4, 6, 3), 128, np.uint8)
+        >>> Pair("scene1/000001", grey, grey, {"blur_px_mean": 0.0}).size
+        (4, 6)
+    """
+
+    key: str
+    blurry: Image
+    sharp: Image
+    meta: Meta = field(default_factory=dict)
+    extras: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_key(self.key)
+        for half in ("blurry", "sharp"):
+            picture = getattr(self, half)
+            if (
+                not isinstance(picture, np.ndarray)
+                or picture.ndim != 3
+                or picture.shape[2] != 3
+                or picture.dtype not in (np.uint8, np.uint16)
+            ):
+                got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
+                msg = f"Pair '{self.key}': {half} must be an (H, W, 3) uint8 or uint16 RGB array, got {got}."
+                raise PairMismatch(msg)
+        if self.blurry.shape != self.sharp.shape or self.blurry.dtype != self.sharp.dtype:
+            msg = (
+                f"Pair '{self.key}': blurry is {self.blurry.dtype} {self.blurry.shape} but sharp is {self.sharp.dtype} {self.sharp.shape}; "
+                "both halves must agree."
+            )
+            raise PairMismatch(msg)
+        check_meta(self.key, self.meta)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width = self.sharp.shape[:2]
+        return height, width
+
+
+def check_key(key: str) -> None:
+    """Raise ValueError unless ``key`` is a clean relative name."""
+    parts = key.split("/") if isinstance(key, str) else [""]
+    if any(part in ("", ".", "..") or "\x00" in part or "\\" in part for part in parts):
+        msg = f"A pair's key must be a relative name like 'scene/000001' without empty, '.' or '..' parts, got {key!r}."
+        raise ValueError(msg)
+
+
+def check_meta(key: str, meta: Meta) -> None:
+    """Raise ValueError unless ``meta`` is a flat mapping of names to JSON scalars or lists of them."""
+    for name, value in meta.items():
+        items = value if isinstance(value, (list, tuple)) else [value]
+        if not isinstance(name, str) or not all(item is None or isinstance(item, (str, int, float, bool)) for item in items):
+            msg = f"Pair '{key}': meta must map names to JSON scalars or flat lists of them, got {name!r}: {value!r}."
+            raise ValueError(msg)
+    try:
+        json.dumps(dict(meta), allow_nan=False)
+    except ValueError as error:
+        msg = f"Pair '{key}': meta holds a number that JSON cannot say (NaN or infinity)."
+        raise ValueError(msg) from error
+
+
+class PairSource(ABC):
+    """A sized, deterministic list of pairs that can be pickled and opened again in any process.
+
+    Attributes:
+        text: The text that :func:`blurdata.sources.open_source` turns into this source, or ``""`` for one made in memory.
+        recipe: The fully resolved recipe, JSON-able; its hash is the recipe id that shards, scores and reports carry.
+    """
+
+    text: str = ""
+    recipe: Mapping[str, Any]
+
+    @property
+    @abstractmethod
+    def keys(self) -> Sequence[str]:
+        """Keys in order; known without making a pair."""
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Pair:
+        """The pair at ``index``; negative indices and IndexError as for a list."""
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def pairs(self, start: int = 0, stop: int | None = None) -> Iterator[Pair]:
+        """Pairs ``start`` to ``stop`` (excluded) in order; sources that decode video do it once, forwards."""
+        for index in range(len(self))[start:stop]:
+            yield self[index]
+
+    def __iter__(self) -> Iterator[Pair]:
+        return self.pairs()
+
+    def nbytes(self, index: int) -> int:
+        """Raw bytes of both halves of a pair; sources that know sizes from headers override this."""
+        pair = self[index]
+        return int(pair.blurry.nbytes + pair.sharp.nbytes)
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Hex hash of the *content* that the pairs are made of; the same on every machine, another when a file changes."""
+
+    def summary(self) -> Mapping[str, Any]:
+        """Counts that a person wants to see: what was left out and why, flaws that were found. Flat and JSON-able."""
+        return {"pairs": len(self)}

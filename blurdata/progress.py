@@ -1,0 +1,90 @@
+"""Progress for people: a bar on a terminal, plain lines elsewhere, always on stderr."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+Item = TypeVar("Item")
+_PLAIN_EVERY_S = 10.0
+
+
+class Advance(Protocol):
+    """Moves a progress display on."""
+
+    def __call__(self, steps: float = 1, *, note: str = "") -> None:
+        """Advance by ``steps``; ``note`` replaces the text behind the bar (a loss, a rate)."""
+
+
+def _silent(steps: float = 1, *, note: str = "") -> None:
+    """Advance nothing: the default where a caller wants no display."""
+
+
+SILENT: Advance = _silent
+
+
+@contextmanager
+def progress(label: str, total: float, *, unit: str = "pairs") -> Iterator[Advance]:
+    """Show progress of ``total`` steps while the block runs: a bar with rate and time left on a terminal, plain lines otherwise."""
+    if Console(stderr=True).is_terminal:
+        with _bar(label, total, unit) as advance:
+            yield advance
+    else:
+        yield _Lines(label, total, unit)
+
+
+@contextmanager
+def _bar(label: str, total: float, unit: str) -> Iterator[Advance]:
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(bar_width=28),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(label, total=total, rate="", note="")
+        start = time.monotonic()
+
+        def advance(steps: float = 1, *, note: str = "") -> None:
+            done = bar.tasks[0].completed + steps
+            rate = f"{done / max(time.monotonic() - start, 1e-9):.1f} {unit}/s"
+            bar.update(task, advance=steps, rate=rate, note=note)
+
+        yield advance
+
+
+class _Lines:
+    """One line now and then, and one at the end of anything that took over two seconds."""
+
+    def __init__(self, label: str, total: float, unit: str) -> None:
+        self._label, self._total, self._unit = label, total, unit
+        self._done = 0.0
+        self._start = self._told = time.monotonic()
+
+    def __call__(self, steps: float = 1, *, note: str = "") -> None:
+        self._done += steps
+        now = time.monotonic()
+        finished = self._done >= self._total and now - self._start > 2
+        if finished or now - self._told > _PLAIN_EVERY_S:
+            self._told = now
+            rate = self._done / max(now - self._start, 1e-9)
+            print(  # noqa: T201  progress for people goes to stderr
+                f"{self._label}: {self._done:.0f}/{self._total:.0f} {self._unit}, {rate:.1f} {self._unit}/s {note}".rstrip(),
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def track(items: Iterable[Item], label: str, total: float, *, unit: str = "pairs") -> Iterator[Item]:
+    """Yield ``items`` while showing progress."""
+    with progress(label, total, unit=unit) as advance:
+        for item in items:
+            yield item
+            advance()

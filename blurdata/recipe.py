@@ -1,0 +1,139 @@
+"""How a recipe file becomes a frozen, checked model with an id.
+
+A recipe says *what* to build or train. Each package declares its own subclass of :class:`Recipe`; this module finds the
+file (by path, or by name among those that ship), reads it with ``yaml.safe_load`` and reports a wrong field by file, field
+and allowed values.
+"""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from blurdata.errors import RecipeError
+
+_MAX_BYTES = 1 << 20
+
+
+class Recipe(BaseModel):
+    """Base of all recipe models: frozen, no unknown fields, no infinite numbers."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def resolved(self) -> dict[str, Any]:
+        """Every field with its default filled in, JSON-able."""
+        return self.model_dump(mode="json")
+
+    @property
+    def id(self) -> str:
+        """The recipe id: 16 hex digits of a hash of the resolved recipe."""
+        return recipe_id(self.resolved())
+
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+
+
+def recipe_id(resolved: Mapping[str, Any]) -> str:
+    """The id of a resolved recipe: 16 hex digits of BLAKE2b over its canonical JSON.
+
+    Example:
+        >>> recipe_id({"b": 1, "a": 2}) == recipe_id({"a": 2, "b": 1})
+        True
+    """
+    text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def recipe_folder() -> Path:
+    """The folder of the recipes that ship: inside an installed wheel, or ``recipes/`` of a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_recipes"
+    return installed if installed.is_dir() else package.parent / "recipes"
+
+
+def recipe_names() -> list[str]:
+    """Names of the recipes that ship."""
+    return sorted(path.stem for path in recipe_folder().glob("*.yaml"))
+
+
+def find_recipe(name_or_path: str | Path) -> Path:
+    """The file of a recipe given by path or by name.
+
+    Raises:
+        RecipeError: If there is none; the message lists the names, nearest first.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.suffix in (".yaml", ".yml") or path.exists():
+        if path.is_file():
+            return path
+        shipped = recipe_folder() / path.name  # `recipes/gopro.yaml` as the README writes it, from any folder
+        if path.parent.name == "recipes" and shipped.is_file():
+            return shipped
+        msg = f"There is no recipe file {path}; the recipes that ship are {', '.join(recipe_names())}."
+        raise RecipeError(msg)
+    shipped = recipe_folder() / f"{name_or_path}.yaml"
+    if str(name_or_path) in recipe_names():
+        return shipped
+    near = difflib.get_close_matches(str(name_or_path), recipe_names(), n=1)
+    hint = f"Did you mean '{near[0]}'? " if near else ""
+    msg = f"There is no recipe named '{name_or_path}'. {hint}The recipes that ship are {', '.join(recipe_names())}."
+    raise RecipeError(msg)
+
+
+def read_recipe(name_or_path: str | Path, model: type[AnyRecipe], **overrides: Any) -> AnyRecipe:
+    """Read a recipe file into ``model``; ``overrides`` replace single fields (None keeps the file's value).
+
+    Raises:
+        RecipeError: If the file is missing, is no YAML mapping, or a field is unknown or wrong; the sentence names file,
+            field and what is allowed.
+    """
+    path = find_recipe(name_or_path)
+    return parse_recipe(_read_mapping(path), model, where=str(path), **overrides)
+
+
+def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str, **overrides: Any) -> AnyRecipe:
+    """Check ``fields`` against ``model``; ``where`` names their origin in errors."""
+    given = {**fields, **{name: value for name, value in overrides.items() if value is not None}}
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise RecipeError(_sentence(where, model, error.errors()[0])) from None
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            msg = f"{path}: a recipe is a short YAML file, this one is over {_MAX_BYTES} bytes."
+            raise RecipeError(msg)
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror})."
+        raise RecipeError(msg) from error
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f" (line {mark.line + 1})" if mark else ""
+        msg = f"{path}: is not valid YAML{line}; a recipe is a list of `field: value` lines."
+        raise RecipeError(msg) from error
+    if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
+        msg = f"{path}: a recipe is a list of `field: value` lines, this file holds {type(loaded).__name__}."
+        raise RecipeError(msg)
+    return loaded
+
+
+def _sentence(where: str, model: type[Recipe], detail: ErrorDetails) -> str:
+    field = ".".join(str(part) for part in detail["loc"]) or "(whole recipe)"
+    allowed = sorted(model.model_fields)
+    if detail["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(field, allowed, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        return f"{where}: unknown field '{field}'; {hint}the fields are {', '.join(allowed)}."
+    if detail["type"] == "missing":
+        return f"{where}: field '{field}' is missing; add it ({detail['msg'].lower()})."
+    reason = detail["msg"].removeprefix("Value error, ")
+    return f"{where}: field '{field}': {reason}, got {detail['input']!r}."[:600]

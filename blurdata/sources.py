@@ -1,0 +1,87 @@
+"""From a name to a PairSource, in any process.
+
+``open_source("gopro:/data/GOPRO_Large?variant=blur_gamma&split=train")`` gives the same pairs in every process that sees the
+same files. A kind is one line in ``_KINDS``: the function that opens a path, whose keyword arguments are the options.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from blurdata.errors import SourceError
+from blurdata.pairs import PairSource
+
+_KINDS = {
+    "video": "blurdata.synthesis:open_video",
+}
+
+
+def kinds() -> list[str]:
+    """The kinds of source that can be opened."""
+    return sorted(_KINDS)
+
+
+def open_source(text: str) -> PairSource:
+    """Open the source that ``text`` names: ``KIND:PATH?option=value&option=value``.
+
+    Args:
+        text: For example ``"video:ride.mp4?recipe=gopro"`` or ``"pairs:/data/mine"``. Option values are percent-decoded.
+
+    Returns:
+        A source whose ``text`` attribute opens it again, from any folder.
+
+    Raises:
+        SourceError: If the kind or an option is unknown, or the path does not hold what the kind says.
+    """
+    kind, colon, rest = text.partition(":")
+    if not colon or kind not in _KINDS:
+        near = difflib.get_close_matches(kind, kinds(), n=1)
+        hint = f"did you mean '{near[0]}:'? " if near and colon else ""
+        msg = f"'{text}' names no source; {hint}write KIND:PATH?option=value with one of the kinds {', '.join(kinds())}."
+        raise SourceError(msg)
+    path, _, query = rest.partition("?")
+    if not path:
+        msg = f"'{text}' has no path; write {kind}:PATH."
+        raise SourceError(msg)
+    opener = _opener(kind)
+    options = _options(text, query, opener)
+    if "\x00" in path:
+        msg = f"{text!r} holds a NUL character; no path does."
+        raise SourceError(msg)
+    location = path if kind == "hf" else str(Path(path).expanduser().resolve())
+    source = opener(location, **options)
+    source.text = f"{kind}:{location}" + (f"?{query}" if query else "")
+    return source
+
+
+def _opener(kind: str) -> Callable[..., PairSource]:
+    module, _, name = _KINDS[kind].partition(":")
+    opener: Callable[..., PairSource] = getattr(import_module(module), name)
+    return opener
+
+
+def _options(text: str, query: str, opener: Callable[..., PairSource]) -> dict[str, str]:
+    allowed = dict(list(inspect.signature(opener).parameters.items())[1:])
+    try:
+        given = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query), max_num_fields=32)
+    except ValueError:
+        msg = f"'{text}': the part behind '?' must read option=value&option=value."
+        raise SourceError(msg) from None
+    options = dict(given)
+    for name in options:
+        if name not in allowed:
+            near = difflib.get_close_matches(name, allowed, n=1)
+            hint = f"did you mean '{near[0]}'? " if near else ""
+            msg = f"'{text}': unknown option '{name}'; {hint}the options are {', '.join(allowed) or 'none'}."
+            raise SourceError(msg)
+    if len(options) != len(given):
+        msg = f"'{text}': an option is given twice."
+        raise SourceError(msg)
+    missing = [name for name, parameter in allowed.items() if parameter.default is inspect.Parameter.empty and name not in options]
+    if missing:
+        msg = f"'{text}': option '{missing[0]}' must be given; add ?{missing[0]}=…"
+        raise SourceError(msg)
+    return options
