@@ -1,0 +1,68 @@
+"""Checkpoints that are whole or not there, and can be read without running anything in them."""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from blurdata.errors import SourceError
+from blurdata.files import write_atomic
+from blurdata.training.recipe import TrainRecipe
+from blurdata.training.trainer import build_model
+
+FORMAT = "blurdata-checkpoint"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors, numbers, texts, lists and dicts to ``path`` atomically.
+
+    Raises:
+        OutputError: If the folder is full or read-only; an older checkpoint stays as it was.
+    """
+    buffer = io.BytesIO()
+    torch.save({"format": FORMAT, "version": 1, **state}, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint with ``weights_only=True``: nothing in the file is executed.
+
+    Raises:
+        SourceError: If the file is missing, damaged or none of ours.
+    """
+    if path.is_file() and not zipfile.is_zipfile(path):  # torch would go on to parse an old-style pickle
+        msg = f"{path}: is no checkpoint that can be read; train again or fetch it again."
+        raise SourceError(msg)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        msg = f"{path}: there is no such checkpoint."
+        raise SourceError(msg) from error
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        msg = f"{path}: is no checkpoint that can be read; train again or fetch it again."
+        raise SourceError(msg) from error
+    if not isinstance(state, dict) or state.get("format") != FORMAT or state.get("version") != 1:
+        msg = f"{path}: is not a checkpoint of blurdata (version 1)."
+        raise SourceError(msg)
+    return state
+
+
+def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a checkpoint, ready to restore pictures, and the whole checkpoint for its ids.
+
+    Raises:
+        SourceError: If the file is no checkpoint or its weights do not fit its recipe.
+    """
+    state = load_checkpoint(path)
+    try:
+        recipe = TrainRecipe.model_validate(state["recipe"])
+        model = build_model(recipe.model, small=recipe.small)
+        model.load_state_dict(state["weights"])
+    except (KeyError, ValueError, RuntimeError) as error:
+        msg = f"{path}: its weights and its recipe do not belong together ({type(error).__name__}); train again."
+        raise SourceError(msg) from error
+    return model.eval(), state

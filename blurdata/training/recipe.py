@@ -1,0 +1,87 @@
+"""What to train, on what, for how long: the recipe of a deblurring network."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from blurdata.recipe import Recipe
+
+Positive = Field(gt=0)
+
+
+class Stage(Recipe):
+    """A stretch of training with one crop and one batch size; several make progressive training.
+
+    Args:
+        steps: Optimiser steps.
+        crop: Side of the square crops in px.
+        batch: Pairs a step, over all processes.
+    """
+
+    steps: int = Positive
+    crop: int = Field(gt=0, multiple_of=2)
+    batch: int = Positive
+
+
+class TrainRecipe(Recipe):
+    """How a deblurring network is trained.
+
+    Args:
+        model: Which network of :mod:`blurdata.models`.
+        small: Its CPU-size variant.
+        stages: One or more stretches of steps with a crop and a batch size each.
+        learning_rate: Peak of AdamW's learning rate.
+        final_learning_rate: Where the cosine ends.
+        warmup_steps: Linear rise at the start.
+        hold_steps: Steps at the peak before the cosine begins.
+        weight_decay: AdamW's decoupled weight decay.
+        betas: AdamW's moments.
+        loss: ``l1``, ``mse``, or ``psnr`` (mean over the batch of 10 log10 of each picture's MSE, as NAFNet).
+        clip_norm: Largest norm of the gradient, or None.
+        ema: Decay of the running average of the weights that is evaluated and saved, or None.
+        precision: ``fp32``, or ``bf16`` autocast.
+        augment: ``none``, ``geometry`` (flips and quarter turns) or ``gopro`` (the original augmentations of Nah et al.).
+        where: Filter on the pairs' meta, such as ``"blur_px_p95 < 25"``, or None.
+        evaluate_every: Steps between evaluations; 0 evaluates only at the end.
+        protocol: How the evaluation scores: ``plain``, ``realblur`` or ``gopro-matlab``.
+        seed: Of the weights, the order and the augmentations.
+    """
+
+    model: Literal["baseline", "noblur", "dehaze", "restormer", "nafnet"] = "baseline"
+    small: bool = False
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    learning_rate: float = Positive
+    final_learning_rate: float = Field(default=1e-6, ge=0)
+    warmup_steps: int = Field(default=0, ge=0)
+    hold_steps: int = Field(default=0, ge=0)
+    weight_decay: float = Field(default=1e-4, ge=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    loss: Literal["l1", "mse", "psnr"] = "l1"
+    clip_norm: float | None = Field(default=None, gt=0)
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    augment: Literal["none", "geometry", "gopro"] = "geometry"
+    where: str | None = None
+    evaluate_every: int = Field(default=0, ge=0)
+    protocol: Literal["plain", "realblur", "gopro-matlab"] = "plain"
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.warmup_steps + self.hold_steps > self.steps:
+            msg = f"warmup_steps and hold_steps together must not exceed the {self.steps} steps of all stages"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of all stages together."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> Stage:
+        """The stage that ``step`` (from 0) belongs to."""
+        for stage in self.stages:
+            if step < stage.steps:
+                return stage
+            step -= stage.steps
+        return self.stages[-1]

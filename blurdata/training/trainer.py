@@ -1,0 +1,148 @@
+"""One optimiser step, and everything that must be kept to take the next one after a restart."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from blurdata import models
+from blurdata.errors import BlurDataError
+from blurdata.training.losses import LOSSES
+from blurdata.training.recipe import TrainRecipe
+from blurdata.training.schedule import learning_rate
+
+_NETWORKS: dict[str, Any] = {
+    "baseline": models.BaselineNet,
+    "noblur": models.NoBlurUNet,
+    "dehaze": models.DehazeDeblurNet,
+    "restormer": models.Restormer,
+    "nafnet": models.NAFNet,
+}
+
+
+class Diverged(BlurDataError):
+    """The loss is no number any more.
+
+    Args:
+        step: The step at which it happened.
+        keys: Keys of the pairs in that batch.
+    """
+
+    def __init__(self, step: int, keys: Sequence[str]) -> None:
+        self.step, self.keys = step, list(keys)
+        some = ", ".join(self.keys[:4]) + (" …" if len(self.keys) > 4 else "")
+        super().__init__(f"The loss at step {step} is not finite; look at the pairs {some}, or lower learning_rate.")
+
+
+def build_model(name: str, *, small: bool = False, seed: int = 0) -> nn.Module:
+    """A fresh network with weights drawn from ``seed``, leaving torch's global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _NETWORKS[name]
+        model: nn.Module = network.small() if small else network()
+    return model
+
+
+class Trainer:
+    """A network, its AdamW and its running average, advanced one batch at a time.
+
+    Args:
+        model: On its device; wrap it in ``DistributedDataParallel`` before handing it in.
+        recipe: How to train it.
+
+    Example:
+        >>> recipe = TrainRecipe(model="baseline", small=True, stages=[{"steps": 2, "crop": 16, "batch": 1}], learning_rate=1e-3)
+        >>> trainer = Trainer(build_model("baseline", small=True), recipe)
+        >>> batch = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
+        >>> trainer.step(batch, batch, keys=["grey"])
+        0.0
+    """
+
+    def __init__(self, model: nn.Module, recipe: TrainRecipe) -> None:
+        self.model, self.recipe = model, recipe
+        self.steps_done = 0
+        self.device = next(model.parameters()).device
+        self.optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, recipe.betas, weight_decay=recipe.weight_decay)
+        plain = getattr(model, "module", model)  # under DistributedDataParallel
+        self.average: AveragedModel | None = None
+        if recipe.ema:
+            averaging = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
+            self.average = AveragedModel(plain, multi_avg_fn=averaging, use_buffers=True)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network to evaluate and ship: the running average where the recipe has one."""
+        plain: nn.Module = self.average.module if self.average else getattr(self.model, "module", self.model)
+        return plain
+
+    def step(self, blurry: Tensor, sharp: Tensor, *, keys: Sequence[str], progress: float | None = None) -> float:
+        """Learn from one batch and return its loss.
+
+        Args:
+            blurry: (B, 3, H, W) uint8 or uint16; made float on the device.
+            sharp: Same shape and dtype.
+            keys: Keys of the pairs, for the error if the loss is no number.
+            progress: Share of the training that is over, [0, 1], for runs bounded by time; by default the steps decide.
+
+        Raises:
+            Diverged: If the loss is not finite; the weights are left as they were.
+        """
+        recipe = self.recipe
+        position = self.steps_done if progress is None else progress * recipe.steps
+        rate = learning_rate(
+            position,
+            steps=recipe.steps,
+            peak=recipe.learning_rate,
+            final=recipe.final_learning_rate,
+            warmup=recipe.warmup_steps,
+            hold=recipe.hold_steps,
+        )
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        with self._autocast():
+            restored = self.model(as_float(blurry, self.device))
+        loss = LOSSES[recipe.loss](restored.float(), as_float(sharp, self.device))
+        value = float(loss.detach())
+        if value != value or abs(value) == float("inf"):
+            raise Diverged(self.steps_done, keys)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if recipe.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm)
+        self.optimiser.step()
+        self.steps_done += 1
+        if self.average:
+            self.average.update_parameters(getattr(self.model, "module", self.model))
+        return value
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.recipe.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything the next step depends on besides the data: weights, moments, average, step."""
+        return {
+            "step": self.steps_done,
+            "model": getattr(self.model, "module", self.model).state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where :meth:`state_dict` was taken."""
+        self.steps_done = state["step"]
+        getattr(self.model, "module", self.model).load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+
+
+def as_float(pictures: Tensor, device: torch.device) -> Tensor:
+    """(B, 3, H, W) integer code values as float32 in [0, 1] on ``device``."""
+    top = 255.0 if pictures.dtype == torch.uint8 else 65535.0
+    return pictures.to(device, non_blocking=True).float() / top
