@@ -64,6 +64,27 @@ def image_size(path: Path) -> tuple[int, int]:
     return height, width
 
 
+def image_bytes(path: Path) -> int:
+    """Raw bytes of a picture as :func:`read_image` returns it (three channels, 8 or 16 bits), from its header alone.
+
+    Raises:
+        SourceError: If the file is missing, no picture, or larger than ``MAX_PIXELS``.
+    """
+    height, width = image_size(path)
+    return height * width * 3 * (2 if _is_deep(path) else 1)
+
+
+def _is_deep(path: Path) -> bool:
+    """Whether a picture has 16-bit samples. Pillow reads 16-bit RGB PNG as 8 bits and says nothing, so the header is read here."""
+    with path.open("rb") as stream:
+        head = stream.read(25)
+    if head[:8] == b"\x89PNG\r\n\x1a\n":
+        return head[24] == 16
+    with PillowImage.open(path) as picture:
+        bits = getattr(picture, "tag_v2", {}).get(258, (8,))  # TIFF BitsPerSample
+        return max(bits if isinstance(bits, tuple) else (bits,)) > 8 or picture.mode.startswith("I;16")
+
+
 def read_image(path: Path) -> Image:
     """A picture as (H, W, 3) RGB, uint8 or (16-bit PNG and TIFF) uint16; grey becomes RGB, alpha is dropped.
 

@@ -15,6 +15,7 @@ from blurdata.errors import SourceError
 from blurdata.pairs import PairSource
 
 _KINDS = {
+    "pairs": "blurdata.datasets:open_folders",
     "video": "blurdata.synthesis:open_video",
 }
 

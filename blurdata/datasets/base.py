@@ -1,0 +1,153 @@
+"""What every published set has in common: a list of file pairs, with counts that are checked against the published ones."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from blurdata.errors import PairMismatch, SourceError
+from blurdata.files import fingerprint_files, image_bytes, read_image
+from blurdata.naming import some
+from blurdata.pairs import Pair, PairSource
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One pair on disk: its key, its two files, and what is known of it without opening them."""
+
+    key: str
+    blurry: Path
+    sharp: Path
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class FilePairs(PairSource):
+    """A PairSource over picture files.
+
+    Args:
+        root: The folder that names are relative to.
+        entries: The pairs, in order.
+        recipe: What was asked for (kind, variant, split), JSON-able.
+        published: Pairs per split as the authors state them, for the splits that were asked for; ``{}`` where nothing is published.
+        faults: Sentences about what is wrong with the set, beside a shortfall.
+
+    Raises:
+        SourceError: If there are no pairs, or a key appears twice.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        entries: Sequence[Entry],
+        recipe: Mapping[str, Any],
+        *,
+        published: Mapping[str, int] | None = None,
+        faults: Sequence[str] = (),
+    ) -> None:
+        if not entries:
+            msg = f"{root}: holds no pairs of the kind '{recipe['kind']}'; check the path and the options."
+            raise SourceError(msg)
+        self.root, self.entries, self.recipe = root, list(entries), dict(recipe)
+        self.published, self._faults = dict(published or {}), list(faults)
+        self._keys = [entry.key for entry in entries]
+        twice = [key for key, count in Counter(self._keys).items() if count > 1]
+        if twice:
+            msg = f"{root}: {len(twice)} pairs appear twice: {some(twice)}."
+            raise SourceError(msg)
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """Keys in order; known without opening a picture."""
+        return self._keys
+
+    def __getitem__(self, index: int) -> Pair:
+        """The pair at ``index``, read from its two files."""
+        entry = self.entries[index]
+        return Pair(entry.key, read_image(entry.blurry), read_image(entry.sharp), entry.meta)
+
+    def nbytes(self, index: int) -> int:
+        """Raw bytes of both halves, from the headers of the two files."""
+        entry = self.entries[index]
+        return image_bytes(entry.blurry) + image_bytes(entry.sharp)
+
+    def fingerprint(self) -> str:
+        """Hash over names and contents of all files."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return fingerprint_files((path for entry in self.entries for path in (entry.blurry, entry.sharp)), root=self.root)
+
+    def counts(self) -> dict[str, int]:
+        """Pairs per split; the split is ``"all"`` where the set has none."""
+        return dict(Counter(str(entry.meta.get("split") or "all") for entry in self.entries))
+
+    def shortfall(self) -> list[str]:
+        """A sentence for every split that has another number of pairs than the published one."""
+        counts = self.counts()
+        return [
+            f"split '{split}' has {counts.get(split, 0)} of the published {total} pairs ({total - counts.get(split, 0)} missing)"
+            if counts.get(split, 0) < total
+            else f"split '{split}' has {counts[split]} pairs, more than the published {total}"
+            for split, total in self.published.items()
+            if counts.get(split, 0) != total
+        ]
+
+    def faults(self) -> list[str]:
+        """Sentences about what is wrong with the set as it lies on disk, without the shortfall."""
+        return list(self._faults)
+
+    def summary(self) -> Mapping[str, Any]:
+        """Pairs and scenes by split, the published counts, what is short of them, and faults."""
+        scenes = {(entry.meta.get("split"), entry.meta.get("scene")) for entry in self.entries if entry.meta.get("scene")}
+        told: dict[str, Any] = {"pairs": len(self), "scenes": len(scenes)}
+        told |= {f"pairs_{split}": count for split, count in sorted(self.counts().items())}
+        told |= {f"published_{split}": count for split, count in sorted(self.published.items())}
+        return told | {"shortfall": self.shortfall(), "faults": self.faults()}
+
+
+def number_positions(entries: Iterable[Entry]) -> list[Entry]:
+    """Entries with ``position`` set: their order within the run that ``sequence`` names, from 0."""
+    seen: Counter[str] = Counter()
+    placed = []
+    for entry in entries:
+        sequence = str(entry.meta["sequence"])
+        placed.append(Entry(entry.key, entry.blurry, entry.sharp, {**entry.meta, "position": seen[sequence]}))
+        seen[sequence] += 1
+    return placed
+
+
+def match_names(
+    blurry: Mapping[str, Path], sharp: Mapping[str, Path], *, where: Path, unmatched: str
+) -> tuple[list[tuple[str, Path, Path]], list[str]]:
+    """Pair two folders' files by name.
+
+    Args:
+        blurry: Names to files of the blurry half, in order.
+        sharp: The same of the sharp half.
+        where: For the error.
+        unmatched: ``"error"``, or ``"leave-out"``: go on without them and say so.
+
+    Returns:
+        (name, blurry file, sharp file) in the order of ``blurry``, and one sentence for each name without a partner.
+
+    Raises:
+        PairMismatch: If names are unmatched and ``unmatched`` is ``"error"``; the sentence lists them.
+    """
+    if unmatched not in ("error", "leave-out"):
+        msg = f"Option 'unmatched' must be error or leave-out, got {unmatched!r}."
+        raise SourceError(msg)
+    only_blurry = [name for name in blurry if name not in sharp]
+    only_sharp = [name for name in sharp if name not in blurry]
+    told = [f"{name}: has no sharp half" for name in only_blurry] + [f"{name}: has no blurry half" for name in only_sharp]
+    if told and unmatched == "error":
+        sides = [
+            f"{len(names)} {half} pictures have no {other} half ({some(names)})"
+            for names, half, other in ((only_blurry, "blurry", "sharp"), (only_sharp, "sharp", "blurry"))
+            if names
+        ]
+        msg = f"{where}: {'; '.join(sides)}; complete the set, or leave these out with unmatched=leave-out."
+        raise PairMismatch(msg)
+    return [(name, path, sharp[name]) for name, path in blurry.items() if name in sharp], told

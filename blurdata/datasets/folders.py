@@ -1,0 +1,120 @@
+"""Plain paired folders: two sibling folders, one blurry and one sharp, paired by name and never by the order of a listing.
+
+Any nesting is found: ``PATH/{blurry,sharp}/…``, ``PATH/{train,test}/{input,target}/…``, ``PATH/<scene>/{blur,gt}/…``. Names are
+compared without suffix; where a name says which half it is (``12_blurred.png``, ``12_gt.png``) that word is set aside.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from blurdata.datasets.base import Entry, FilePairs, match_names, number_positions
+from blurdata.errors import PairMismatch, SourceError
+from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, SPLITS, name_tokens, some, walk_folders, walk_images
+
+
+def open_folders(
+    path: str | Path, blurry: str | None = None, sharp: str | None = None, split: str | None = None, unmatched: str = "error"
+) -> FilePairs:
+    """Open paired folders as a PairSource.
+
+    Args:
+        path: A folder that holds the two folders, at any depth and any number of times.
+        blurry: Name of the blurry folders; by default one of blurry, blur, blurred, input, lq, lr, blur_gamma.
+        sharp: Name of the sharp folders; by default one of sharp, gt, target, groundtruth, ground_truth, hq, clean.
+        split: Only the pairs below a folder of this name (``train``, ``val``, ``test``).
+        unmatched: ``"error"``, or ``"leave-out"`` to go on without the pictures that have no partner.
+
+    Raises:
+        SourceError: If there are no such folders, or it is not clear which of them are meant.
+        PairMismatch: If pictures have no partner; the sentence lists them.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> root = Path(mkdtemp())
+        >>> for half in ("blurry", "sharp"):
+        ...     write_png(root / half / "a.png", np.zeros((4, 6, 3), np.uint8))
+        >>> open_folders(root).keys
+        ['a']
+    """
+    root = Path(path)
+    entries: list[Entry] = []
+    told: list[str] = []
+    for parent in walk_folders(root):
+        halves = _halves(parent, blurry, sharp)
+        if halves and (split is None or split in parent.relative_to(root).parts):
+            found, left_out = _pair_up(root, parent, *halves, unmatched)
+            entries += found
+            told += left_out
+    if not entries:
+        wanted = f" below a folder named '{split}'" if split else ""
+        msg = f"{root}: holds no two sibling folders with pairs{wanted}, such as blurry/ and sharp/; name them with ?blurry=…&sharp=…"
+        raise SourceError(msg)
+    recipe = {"kind": "pairs", "blurry": blurry, "sharp": sharp, "split": split, "unmatched": unmatched}
+    return FilePairs(root, number_positions(entries), recipe, faults=told)
+
+
+def _halves(parent: Path, blurry: str | None, sharp: str | None) -> tuple[Path, Path] | None:
+    """The blurry and the sharp folder inside ``parent``, or None where it does not hold both."""
+    folders = sorted(folder for folder in parent.iterdir() if folder.is_dir())
+    sharps = [folder for folder in folders if _is_half(folder.name, sharp, SHARP_WORDS)]
+    blurries = [folder for folder in folders if _is_half(folder.name, blurry, BLURRY_WORDS)]
+    if not sharps or not blurries:
+        return None
+    for option, found in (("blurry", blurries), ("sharp", sharps)):
+        if len(found) > 1:
+            msg = f"{parent}: {some([folder.name for folder in found])} could each be the {option} half; name one with ?{option}=…"
+            raise SourceError(msg)
+    return blurries[0], sharps[0]
+
+
+def _is_half(name: str, given: str | None, words: tuple[str, ...]) -> bool:
+    return name == given if given else name.lower() in words
+
+
+def _pair_up(root: Path, parent: Path, blurry: Path, sharp: Path, unmatched: str) -> tuple[list[Entry], list[str]]:
+    prefix = "" if parent == root else parent.relative_to(root).as_posix() + "/"
+    blurry_names, sharp_names = named_images(blurry), named_images(sharp)
+    if not set(blurry_names) & set(sharp_names):  # names that say which half they are
+        blurry_names, sharp_names = _by_tokens(blurry, blurry_names), _by_tokens(sharp, sharp_names)
+    matched, told = match_names(blurry_names, sharp_names, where=parent, unmatched=unmatched)
+    parts = prefix.rstrip("/").split("/") if prefix else []
+    split = next((part for part in parts if part in SPLITS), None)
+    entries = []
+    for name, blurry_file, sharp_file in matched:
+        key = prefix + name
+        scene = "/".join(part for part in key.split("/")[:-1] if part != split)
+        meta = {"source": "pairs", "split": split, "scene": scene or None, "sequence": key.rpartition("/")[0]}
+        entries.append(Entry(key, blurry_file, sharp_file, meta))
+    return entries, [f"{prefix}{sentence}" for sentence in told]
+
+
+def named_images(folder: Path) -> dict[str, Path]:
+    """Pictures under ``folder`` by their relative name without suffix, in natural order.
+
+    Raises:
+        PairMismatch: If two files differ in their suffix alone.
+    """
+    named: dict[str, Path] = {}
+    for path in walk_images(folder):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in named:
+            msg = f"{folder}: {path.name} and {named[name].name} have one name; remove one of them."
+            raise PairMismatch(msg)
+        named[name] = path
+    return named
+
+
+def _by_tokens(folder: Path, named: Mapping[str, Path]) -> dict[str, Path]:
+    """The same files by the words and numbers of their names that do not say which half they are."""
+    renamed: dict[str, Path] = {}
+    for name, path in named.items():
+        parent, _, stem = name.rpartition("/")
+        tokens = "_".join(name_tokens(stem)) or stem
+        key = f"{parent}/{tokens}" if parent else tokens
+        if key in renamed:
+            msg = f"{folder}: {path.name} and {renamed[key].name} would be the same picture '{key}'; rename one of them."
+            raise PairMismatch(msg)
+        renamed[key] = path
+    return renamed
