@@ -17,6 +17,7 @@ from blurdata.errors import OutputError, SourceError
 from blurdata.pairs import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+_ORIENTATION = 0x0112  # the EXIF tag
 MAX_PIXELS = 200_000_000  # a larger picture is refused: a small file can claim to be enormous
 
 
@@ -44,7 +45,7 @@ def list_images(folder: Path) -> list[Path]:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Height and width of a picture from its header alone.
+    """Height and width of a picture from its header alone, EXIF orientation honoured.
 
     Raises:
         SourceError: If the file is missing, no picture, or larger than ``MAX_PIXELS``.
@@ -52,6 +53,8 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with PillowImage.open(path) as picture:
             width, height = picture.size
+            if picture.getexif().get(_ORIENTATION, 1) >= 5:  # stored on its side
+                width, height = height, width
     except FileNotFoundError as error:
         msg = f"{path}: there is no such picture."
         raise SourceError(msg) from error

@@ -1,0 +1,71 @@
+"""What a pair is, and what a source of pairs promises."""
+
+import numpy as np
+import pytest
+
+from blurdata.errors import PairMismatch
+from blurdata.pairs import Pair, PairSource
+
+GREY = np.full((4, 6, 3), 9, np.uint8)
+
+
+class Numbers(PairSource):
+    """Ten pairs whose pixels are their index."""
+
+    recipe = {"kind": "numbers"}  # noqa: RUF012
+
+    @property
+    def keys(self):
+        return [f"n/{i:02d}" for i in range(10)]
+
+    def __getitem__(self, index):
+        number = range(10)[index]
+        return Pair(self.keys[number], GREY * 0 + number, GREY, {"number": number})
+
+    def fingerprint(self):
+        return "numbers"
+
+
+def test_source_defaults_follow_from_its_list():
+    """Length, iteration, runs and sizes come from keys and [i]."""
+    source = Numbers()
+    assert len(source) == 10
+    assert [pair.meta["number"] for pair in source] == list(range(10))
+    assert [pair.key for pair in source.pairs(3, 5)] == ["n/03", "n/04"]
+    assert [pair.key for pair in source.pairs(8)] == ["n/08", "n/09"]
+    assert source.nbytes(0) == 2 * GREY.nbytes
+    assert source[-1].key == "n/09"
+    assert source.summary() == {"pairs": 10}
+    with pytest.raises(IndexError):
+        source[10]
+
+
+@pytest.mark.parametrize("key", ["", "/a", "a/", "a//b", "../a", "a/./b", "a\\b", "a\0b", None])
+def test_unclean_keys_are_refused(key):
+    """A key can never lead out of a folder."""
+    with pytest.raises(ValueError, match="relative name"):
+        Pair(key, GREY, GREY)
+
+
+@pytest.mark.parametrize(
+    ("blurry", "words"),
+    [
+        (GREY[:3], "both halves must agree"),
+        (GREY.astype(np.uint16), "both halves must agree"),
+        (GREY.astype(np.float32), "blurry must be"),
+        (GREY[..., 0], "blurry must be"),
+        ("text", "blurry must be"),
+    ],
+)
+def test_halves_must_agree(blurry, words):
+    """Halves of other size, depth or kind are a PairMismatch that names the key."""
+    with pytest.raises(PairMismatch, match=words) as caught:
+        Pair("scene/1", blurry, GREY)
+    assert "scene/1" in str(caught.value)
+
+
+@pytest.mark.parametrize("meta", [{"a": {"b": 1}}, {"a": np.float32(1)}, {1: 2}, {"a": float("nan")}, {"a": [float("inf")]}, {"a": [[1]]}])
+def test_meta_is_flat_json(meta):
+    """What JSON cannot keep is refused when the pair is made, not when it is stored."""
+    with pytest.raises(ValueError, match="meta"):
+        Pair("a", GREY, GREY, meta)

@@ -1,0 +1,86 @@
+"""Recipes: found by name or path, checked by field, known by id."""
+
+import pytest
+
+from blurdata.errors import RecipeError
+from blurdata.recipe import Recipe, find_recipe, parse_recipe, read_recipe, recipe_id, recipe_names
+
+
+class Cake(Recipe):
+    """A recipe for tests."""
+
+    eggs: int = 3
+    flour_g: float
+    glaze: bool = False
+
+
+def write(tmp_path, text):
+    path = tmp_path / "cake.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_are_resolved_and_hashed(tmp_path):
+    """The id depends on the resolved recipe alone, not on how the file was written."""
+    short = read_recipe(write(tmp_path, "flour_g: 200\n"), Cake)
+    long = read_recipe(write(tmp_path, "# a cake\nglaze: false\nflour_g: 200.0\neggs: 3\n"), Cake)
+    assert short.resolved() == {"eggs": 3, "flour_g": 200.0, "glaze": False}
+    assert short.id == long.id
+    assert short.id != read_recipe(write(tmp_path, "flour_g: 201\n"), Cake).id
+    assert len(recipe_id({})) == 16
+
+
+def test_overrides_replace_single_fields(tmp_path):
+    """A value given on the command line wins, None keeps the file's."""
+    cake = read_recipe(write(tmp_path, "flour_g: 200\neggs: 1\n"), Cake, eggs=5, glaze=None)
+    assert (cake.eggs, cake.glaze) == (5, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("flour_g: 1\negs: 2\n", "unknown field 'egs'; did you mean 'eggs'\\? the fields are eggs, flour_g, glaze"),
+        ("eggs: 2\n", "field 'flour_g' is missing"),
+        ("flour_g: much\n", "field 'flour_g'.*got 'much'"),
+        ("flour_g: .inf\n", "field 'flour_g'"),
+        ("- a\n- b\n", "holds list"),
+        ("", "holds NoneType"),
+        ("a: [1\n", "not valid YAML"),
+        ("a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
+        ("1: 2\n", "holds dict"),
+    ],
+)
+def test_wrong_files_are_one_sentence(tmp_path, text, words):
+    """The error names the file, the field, and what is allowed."""
+    with pytest.raises(RecipeError, match=words) as caught:
+        read_recipe(write(tmp_path, text), Cake)
+    assert "cake.yaml" in str(caught.value)
+
+
+def test_binary_and_huge_files_are_refused(tmp_path):
+    """Neither bytes that are no text nor megabytes of it are read as a recipe."""
+    path = tmp_path / "cake.yaml"
+    path.write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(RecipeError, match="not valid YAML"):
+        read_recipe(path, Cake)
+    path.write_bytes(b"#" * (2 << 20))
+    with pytest.raises(RecipeError, match="short YAML file"):
+        read_recipe(path, Cake)
+
+
+def test_names_are_found_and_typos_answered():
+    """Every shipped name resolves, by name and as the README writes it; a near miss is suggested."""
+    names = recipe_names()
+    assert "gopro" in names
+    assert {find_recipe(name).stem for name in names} == set(names)
+    assert find_recipe("recipes/gopro.yaml").stem == "gopro"
+    with pytest.raises(RecipeError, match="Did you mean 'gopro'"):
+        find_recipe("goprro")
+    with pytest.raises(RecipeError, match="no recipe file nowhere/mine"):
+        find_recipe("nowhere/mine.yaml")
+
+
+def test_fields_can_come_from_elsewhere():
+    """A mapping is checked like a file, and the error says where it came from."""
+    with pytest.raises(RecipeError, match=r"^the plan: unknown field 'x'"):
+        parse_recipe({"x": 1, "flour_g": 1}, Cake, where="the plan")
