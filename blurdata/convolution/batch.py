@@ -1,0 +1,120 @@
+"""How is a torch batch blurred, each sample by its own PSF?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from blurdata.color import Curve
+from blurdata.color import curve as open_curve
+from blurdata.convolution.border import check_border, source_index
+from blurdata.convolution.tensor_light import decode, encode
+
+Kernels = Tensor | Sequence[Tensor | NDArray[np.floating]]
+
+
+def convolve_batch(images: Tensor, kernels: Kernels, *, curve: str | Path | Curve = "srgb", border: str = "reflect") -> Tensor:
+    """Each sample of a batch blurred by its own PSF in linear light, on the device of the images.
+
+    The same sum as :func:`blurdata.convolve`, differentiable in the images. Half and bfloat16 are computed in float32.
+
+    Args:
+        images: (B, C, H, W) uint8, or floats that hold code values (0 to 1, HDR above; never clipped).
+        kernels: One (K, L) array or tensor a sample, odd sides, sizes may differ; or a (B, K, L) tensor.
+        curve: How code values relate to light: ``"srgb"``, ``"gamma22"``, ``"linear"`` or the path of a measured table.
+        border: Beyond the edge: ``"reflect"`` (without repeating the edge), ``"replicate"`` or ``"constant"`` (0).
+
+    Returns:
+        (B, C, H, W) of the same dtype and device.
+
+    Raises:
+        TypeError: If the images are no tensor of these dtypes.
+        ValueError: If a shape, weight, curve or border is wrong.
+
+    Example:
+        >>> from blurdata import psf
+        >>> images = torch.rand(2, 3, 16, 16)
+        >>> convolve_batch(images, [psf.motion(9, 30), psf.disk(2.5)]).shape
+        torch.Size([2, 3, 16, 16])
+    """
+    response = open_curve(curve)
+    _check_images(images, response)
+    check_border(border)
+    work = torch.float64 if images.dtype == torch.float64 else torch.float32
+    stack = _stacked(kernels, len(images), images.device, work)
+    full = 255 if images.dtype == torch.uint8 else 1
+    light = decode(images.to(work) / full, response)
+    blurred = _fft(light, stack, border)
+    if images.dtype == torch.uint8:
+        return (encode(blurred.clamp(0, 1), response) * full).round().to(torch.uint8)
+    return encode(blurred, response).to(images.dtype)
+
+
+def _check_images(images: Tensor, response: Curve) -> None:
+    if not isinstance(images, Tensor) or not (images.is_floating_point() or images.dtype == torch.uint8):
+        msg = f"images must be a torch tensor of uint8 or floats, got {getattr(images, 'dtype', type(images).__name__)}."
+        raise TypeError(msg)
+    if images.ndim != 4 or 0 in images.shape[1:]:
+        msg = f"images must be (B, C, H, W) and hold something, got shape {tuple(images.shape)}."
+        raise ValueError(msg)
+    if not response.invertible:
+        msg = f"The curve '{response.name}' is forward-only, light cannot be had from codes; use srgb, gamma22, linear or a measured table."
+        raise ValueError(msg)
+    if response.channels > 1 and images.shape[1] != response.channels:
+        msg = f"The curve {response.name} has {response.channels} channels, the images have {images.shape[1]}."
+        raise ValueError(msg)
+
+
+def _stacked(kernels: Kernels, batch: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(B, K, L) of the largest sides, each PSF in the middle."""
+    if len(kernels) != batch:
+        msg = f"kernels must be one for each of the {batch} images, got {len(kernels)}."
+        raise ValueError(msg)
+    each = [torch.as_tensor(kernel) for kernel in kernels]
+    for kernel in each:
+        if kernel.ndim != 2 or kernel.shape[0] % 2 == 0 or kernel.shape[1] % 2 == 0:
+            msg = f"kernels must be (K, L) each with odd sides, got shape {tuple(kernel.shape)}."
+            raise ValueError(msg)
+        if not torch.isfinite(kernel).all():
+            msg = "kernels must hold finite numbers."
+            raise ValueError(msg)
+    height, width = (max((kernel.shape[axis] for kernel in each), default=1) for axis in (0, 1))
+    stack = torch.zeros(batch, height, width, dtype=dtype, device=device)
+    for place, kernel in zip(stack, each, strict=True):
+        top, left = (height - kernel.shape[0]) // 2, (width - kernel.shape[1]) // 2
+        place[top : top + kernel.shape[0], left : left + kernel.shape[1]] = kernel
+    return stack
+
+
+def _fft(light: Tensor, stack: Tensor, border: str) -> Tensor:
+    height, width = light.shape[-2:]
+    top, left = stack.shape[-2] // 2, stack.shape[-1] // 2
+    padded = pad(light, top, left, border)
+    shape = [_fast_length(n) for n in padded.shape[-2:]]
+    spectrum = torch.fft.rfft2(padded, shape) * torch.fft.rfft2(stack, shape)[:, None]
+    blurred: Tensor = torch.fft.irfft2(spectrum, shape)
+    return blurred[..., 2 * top : 2 * top + height, 2 * left : 2 * left + width]
+
+
+def pad(light: Tensor, top: int, left: int, border: str) -> Tensor:
+    """``light`` continued by ``top`` rows and ``left`` columns on both sides, of any number."""
+    if border == "constant":
+        return torch.nn.functional.pad(light, (left, left, top, top))
+    rows = torch.from_numpy(source_index(light.shape[-2], top, top, border)).to(light.device)
+    columns = torch.from_numpy(source_index(light.shape[-1], left, left, border)).to(light.device)
+    return light[..., rows, :][..., columns]
+
+
+def _fast_length(size: int) -> int:
+    """The next length that has only the factors 2, 3 and 5."""
+    while True:
+        rest = size
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return size
+        size += 1
