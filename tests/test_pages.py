@@ -1,0 +1,85 @@
+"""Every code block of the Markdown pages does what it says."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *ROOT.glob("recipes/*.md"), *ROOT.glob("tools/*.md")]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CHECKOUT = ("sh tools/", "git clone", "cd blurdata", "pip install", "python tools/")  # what only makes sense in a checkout or without one
+
+
+def blocks(page, *languages):
+    return [code for language, code in FENCE.findall(page.read_text()) if language in languages]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """An empty folder with the things a reader has: a video, a folder of photographs."""
+    folder = tmp_path_factory.mktemp("reader")
+    photograph = cv2.resize(data.coffee(), (480, 320), interpolation=cv2.INTER_AREA)
+    with av.open(str(folder / "ride.mp4"), "w") as video:
+        stream = video.add_stream("mpeg4", rate=240)
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 8_000_000
+        for shot in range(2):
+            for i in range(40):
+                picture = np.ascontiguousarray(
+                    photograph[40:280, 20 + 2 * i : 340 + 2 * i] if shot == 0 else photograph[::-1][2 * i : 240 + 2 * i, 100:420]
+                )
+                video.mux(stream.encode(av.VideoFrame.from_ndarray(picture[:240, :320], format="rgb24")))
+        video.mux(stream.encode(None))
+    (folder / "photos").mkdir()
+    for i, name in enumerate(("astronaut", "coffee", "chelsea")):
+        cv2.imwrite(str(folder / "photos" / f"{i}_{name}.png"), cv2.resize(getattr(data, name)(), (256, 192))[..., ::-1])
+    return folder
+
+
+def test_the_pages_begin_with_commands_that_exist():
+    """The two commands of the README are scripts that a shell can parse."""
+    readme = (ROOT / "README.md").read_text()
+    for script in ("tools/demo.sh", "tools/test.sh"):
+        assert f"sh {script}" in readme
+        subprocess.run(["sh", "-n", str(ROOT / script)], check=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_blocks_run_as_typed(page, place, monkeypatch):
+    """Shell and Python blocks run one after the other, as a reader would type them, in one folder."""
+    monkeypatch.chdir(place)
+    command = shutil.which("blurdata", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    prefix = [command] if command else [sys.executable, "-m", "blurdata"]
+    ran = 0
+    for language, code in FENCE.findall(page.read_text()):
+        if language == "python":
+            run = subprocess.run(
+                [sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", code], capture_output=True, text=True, env=environment()
+            )
+            assert run.returncode == 0, f"{code}\n{run.stderr}"
+            ran += 1
+        elif language == "sh":
+            for line in code.replace("\\\n", " ").splitlines():
+                words = shlex.split(line, comments=True)
+                if not words or line.startswith(CHECKOUT):
+                    continue
+                assert words[0] == "blurdata", f"{page.name}: no test runs {line!r}"
+                run = subprocess.run([*prefix, *words[1:]], capture_output=True, text=True, env=environment())
+                assert run.returncode == 0, f"{line}\n{run.stderr}"
+                ran += 1
+        else:
+            assert language in ("text", "yaml", "json"), f"{page.name}: a block of {language} is not tested"
+    assert ran or page.name != "README.md"
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
