@@ -3,6 +3,7 @@
 Everything that makes pairs is a :class:`PairSource`; everything that stores, shows, checks or trains takes one.
 """
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -140,3 +141,50 @@ class PairSource(ABC):
     def summary(self) -> Mapping[str, Any]:
         """Counts that a person wants to see: what was left out and why, flaws that were found. Flat and JSON-able."""
         return {"pairs": len(self)}
+
+
+class PairList(PairSource):
+    """Pairs that are held in memory as a source, for scripts, notebooks and tests.
+
+    Args:
+        pairs: The pairs in order; keys must be unique.
+        recipe: How they were made, JSON-able.
+
+    Raises:
+        ValueError: If a key comes twice.
+
+    Example:
+        >>> grey = np.full((4, 6, 3), 128, np.uint8)
+        >>> PairList([Pair("a/0", grey, grey), Pair("a/1", grey, grey)]).keys
+        ('a/0', 'a/1')
+    """
+
+    def __init__(self, pairs: Sequence[Pair], recipe: Mapping[str, Any] | None = None) -> None:
+        self._pairs = tuple(pairs)
+        self._keys = tuple(pair.key for pair in self._pairs)
+        self.recipe = recipe or {"kind": "memory"}
+        if len(set(self._keys)) != len(self._keys):
+            msg = "Every pair needs a key of its own."
+            raise ValueError(msg)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Keys in order."""
+        return self._keys
+
+    def __getitem__(self, index: int) -> Pair:
+        return self._pairs[index]
+
+    def nbytes(self, index: int) -> int:
+        """Raw bytes of both halves of a pair."""
+        pair = self._pairs[index]
+        return int(pair.blurry.nbytes + pair.sharp.nbytes)
+
+    def fingerprint(self) -> str:
+        """Hash over keys, pixels, meta data and extras."""
+        total = hashlib.blake2b(digest_size=16)
+        for pair in self._pairs:
+            total.update(json.dumps([pair.key, dict(pair.meta), sorted(pair.extras)], sort_keys=True).encode())
+            for array in (pair.blurry, pair.sharp, *(pair.extras[name] for name in sorted(pair.extras))):
+                total.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        return total.hexdigest()

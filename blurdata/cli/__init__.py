@@ -9,7 +9,10 @@ import typer
 from blurdata.errors import BlurDataError
 
 # name on the command line -> module whose function `run` is the command; the order is the order of the help page
-_COMMANDS: dict[str, str] = {}
+_COMMANDS: dict[str, str] = {
+    "pack": "blurdata.cli.pack",
+    "verify": "blurdata.cli.verify",
+}
 
 
 def build_app() -> typer.Typer:

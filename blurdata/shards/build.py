@@ -1,0 +1,198 @@
+"""Building shards: plan, make what is missing, publish, and write the index when all are there."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import h5py
+
+import blurdata
+from blurdata.errors import PlanMismatch, ShardCorrupt
+from blurdata.files import output_error
+from blurdata.pairs import PairSource
+from blurdata.progress import SILENT, Advance
+from blurdata.shards.encode import encode_shard
+from blurdata.shards.plan import Plan, Settings, make_plan
+from blurdata.shards.pool import run_all
+from blurdata.shards.publish import prove_writable, publish, sweep
+from blurdata.shards.records import INDEX, PLAN, Sidecar, finished, make_index, read_record, shard_path, sidecar_path, to_json
+from blurdata.shards.shardfile import ShardFile
+from blurdata.shards.source import open_input
+
+_ENGINES = ("local", "ray")
+
+
+def build(
+    source: PairSource | str,
+    out: Path | str,
+    *,
+    workers: int = 1,
+    settings: Settings | None = None,
+    task: int = 0,
+    of: int = 1,
+    engine: str = "local",
+    advance: Advance = SILENT,
+) -> Plan:
+    """Store all pairs of a source as shards; the same call after a crash carries on where it stopped.
+
+    Args:
+        source: The pairs, or the text that names them; each worker process gets a pickled copy.
+        out: Folder of the shards; made if need be. It may be the folder of an unfinished build of the same plan.
+        workers: Processes on this machine; the bytes do not depend on it. With more than one, call this under
+            ``if __name__ == "__main__":`` as Python's ``multiprocessing`` demands.
+        settings: How shards are cut and stored.
+        task: Which part to build, from 0; for arrays of cluster jobs that share ``out``.
+        of: Number of parts. Whichever task finds all shards there writes the index.
+        engine: ``"local"`` processes, or ``"ray"``: one task a shard on the Ray cluster that is found.
+        advance: Told the number of pairs that were stored.
+
+    Returns:
+        The plan that ``out`` now holds.
+
+    Raises:
+        PlanMismatch: If ``out`` holds shards of another source, recipe or setting, or the source changes while it is read.
+        OutputError: If ``out`` is full or read-only.
+        ShardError: If a worker dies; finished shards stay.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> from blurdata.pairs import Pair, PairList
+        >>> from blurdata.shards import build, verify
+        >>> grey = np.full((32, 48, 3), 128, np.uint8)
+        >>> folder = tempfile.mkdtemp()
+        >>> plan = build(PairList([Pair("a/0", grey, grey), Pair("a/1", grey, grey)]), folder)
+        >>> len(plan), verify(folder)
+        (1, [])
+    """
+    _check_arguments(workers, task, of, engine)
+    out = Path(out)
+    source = open_input(source) if isinstance(source, str) else source
+    plan = prepare(source, out, settings)
+    mine = range(task, len(plan), of)
+    todo = [index for index in mine if finished(out, plan, index) is None]
+    advance(sum(len(plan.shard_keys(index)) for index in set(mine) - set(todo)))
+    build_all(plan, source, out, todo, workers=workers, engine=engine, advance=advance)
+    return plan
+
+
+def build_all(
+    plan: Plan, source: PairSource, out: Path, todo: list[int], *, workers: int = 1, engine: str = "local", advance: Advance = SILENT
+) -> None:
+    """Build the shards ``todo``, remove leftovers, and write the index if all shards are there now."""
+    if todo:
+        (out / INDEX).unlink(missing_ok=True)
+    job = partial(build_shard, plan, source, str(out))
+    try:
+        for index in _results(engine, job, todo, workers):
+            advance(len(plan.shard_keys(index)))
+    finally:
+        sweep(out)
+    write_index(plan, out)
+
+
+def _check_arguments(workers: int, task: int, of: int, engine: str) -> None:
+    if workers < 1:
+        msg = f"workers must be at least 1, got {workers}."
+        raise ValueError(msg)
+    if not 0 <= task < of:
+        msg = f"task must be between 0 and {of - 1} (it counts from 0), got {task} of {of}."
+        raise ValueError(msg)
+    if engine not in _ENGINES:
+        msg = f"engine must be one of {', '.join(_ENGINES)}, got {engine!r}."
+        raise ValueError(msg)
+
+
+def _results(engine: str, job: Callable[[int], None], todo: list[int], workers: int) -> Iterator[int]:
+    """Indices of shards as they are finished."""
+    if engine == "ray":
+        from blurdata.shards.engine_ray import run_on_ray
+
+        yield from run_on_ray(job, todo)
+    elif workers == 1 or len(todo) < 2:
+        for index in todo:
+            job(index)
+            yield index
+    else:
+        yield from run_all(job, todo, workers)
+
+
+def prepare(source: PairSource, out: Path, settings: Settings | None) -> Plan:
+    """Make the folder and the plan in it, or accept the same plan that is there.
+
+    Raises:
+        PlanMismatch: If the folder holds the plan, or a shard, of something else.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(out, error) from error
+    plan = make_plan(source, settings)
+    try:
+        there = read_record(out / PLAN, Plan)
+    except (FileNotFoundError, ShardCorrupt):  # a damaged plan is made again if the shards are of this one
+        _check_sidecars(plan, out)
+        publish(out / PLAN, to_json(plan))
+    else:
+        if there.id != plan.id:
+            raise PlanMismatch(f"{out}: holds shards of another plan ({_difference(there, plan)}); choose another --out or empty this one.")
+        prove_writable(out)
+    return plan
+
+
+def _difference(there: Plan, new: Plan) -> str:
+    """What differs between two plans, the most telling first."""
+    for name in ("recipe", "settings"):
+        old, now = (dict(getattr(plan, name)) for plan in (there, new))
+        for field in sorted({*old, *now}):
+            if old.get(field) != now.get(field):
+                return f"{name}: {field} is {old.get(field)!r} there and {now.get(field)!r} now"
+    return "the source's files or keys have changed" if there.keys == new.keys else f"{len(there.keys)} pairs there, {len(new.keys)} now"
+
+
+def _check_sidecars(plan: Plan, out: Path) -> None:
+    for path in sorted(out.glob("shard-*.json")):
+        try:
+            sidecar = read_record(path, Sidecar)
+        except ShardCorrupt:
+            continue
+        if sidecar.plan_id != plan.id:
+            raise PlanMismatch(f"{path}: belongs to another plan ({sidecar.plan_id}, this one is {plan.id}); choose another --out.")
+
+
+def build_shard(plan: Plan, source: PairSource, out: str, index: int) -> None:
+    """Make one shard unless it is there; a pure function of plan and index, safe to run twice or in two places at once."""
+    folder = Path(out)
+    if finished(folder, plan, index) is not None:
+        return
+    data = encode_shard(plan, index, source.pairs(plan.cuts[index], plan.cuts[index + 1]))
+    path = shard_path(folder, index)
+    digest = publish(path, data, check=partial(_compare, plan, index))
+    sidecar = Sidecar(
+        plan_id=plan.id,
+        recipe_id=plan.recipe_id,
+        index=index,
+        keys=plan.shard_keys(index),
+        bytes=len(data),
+        blake2b=digest,
+        libraries={"blurdata": blurdata.__version__, "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version},
+    )
+    publish(sidecar_path(folder, index), to_json(sidecar))
+
+
+def _compare(plan: Plan, index: int, path: Path) -> None:
+    """Read a shard back before it gets its name."""
+    with ShardFile(path) as shard:
+        for key in plan.shard_keys(index):
+            shard.check(key)
+
+
+def write_index(plan: Plan, out: Path) -> bool:
+    """Write the index if all shards are there; returns whether they are."""
+    sidecars = [finished(out, plan, index) for index in range(len(plan))]
+    present = [sidecar for sidecar in sidecars if sidecar is not None]
+    if len(present) < len(sidecars):
+        return False
+    data = to_json(make_index(plan, present))
+    if not (out / INDEX).exists() or (out / INDEX).read_bytes() != data:
+        publish(out / INDEX, data)
+    return True

@@ -1,0 +1,102 @@
+"""From pairs to the bytes of one shard.
+
+The file is built in memory, because HDF5's own file driver crashes the process on a full disk. Fixed shapes, no
+variable-length data, no time stamps and a pinned format version make the bytes a function of the pairs alone::
+
+    /                          format="blurdata-shard", version=1, plan_id, recipe_id, index
+    /meta                      (n,) uint8: JSON list of {"key", "meta"}, in order
+    /pairs/<key>/blurry        (H, W, 3) uint8 | uint16, crc32 of its raw pixels
+    /pairs/<key>/sharp         the same
+    /pairs/<key>/extras/<name> any fixed-size numbers
+
+Every data set is chunked and carries Fletcher-32, which HDF5 checks on each read.
+"""
+
+import json
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.errors import MissingDependency, PairMismatch, PlanMismatch
+from blurdata.pairs import Pair
+from blurdata.shards.plan import HALVES, Plan, Settings
+
+FORMAT, VERSION = "blurdata-shard", 1
+_ZSTD_LEVEL = 3
+_GROW_BYTES = 32 << 20
+
+
+def encode_shard(plan: Plan, index: int, pairs: Iterable[Pair]) -> bytes:
+    """The bytes of shard ``index``; the pairs must be those the plan names, in order.
+
+    Raises:
+        PlanMismatch: If the source gives other pairs than the plan names.
+        PairMismatch: If an extra array cannot be stored.
+    """
+    expected = plan.shard_keys(index)
+    metas: list[dict[str, Any]] = []
+    with h5py.File(FORMAT, "w", driver="core", backing_store=False, block_size=_GROW_BYTES, libver=("v110", "v110")) as file:
+        file.attrs.update({"format": np.bytes_(FORMAT), "version": np.uint32(VERSION), "index": np.uint32(index)})
+        file.attrs.update({"plan_id": np.bytes_(plan.id), "recipe_id": np.bytes_(plan.recipe_id)})
+        for pair in pairs:
+            _check_order(expected, len(metas), pair.key)
+            _write_pair(file, pair, plan.settings)
+            metas.append({"key": pair.key, "meta": dict(pair.meta)})
+        if len(metas) != len(expected):
+            msg = f"Shard {index} should hold {len(expected)} pairs but the source gave {len(metas)}; it changed since the plan was made."
+            raise PlanMismatch(msg)
+        text = json.dumps(metas, allow_nan=False, sort_keys=True, separators=(",", ":")).encode()
+        _write_array(file, "meta", np.frombuffer(text, np.uint8), (1 << 16,), "none")
+        file.flush()
+        return bytes(file.id.get_file_image())
+
+
+def _check_order(expected: tuple[str, ...], position: int, key: str) -> None:
+    if position >= len(expected) or key != expected[position]:
+        wanted = f"'{expected[position]}'" if position < len(expected) else "no more pairs"
+        msg = f"The source gave pair '{key}' where the plan has {wanted}; it changed since the plan was made."
+        raise PlanMismatch(msg)
+
+
+def _write_pair(file: h5py.File, pair: Pair, settings: Settings) -> None:
+    square = (settings.chunk, settings.chunk)
+    for half in HALVES:
+        _write_array(file, f"pairs/{pair.key}/{half}", getattr(pair, half), square, settings.compression)
+    for name, array in sorted(pair.extras.items()) if settings.extras else ():
+        _check_extra(pair.key, name, array)
+        chunk = square if array.ndim > 1 else (1 << 16,)
+        _write_array(file, f"pairs/{pair.key}/extras/{name}", array, chunk, settings.compression)
+
+
+def _check_extra(key: str, name: str, array: NDArray[Any]) -> None:
+    bad_name = not name or "/" in name or name in (".", "..") or "\x00" in name
+    if bad_name or not isinstance(array, np.ndarray) or array.size == 0 or array.ndim == 0 or not _plain(array.dtype):
+        msg = f"Pair '{key}': the extra {name!r} must be a plainly named, non-empty array of numbers with at least one axis to be stored."
+        raise PairMismatch(msg)
+
+
+def _write_array(file: h5py.File, name: str, array: NDArray[Any], chunk: tuple[int, ...], compression: str) -> None:
+    """Store one array in chunks of ``chunk`` along its first axes, clipped to its shape, whole along the others."""
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    chunks = tuple(min(a, b) for a, b in zip(array.shape, chunk, strict=False)) + array.shape[len(chunk) :]
+    dataset = file.create_dataset(name, data=array, chunks=chunks, fletcher32=True, **_filter(compression))
+    dataset.attrs["crc32"] = np.uint32(zlib.crc32(array.data))
+
+
+def _filter(compression: str) -> dict[str, Any]:
+    if compression == "none":
+        return {}
+    try:
+        import hdf5plugin
+    except ImportError as error:
+        msg = "Shards compressed with zstd need the package hdf5plugin; run `pip install hdf5plugin` or use --compression none."
+        raise MissingDependency(msg) from error
+    return dict(hdf5plugin.Zstd(clevel=_ZSTD_LEVEL))
+
+
+def _plain(dtype: np.dtype[Any]) -> bool:
+    return dtype.kind in "biuf" and dtype.itemsize <= 8

@@ -1,0 +1,181 @@
+"""Reading HDF5 with suspicion: the file may be damaged, or a stranger may have made it to do harm.
+
+Nothing is followed out of the file (soft and external links, external storage, virtual data sets), nothing but plain
+numbers is read (no references, strings or objects), only the filters that shards are written with are run, and no memory
+is taken that the file does not hold data for. What is refused is a ValueError that says why.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from h5py import h5a, h5d, h5f, h5l, h5p, h5s, h5t, h5z
+from numpy.typing import NDArray
+
+from blurdata.errors import MissingDependency
+from blurdata.files import MAX_PIXELS
+
+ZSTD = 32015
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_FLETCHER_BYTES = 4
+_MAX_BYTES = MAX_PIXELS * 8
+_MAX_CHUNK_BYTES = 64 << 20
+_MAX_TEXT_BYTES = 64
+_HARD = h5l.TYPE_HARD
+
+
+@dataclass(frozen=True)
+class Array:
+    """A data set that was found harmless."""
+
+    id: h5d.DatasetID
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunk: tuple[int, ...]
+    compressed: bool
+
+
+def open_file(path: str) -> h5f.FileID:
+    """Open read-only, without a file lock (shards never change, and locks fail on network disks) and without chunk caches."""
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fclose_degree(h5f.CLOSE_STRONG)
+    access.set_file_locking(False, True)
+    access.set_cache(0, 1, 0, 0.0)  # a crop is read once: a cache would only fill memory
+    return h5f.open(os.fsencode(path), h5f.ACC_RDONLY, access)
+
+
+def attribute(file: h5f.FileID, name: str) -> str | int:
+    """A short text or a whole number kept as an attribute of the root group."""
+    found = h5a.open(file, name.encode())
+    kind = found.get_type()
+    if found.shape != () or kind.get_size() > _MAX_TEXT_BYTES:
+        msg = f"the attribute '{name}' is no single short value"
+        raise ValueError(msg)
+    if not isinstance(kind, h5t.TypeIntegerID) and not (isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str()):
+        msg = f"the attribute '{name}' is neither a number nor a text of fixed length"
+        raise ValueError(msg)
+    value = np.empty((), kind.dtype)
+    found.read(value)
+    return value.item().decode("ascii") if value.dtype.kind == "S" else int(value)
+
+
+def crc32_of(array: Array) -> int:
+    """The checksum of the raw pixels that was kept when an array was written."""
+    found = h5a.open(array.id, b"crc32")
+    if found.shape != () or not isinstance(found.get_type(), h5t.TypeIntegerID):
+        msg = "its crc32 is no number"
+        raise ValueError(msg)
+    value = np.empty((), np.uint64)
+    found.read(value)
+    return int(value)
+
+
+def check_links(file: h5f.FileID, name: str, known: set[str]) -> None:
+    """Refuse a path with a soft or external link in it; ``known`` collects paths that were found to be plain."""
+    path = ""
+    for part in name.split("/"):
+        path = f"{path}/{part}" if path else part
+        if path not in known:
+            if file.links.get_info(path.encode()).type != _HARD:
+                msg = f"'{path}' is a link to elsewhere, which shards never have"
+                raise ValueError(msg)
+            known.add(path)
+
+
+def open_array(file: h5f.FileID, name: str, known: set[str]) -> Array:
+    """Open a data set after looking at everything about it that could do harm."""
+    check_links(file, name, known)
+    found = h5d.open(file, name.encode())
+    how = found.get_create_plist()
+    if how.get_layout() != h5d.CHUNKED or how.get_external_count():
+        msg = f"'{name}' is not stored in chunks inside the file"
+        raise ValueError(msg)
+    compressed = _filters(how, name)
+    dtype = _number_type(found.get_type(), name)
+    shape, chunk = found.shape, how.get_chunk()
+    chunk_bytes = int(np.prod(chunk, dtype=object)) * dtype.itemsize
+    if int(np.prod(shape, dtype=object)) * dtype.itemsize > _MAX_BYTES or chunk_bytes > _MAX_CHUNK_BYTES:
+        msg = f"'{name}' claims an absurd size, {shape} in chunks of {chunk}"
+        raise ValueError(msg)
+    _check_storage(found, name, shape, chunk, chunk_bytes, compressed=compressed)
+    return Array(found, shape, dtype, chunk, compressed)
+
+
+def _filters(how: h5p.PropDCID, name: str) -> bool:
+    """Whether an array is compressed; refuses all filters but the two that shards use."""
+    codes = [how.get_filter(position)[0] for position in range(how.get_nfilters())]
+    if codes not in ([h5z.FILTER_FLETCHER32], [ZSTD, h5z.FILTER_FLETCHER32]):
+        msg = f"'{name}' is stored with filters {codes}, which shards never have"
+        raise ValueError(msg)
+    return ZSTD in codes
+
+
+def _number_type(kind: h5t.TypeID, name: str) -> np.dtype[Any]:
+    plain = isinstance(kind, (h5t.TypeIntegerID, h5t.TypeFloatID)) and kind.get_size() <= 8
+    if not plain and not (isinstance(kind, h5t.TypeEnumID) and kind.get_size() == 1 and kind.dtype == np.bool_):
+        msg = f"'{name}' does not hold plain numbers"
+        raise ValueError(msg)
+    dtype: np.dtype[Any] = kind.dtype
+    return dtype
+
+
+def _check_storage(
+    found: h5d.DatasetID, name: str, shape: tuple[int, ...], chunk: tuple[int, ...], chunk_bytes: int, *, compressed: bool
+) -> None:
+    """Refuse an array that claims more than the file holds; HDF5 would make up the missing chunks as zeros."""
+    count = int(np.prod([-(-a // b) for a, b in zip(shape, chunk, strict=True)], dtype=object))
+    whole = found.get_num_chunks() == count if compressed else found.get_storage_size() == count * (chunk_bytes + _FLETCHER_BYTES)
+    if not whole:
+        msg = f"'{name}' lacks some of its data"
+        raise ValueError(msg)
+
+
+def read_array(array: Array, box: tuple[int, int, int, int] | None, path: str) -> NDArray[Any]:
+    """The whole array, or rows ``y`` to ``y + height`` and columns ``x`` to ``x + width`` of it."""
+    start, count = (0,) * len(array.shape), array.shape
+    if box is not None:
+        y, x, height, width = box
+        start, count = (y, x, *start[2:]), (height, width, *array.shape[2:])
+    if array.compressed:
+        _check_frames(array, start, count, path)
+    out = np.empty(count, array.dtype.newbyteorder("="))
+    inside = array.id.get_space()
+    inside.select_hyperslab(start, count)
+    array.id.read(h5s.create_simple(count), inside, out)
+    return out
+
+
+def _check_frames(array: Array, start: tuple[int, ...], count: tuple[int, ...], path: str) -> None:
+    """Refuse compressed chunks that say they unfold to more than a chunk: the filter would take that much memory."""
+    if not h5z.filter_avail(ZSTD):
+        _load_zstd()
+    limit = int(np.prod(array.chunk)) * array.dtype.itemsize
+    grid = [range(a // c * c, a + n, c) for a, n, c in zip(start, count, array.chunk, strict=True)]
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123  the path is text here, for speed
+        for corner in np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, len(grid)).tolist():
+            stored = array.id.get_chunk_info_by_coord(tuple(corner))
+            if stored.filter_mask or frame_size(os.pread(stream.fileno(), 18, stored.byte_offset)) != limit:
+                msg = "a compressed chunk does not unfold to the size of a chunk"
+                raise ValueError(msg)
+
+
+def frame_size(head: bytes) -> int | None:
+    """The unfolded size that a zstd frame states (RFC 8878, 3.1.1.1), or None."""
+    if len(head) < 6 or head[:4] != _ZSTD_MAGIC:
+        return None
+    descriptor = head[4]
+    single, size_flag, dictionary_flag = descriptor >> 5 & 1, descriptor >> 6, descriptor & 3
+    at = 5 + (not single) + (0, 1, 2, 4)[dictionary_flag]
+    width = (int(single), 2, 4, 8)[size_flag]
+    if not width or len(head) < at + width:
+        return None
+    return int.from_bytes(head[at : at + width], "little") + (256 if width == 2 else 0)
+
+
+def _load_zstd() -> None:
+    try:
+        import hdf5plugin  # noqa: F401  importing it registers the filter
+    except ImportError as error:
+        msg = "These shards are compressed with zstd; run `pip install hdf5plugin` to read them."
+        raise MissingDependency(msg) from error

@@ -1,0 +1,134 @@
+"""Worker processes on this machine that cannot be lost: a dead one ends the build with its reason, and none outlives it."""
+
+import contextlib
+import multiprocessing as mp
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from blurdata.errors import ShardError
+
+_PATIENCE_S = 5.0
+_spawn = mp.get_context("spawn")  # fork would copy open HDF5 and video handles
+
+
+class _Worker:
+    """One process and the pipe to it."""
+
+    def __init__(self, job: Callable[[int], None]) -> None:
+        self.pipe, far = _spawn.Pipe()
+        self.process: BaseProcess = _spawn.Process(target=_work, args=(far, job), daemon=True)
+        with _interrupt_held():  # the child inherits the mask: Ctrl-C is for the parent alone
+            self.process.start()
+        far.close()
+        self.task: int | None = None
+
+    def give(self, tasks: Iterator[int]) -> None:
+        """Hand over the next task, if there is one."""
+        self.task = next(tasks, None)
+        if self.task is not None:
+            with contextlib.suppress(BrokenPipeError):  # its death is noticed by its sentinel
+                self.pipe.send(self.task)
+
+    def death(self) -> ShardError:
+        """The reason why a process is no more, in a sentence."""
+        self.process.join(_PATIENCE_S)
+        code = self.process.exitcode or 0
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = "; the machine may be out of memory, use fewer workers" if -code == signal.SIGKILL else ""
+            reason = f"was killed by {name}{hint}"
+        else:
+            reason = f"ended with exit code {code}; see its message above (a script must call build under `if __name__ == '__main__':`)"
+        return ShardError(f"A worker process {reason}. It was building shard {self.task}; finished shards are kept, run it again.")
+
+
+def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> Iterator[int]:
+    """Run ``job(task)`` for all tasks in spawned processes; yields tasks as they are done.
+
+    Raises:
+        Exception: Whatever the job raised first; the other processes are stopped.
+        ShardError: If a process died.
+    """
+    queue = iter(tasks)
+    crew: list[_Worker] = []
+    try:
+        for _ in range(min(workers, len(tasks))):
+            crew.append(_Worker(job))
+            crew[-1].give(queue)
+        while busy := [worker for worker in crew if worker.task is not None]:
+            ready = wait([worker.pipe for worker in busy] + [worker.process.sentinel for worker in busy])
+            for worker in busy:
+                if worker.pipe in ready:
+                    yield _collect(worker)
+                    worker.give(queue)
+                elif worker.process.sentinel in ready:
+                    raise worker.death()
+    finally:
+        _dismiss(crew)
+
+
+def _collect(worker: _Worker) -> int:
+    try:
+        task, error = worker.pipe.recv()
+    except (EOFError, ConnectionResetError):
+        raise worker.death() from None
+    if error is not None:
+        raise error
+    return int(task)
+
+
+def _dismiss(crew: Sequence[_Worker]) -> None:
+    for worker in crew:
+        worker.pipe.close()
+        if worker.task is not None:
+            worker.process.terminate()
+    for worker in crew:
+        worker.process.join(_PATIENCE_S)
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+
+
+@contextlib.contextmanager
+def _interrupt_held() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(pipe: Connection, job: Callable[[int], None]) -> None:
+    """A worker's life: tasks come in, results go out, and the end of the parent is the end."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        error: Exception | None = None
+        try:
+            job(task)
+        except Exception as caught:
+            error = caught
+        _answer(pipe, task, error)
+
+
+def _answer(pipe: Connection, task: int, error: Exception | None) -> None:
+    try:
+        pipe.send((task, error))
+    except BrokenPipeError:
+        return
+    except Exception:  # an error that cannot be pickled
+        pipe.send((task, ShardError(f"Shard {task}: {type(error).__name__}: {error}")))
+
+
+def _die_with_parent() -> None:
+    parent = mp.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,134 @@
+"""How a file gets its name: written aside under a lock, checked, synced, renamed, and the folder synced.
+
+A temporary file belongs to a living builder if and only if its ``flock`` is held. A test of the process id would not do:
+killed workers stay zombies where nothing reaps them, and ids repeat between containers.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from blurdata.files import output_error
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+_PATTERNS = (".shard-*.tmp", ".plan.json.*.tmp", ".index.json.*.tmp")
+
+
+def _host() -> str:
+    return socket.gethostname().replace("/", "_") or "host"
+
+
+def publish(target: Path, data: bytes, check: Callable[[Path], None] | None = None) -> str:
+    """Put ``data`` at ``target`` so that the file is whole or not there at all; returns its blake2b hash.
+
+    ``check`` is given the temporary file before it gets its name, and raises if it is not right.
+
+    Raises:
+        OutputError: If the folder is full, read-only or not there; nothing is left behind.
+    """
+    try:
+        with _temporary(target) as (temporary, stream):
+            stream.write(data)
+            stream.flush()
+            if check is not None:
+                check(temporary)
+            os.fsync(stream.fileno())
+            digest = hash_file(temporary)
+            temporary.replace(target)
+            sync_folder(target.parent)
+    except OSError as error:
+        raise output_error(target, error) from error
+    return digest
+
+
+def prove_writable(folder: Path) -> None:
+    """Raise OutputError now rather than after hours of work."""
+    target = folder / "plan.json"
+    try:
+        with _temporary(target):
+            pass
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
+def hash_file(path: Path) -> str:
+    """Hex blake2b (32 bytes) of a file's content."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and removals in a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _temporary(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """A new locked file beside ``target``; it is removed unless the block renames it."""
+    while True:
+        path = target.with_name(f".{target.name}.{_host()}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        stream = path.open("xb")
+        if _lock(stream) and _same_file(path, stream):
+            break
+        stream.close()  # a sweep took it between its making and its lock
+    try:
+        with stream:
+            yield path, stream
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _lock(stream: BinaryIO) -> bool:
+    """Take the lock; file systems without locks count as locked."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+    return True
+
+
+def _same_file(path: Path, stream: BinaryIO) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(stream.fileno()).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def leftovers(folder: Path, *, any_host: bool) -> list[Path]:
+    """Temporary files that no living builder holds; those of other hosts only with ``any_host``."""
+    found = sorted(path for pattern in _PATTERNS for path in folder.glob(pattern))
+    return [path for path in found if (any_host or f".{_host()}." in path.name) and _abandoned(path)]
+
+
+def _abandoned(path: Path) -> bool:
+    """True where the lock can be had; where the file system cannot tell, the file is left alone."""
+    try:
+        with path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def sweep(folder: Path, *, any_host: bool = False) -> list[Path]:
+    """Remove leftovers of killed builders; returns what was removed."""
+    removed = []
+    for path in leftovers(folder, any_host=any_host):
+        with suppress(OSError):
+            path.unlink()
+            removed.append(path)
+    return removed

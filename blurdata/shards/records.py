@@ -1,0 +1,111 @@
+"""The small JSON files beside the shards: the plan, a sidecar a shard, the index.
+
+A shard counts once its sidecar is there (the commit mark); a set is whole once its index is there.
+"""
+
+import json
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from blurdata.errors import ShardCorrupt
+from blurdata.recipe import Recipe
+from blurdata.shards.plan import Plan
+
+PLAN, INDEX = "plan.json", "index.json"
+_MAX_BYTES = 1 << 30
+Record = TypeVar("Record", bound=BaseModel)
+
+
+class Sidecar(Recipe):
+    """What a finished shard is; its presence says that the shard is finished."""
+
+    format: Literal["blurdata-sidecar"] = "blurdata-sidecar"
+    version: Literal[1] = 1
+    plan_id: str
+    recipe_id: str
+    index: int = Field(ge=0)
+    keys: tuple[str, ...]
+    bytes: int = Field(ge=1)
+    blake2b: str
+    libraries: dict[str, str]
+
+
+class ShardEntry(Recipe):
+    """One shard in the index."""
+
+    pairs: int = Field(ge=1)
+    bytes: int = Field(ge=1)
+    blake2b: str
+
+
+class Index(Recipe):
+    """All shards of a finished set and their totals."""
+
+    format: Literal["blurdata-index"] = "blurdata-index"
+    version: Literal[1] = 1
+    plan_id: str
+    recipe_id: str
+    pairs: int
+    bytes: int
+    shards: tuple[ShardEntry, ...]
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """A shard's file."""
+    return folder / f"shard-{index:05d}.h5"
+
+
+def sidecar_path(folder: Path, index: int) -> Path:
+    """A shard's sidecar."""
+    return folder / f"shard-{index:05d}.json"
+
+
+def to_json(record: BaseModel) -> bytes:
+    """Bytes of a record: the same for equal records."""
+    return (json.dumps(record.model_dump(mode="json"), indent=1) + "\n").encode()
+
+
+def read_record(path: Path, model: type[Record]) -> Record:
+    """Read and check one of the JSON files.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ShardCorrupt: If it is damaged, cannot be read, or is of another format or version.
+    """
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise ShardCorrupt(path, None, "is larger than such a file can be")
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ShardCorrupt(path, None, f"cannot be read ({error.strerror})") from error
+    except (ValidationError, RecursionError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "too deeply nested"}
+        field = ".".join(str(part) for part in first["loc"])
+        raise ShardCorrupt(path, None, f"is damaged or of another format ({field + ': ' if field else ''}{first['msg']})") from None
+
+
+def finished(folder: Path, plan: Plan, index: int) -> Sidecar | None:
+    """The sidecar of a shard that needs no more work, or None; a shard of the plan is skipped on resume if this is not None."""
+    try:
+        sidecar = read_record(sidecar_path(folder, index), Sidecar)
+        size = shard_path(folder, index).stat().st_size
+    except (OSError, ShardCorrupt):
+        return None
+    right = (sidecar.plan_id, sidecar.recipe_id, sidecar.index) == (plan.id, plan.recipe_id, index)
+    return sidecar if right and sidecar.bytes == size and sidecar.keys == plan.shard_keys(index) else None
+
+
+def make_index(plan: Plan, sidecars: list[Sidecar]) -> Index:
+    """The index over all sidecars of a plan."""
+    entries = tuple(ShardEntry(pairs=len(one.keys), bytes=one.bytes, blake2b=one.blake2b) for one in sidecars)
+    return Index(
+        plan_id=plan.id,
+        recipe_id=plan.recipe_id,
+        pairs=len(plan.keys),
+        bytes=sum(entry.bytes for entry in entries),
+        shards=entries,
+    )

@@ -1,0 +1,98 @@
+"""Shards as a source of pairs, for everything that stores, shows, checks or exports pairs."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from blurdata.errors import SourceError
+from blurdata.pairs import Pair, PairSource
+from blurdata.shards.reader import ShardReader
+from blurdata.shards.records import INDEX, PLAN
+from blurdata.sources import open_source
+
+KIND = "shards"
+
+
+class ShardSource(PairSource):
+    """The pairs of a folder of shards, whole and with their extras.
+
+    Args:
+        root: The folder.
+        where: Keep only pairs whose meta data meet this condition, such as ``"blur_px_p95 < 25"``.
+        allow_incomplete: Read a set whose build has not finished.
+
+    Raises:
+        Incomplete: If shards are missing.
+        ShardCorrupt: If the plan or index is damaged.
+        SourceError: If ``root`` holds no shards, or the condition cannot be read.
+    """
+
+    def __init__(self, root: Path | str, where: str = "", *, allow_incomplete: bool = False) -> None:
+        self._reader = ShardReader(root, allow_incomplete=allow_incomplete)
+        self._kept = self._reader.select(where)
+        self.text = f"{KIND}:{self._reader.root.resolve()}" + (f"?where={where}" if where else "")
+        self.recipe: Mapping[str, Any] = self._reader.plan.recipe
+        self._where = where
+
+    @cached_property
+    def keys(self) -> Sequence[str]:
+        """Keys in the order of the plan."""
+        return tuple(self._reader.plan.keys[position] for position in self._kept)
+
+    def __getitem__(self, index: int) -> Pair:
+        return self._reader.pair(self._kept[index])
+
+    def nbytes(self, index: int) -> int:
+        """Raw bytes of both halves, from the header alone."""
+        return self._reader.nbytes(self._kept[index])
+
+    def fingerprint(self) -> str:
+        """Hash over the shards' hashes and the pairs that are kept."""
+        total = hashlib.blake2b(digest_size=16)
+        for digest in self._reader.digests():
+            total.update(digest.encode())
+        total.update("\n".join(self.keys).encode())
+        return total.hexdigest()
+
+    def summary(self) -> Mapping[str, Any]:
+        """Counts and where the pairs came from."""
+        plan = self._reader.plan
+        left_out = {"left_out_by_where": len(plan.keys) - len(self)} if self._where else {}
+        return {"pairs": len(self), "shards": len(plan), "packed_from": plan.source, "plan_id": plan.id, **left_out}
+
+
+def open_shards(path: Path | str, where: str = "") -> ShardSource:
+    """Open a folder of shards as a source; ``where`` keeps only the pairs that meet a condition on their meta data."""
+    return ShardSource(path, where)
+
+
+def is_shards(path: Path) -> bool:
+    """Whether a folder looks like one of shards."""
+    return path.is_dir() and any((path / name).exists() for name in (PLAN, INDEX))
+
+
+def open_input(text: str) -> PairSource:
+    """Open a folder of shards, ``shards:PATH?where=CONDITION``, or any source that :func:`blurdata.sources.open_source` knows.
+
+    Raises:
+        SourceError: If the text names neither.
+
+    Example:
+        >>> open_input("shards:/no/such/folder")
+        Traceback (most recent call last):
+        blurdata.errors.SourceError: /no/such/folder: holds no shards (there is no plan.json); give the folder that `blurdata pack` wrote.
+    """
+    kind, _, rest = text.partition(":")
+    if kind == KIND:
+        path, _, query = rest.partition("?")
+        options = dict(parse_qsl(query, keep_blank_values=True))
+        if set(options) - {"where"}:
+            msg = f"'{text}': the only option of shards is where=CONDITION."
+            raise SourceError(msg)
+        return open_shards(Path(path).expanduser(), options.get("where", ""))
+    if is_shards(Path(text).expanduser()):
+        return open_shards(Path(text).expanduser())
+    return open_source(text)
