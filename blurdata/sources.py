@@ -16,6 +16,15 @@ from blurdata.pairs import PairSource
 
 _KINDS = {
     "pairs": "blurdata.datasets:open_folders",
+    "gopro": "blurdata.datasets:open_gopro",
+    "reds": "blurdata.datasets:open_reds",
+    "realblur-j": "blurdata.datasets:open_realblur_j",
+    "realblur-r": "blurdata.datasets:open_realblur_r",
+    "rsblur": "blurdata.datasets:open_rsblur",
+    "hide": "blurdata.datasets:open_hide",
+    "bsd": "blurdata.datasets:open_bsd",
+    "dvd": "blurdata.datasets:open_dvd",
+    "kohler": "blurdata.datasets:open_kohler",
     "video": "blurdata.synthesis:open_video",
 }
 

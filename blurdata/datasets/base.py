@@ -12,6 +12,8 @@ from blurdata.files import fingerprint_files, image_bytes, read_image
 from blurdata.naming import some
 from blurdata.pairs import Pair, PairSource
 
+UNMATCHED = ("error", "leave-out")  # what happens to pictures without a partner
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -136,9 +138,7 @@ def match_names(
     Raises:
         PairMismatch: If names are unmatched and ``unmatched`` is ``"error"``; the sentence lists them.
     """
-    if unmatched not in ("error", "leave-out"):
-        msg = f"Option 'unmatched' must be error or leave-out, got {unmatched!r}."
-        raise SourceError(msg)
+    check_option("unmatched", unmatched, UNMATCHED)
     only_blurry = [name for name in blurry if name not in sharp]
     only_sharp = [name for name in sharp if name not in blurry]
     told = [f"{name}: has no sharp half" for name in only_blurry] + [f"{name}: has no blurry half" for name in only_sharp]
@@ -151,3 +151,39 @@ def match_names(
         msg = f"{where}: {'; '.join(sides)}; complete the set, or leave these out with unmatched=leave-out."
         raise PairMismatch(msg)
     return [(name, path, sharp[name]) for name, path in blurry.items() if name in sharp], told
+
+
+def check_option(name: str, value: object, allowed: Iterable[str | None]) -> None:
+    """Raise SourceError unless ``value`` is one of ``allowed``."""
+    choices = list(allowed)
+    if value not in choices:
+        msg = f"Option '{name}' must be one of {', '.join(choice for choice in choices if choice)}, got {value!r}."
+        raise SourceError(msg)
+
+
+def split_folders(root: Path, splits: Sequence[str], split: str | None) -> list[tuple[str | None, Path]]:
+    """(split, folder) of the splits that lie in ``root``; ``root`` itself where it is one split.
+
+    Args:
+        root: A set's folder, or the folder of one split.
+        splits: Names of the folders.
+        split: The one that is wanted, or None for all that are there.
+
+    Raises:
+        SourceError: If ``root`` or the wanted split is not there.
+    """
+    if split is not None:
+        check_option("split", split, splits)
+    if not root.is_dir():
+        msg = f"{root}: there is no such folder."
+        raise SourceError(msg)
+    there: list[tuple[str | None, Path]] = [(name, root / name) for name in splits if (root / name).is_dir()]
+    if not there:
+        own = root.name if root.name in splits else None
+        if split is None or own in (split, None):
+            return [(split or own, root)]
+    wanted = [(name, folder) for name, folder in there if split in (None, name)]
+    if not wanted:
+        msg = f"{root}: has no folder of the split '{split}'; there are {some([str(name) for name, _ in there]) or 'none'}."
+        raise SourceError(msg)
+    return wanted

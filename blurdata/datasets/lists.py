@@ -1,0 +1,86 @@
+"""Lists of pairs as the authors publish them: one line a pair, ground truth first, paths relative to the set's parent folder."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from blurdata.datasets.base import UNMATCHED, check_option
+from blurdata.errors import PairMismatch, SourceError
+from blurdata.naming import some
+
+
+def find_list(name: str, places: Sequence[Path]) -> Path | None:
+    """The first file called ``name`` in ``places``, or None."""
+    return next((place / name for place in places if (place / name).is_file()), None)
+
+
+def read_list(path: Path) -> list[tuple[str, str]]:
+    """(sharp name, blurry name) of every line; a trailing blank and a missing last newline are how they are published.
+
+    Raises:
+        SourceError: If the file cannot be read, a line is not two names, or a name would leave the folder of the set.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: is no list of pairs that can be read ({error})."
+        raise SourceError(msg) from error
+    pairs = []
+    for number, line in enumerate(lines, start=1):
+        names = line.split()
+        if not names:
+            continue
+        if len(names) != 2:
+            msg = f"{path}, line {number}: a line names the ground truth and the blurry picture, got {line.strip()!r}."
+            raise SourceError(msg)
+        for name in names:
+            _check_relative(path, number, name)
+        pairs.append((names[0], names[1]))
+    return pairs
+
+
+def _check_relative(path: Path, number: int, name: str) -> None:
+    pure = PurePosixPath(name)
+    if pure.is_absolute() or ".." in pure.parts or "\\" in name or "\x00" in name or (len(name) > 1 and name[1] == ":"):
+        msg = f"{path}, line {number}: '{name}' points outside the folder of the set; only relative names without '..' are read."
+        raise SourceError(msg)
+
+
+def locate(name: str, base: Path, listed_in: Path) -> Path:
+    """The file that a list's name means below ``base``, whether it is there or not.
+
+    Raises:
+        SourceError: If a link on the way leads out of ``base``.
+    """
+    path = base / name
+    inside = os.path.realpath(base)
+    if not Path(os.path.realpath(path)).is_relative_to(inside):
+        msg = f"{listed_in}: '{name}' is a link that leads outside {base}; put the pictures themselves there."
+        raise SourceError(msg)
+    return path
+
+
+def present_pairs(
+    located: Sequence[tuple[str, Path, Path]], *, where: Path, unmatched: str
+) -> tuple[list[tuple[str, Path, Path]], list[str]]:
+    """Those of (key, blurry file, sharp file) whose files exist, and a sentence for each of the others.
+
+    A pair of which *both* halves are missing is a shortfall and only told; one that has lost a half is an error.
+
+    Raises:
+        PairMismatch: If a pair has one half and ``unmatched`` is ``"error"``; the sentence lists them.
+    """
+    check_option("unmatched", unmatched, UNMATCHED)
+    there, halves, told = [], [], []
+    for key, blurry, sharp in located:
+        has = blurry.is_file(), sharp.is_file()
+        if all(has):
+            there.append((key, blurry, sharp))
+        elif any(has):
+            halves.append(f"{key} has no {'sharp' if has[0] else 'blurry'} half")
+        else:
+            told.append(f"{key}: is listed and not there")
+    if halves and unmatched == "error":
+        msg = f"{where}: {len(halves)} pairs have lost a half: {some(halves)}; complete the set, or use unmatched=leave-out."
+        raise PairMismatch(msg)
+    return there, told + [half.replace(" has", ": has", 1) for half in halves]
