@@ -10,6 +10,7 @@ from blurdata.errors import BlurDataError
 
 # name on the command line -> module whose function `run` is the command; the order is the order of the help page
 _COMMANDS: dict[str, str] = {
+    "synthesize": "blurdata.cli.synthesize",
     "pack": "blurdata.cli.pack",
     "verify": "blurdata.cli.verify",
 }

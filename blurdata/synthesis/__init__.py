@@ -1,0 +1,7 @@
+"""How do sharp frames become one blurry photograph: frames, cuts, exposure windows, interpolation, blending."""
+
+from blurdata.synthesis.make import open_video, synthesize
+from blurdata.synthesis.recipe import SynthesisRecipe
+from blurdata.synthesis.source import FilmPairs
+
+__all__ = ["FilmPairs", "SynthesisRecipe", "open_video", "synthesize"]

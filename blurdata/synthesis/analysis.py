@@ -1,0 +1,227 @@
+"""What happens in a film: one pass at reduced size that finds cuts, unchanged frames and motion, independent of any recipe.
+
+Motion is dense inverse search flow (Kroeger et al., ECCV 2016; OpenCV's DIS) between neighbours, both ways, on frames of at
+most 320 px. A cut is where the flow explains the next frame far worse than it explains the neighbours of the cut: panning and
+shaking do not look like cuts, and a film of pure noise has none.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.errors import SourceError
+from blurdata.files import write_atomic
+from blurdata.progress import SILENT, Advance
+from blurdata.synthesis.flow import one_thread
+from blurdata.synthesis.frames import Film, FrameIndex
+
+_VERSION = 1
+_SIDE_PX = 320  # the long side at which motion is measured
+_CUT_RATIO, _CUT_RESIDUAL, _CUT_REACH = 3.0, 8.0, 6  # measured: tools/bench/cuts.py
+_TIMING_BREAK = 2.5  # a gap of this many median intervals is missing frames
+
+
+@dataclass(frozen=True)
+class Step:
+    """What lies between one frame and the next.
+
+    Args:
+        change: Largest change of a 3 x 3 spot at reduced size, 8-bit codes.
+        residual: Mean difference that is left after the flow, 8-bit codes.
+        disagreement: Share of the frame on which forward and backward flow disagree.
+        mean_px: Mean length of the flow, px of the full frame.
+        p95_px: Its 95th percentile.
+        max_px: Its maximum.
+    """
+
+    change: float
+    residual: float
+    disagreement: float
+    mean_px: float
+    p95_px: float
+    max_px: float
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The result of the pass; JSON-able, and all that planning needs.
+
+    Args:
+        height: Of the upright frame, px.
+        width: Of the upright frame, px.
+        bits: 8 or 16, of the frames that are read.
+        times_s: When each frame is shown, or empty where the source does not say.
+        pts: Time stamp of each frame in the container's units, or empty.
+        keys: Frames at which decoding can start.
+        steps: One for each pair of neighbours.
+        fingerprint: Of the film's content.
+    """
+
+    height: int
+    width: int
+    bits: int
+    times_s: tuple[float, ...]
+    pts: tuple[int, ...]
+    keys: tuple[int, ...]
+    steps: tuple[Step, ...]
+    fingerprint: str
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.steps) + 1
+
+    @property
+    def index(self) -> FrameIndex:
+        """How to enter the film in the middle."""
+        return FrameIndex(self.pts, self.keys)
+
+    def cuts(self) -> list[int]:
+        """Numbers of the frames that begin a new shot."""
+        return find_cuts(np.array([step.residual for step in self.steps]))
+
+    def timing_breaks(self) -> list[int]:
+        """Numbers of the frames before which the container skips time (frames are missing there)."""
+        gaps = np.diff(self.times_s)
+        if not gaps.size:
+            return []
+        return [int(i) + 1 for i in np.flatnonzero(gaps > _TIMING_BREAK * np.median(gaps))]
+
+
+def find_cuts(residual: NDArray[np.float64]) -> list[int]:
+    """Frames that begin a shot: the residual there stands out of its neighbours by a factor.
+
+    Args:
+        residual: (N - 1,) what flow leaves unexplained between frame i and i + 1.
+
+    Returns:
+        Frame numbers i + 1.
+    """
+    cuts = []
+    for i, here in enumerate(residual):
+        around = np.concatenate([residual[max(0, i - _CUT_REACH) : i], residual[i + 1 : i + 1 + _CUT_REACH]])
+        usual = float(np.median(around)) if around.size else 0.0
+        if here > _CUT_RESIDUAL and here > _CUT_RATIO * usual and around.size:
+            cuts.append(i + 1)
+    return cuts
+
+
+def analyze(film: Film, cache: Path | None = None, *, advance: Advance = SILENT) -> Analysis:
+    """The analysis of a film, read from ``cache`` where it holds one of the same content.
+
+    Args:
+        film: What to look at.
+        cache: Folder of cached analyses, or None.
+        advance: Told of each frame.
+
+    Raises:
+        SourceError: If the film is damaged or has fewer than two frames.
+    """
+    fingerprint = film.fingerprint()
+    path = cache / f"{film.name}-{fingerprint[:16]}-v{_VERSION}.json" if cache else None
+    if path and (known := _read(path, fingerprint)):
+        return known
+    result = _look(film, fingerprint, advance)
+    if path:
+        write_atomic(path, json.dumps(asdict(result), separators=(",", ":")))
+    return result
+
+
+def _look(film: Film, fingerprint: str, advance: Advance) -> Analysis:
+    times: list[float | None] = []
+    pts: list[int | None] = []
+    keys: list[int] = []
+    size, bits = (0, 0), 8
+
+    def greys() -> Iterator[NDArray[np.uint8]]:
+        nonlocal size, bits
+        for number, scan in enumerate(film.scan()):
+            if number and scan.grey.shape != size:
+                here = f"{scan.grey.shape[1]}x{scan.grey.shape[0]}"
+                msg = f"{film.name}: frame {number} is {here}, the first is {size[1]}x{size[0]}; cut the film there."
+                raise SourceError(msg)
+            size = (scan.grey.shape[0], scan.grey.shape[1])
+            bits = scan.bits
+            times.append(scan.time_s)
+            pts.append(scan.pts)
+            if scan.key:
+                keys.append(number)
+            advance()
+            yield scan.grey
+
+    with one_thread():
+        steps = tuple(measure_steps(greys()))
+    sound = all(stamp is not None for stamp in pts) and len(set(pts)) == len(pts)
+    return Analysis(
+        height=size[0],
+        width=size[1],
+        bits=bits,
+        times_s=tuple(round(t, 6) for t in times if t is not None) if all(t is not None for t in times) else (),
+        pts=tuple(p for p in pts if p is not None) if sound else (),
+        keys=tuple(keys),
+        steps=steps,
+        fingerprint=fingerprint,
+    )
+
+
+def measure_steps(greys: Iterable[NDArray[np.uint8]]) -> Iterator[Step]:
+    """A :class:`Step` between each two neighbours of full-size (H, W) uint8 frames."""
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    before: NDArray[np.uint8] | None = None
+    grid = np.empty((0, 0, 2), np.float32)
+    for grey in greys:
+        scale = max(1.0, max(grey.shape) / _SIDE_PX)
+        small = _reduced(grey, scale)
+        if before is None:
+            ys, xs = np.mgrid[: small.shape[0], : small.shape[1]]
+            grid = np.dstack([xs, ys]).astype(np.float32)
+        else:
+            yield _between(before, small, flow, grid, scale)
+        before = small
+
+
+def _reduced(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    height, width = (max(1, round(side / scale)) for side in grey.shape)
+    small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA) if scale > 1 else grey
+    pad = [max(0, 16 - side) for side in small.shape]  # DIS needs room for its patches
+    return np.ascontiguousarray(np.pad(small, ((0, pad[0]), (0, pad[1])), mode="edge") if any(pad) else small)
+
+
+def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArray[np.float32], scale: float) -> Step:
+    change = float(cv2.absdiff(cv2.blur(a.astype(np.float32), (3, 3)), cv2.blur(b.astype(np.float32), (3, 3))).max())
+    if change == 0:
+        return Step(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    forward, backward = flow.calc(a, b, None), flow.calc(b, a, None)
+    there = grid + forward
+    back = cv2.remap(backward, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    seen = cv2.remap(b, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    length = np.hypot(forward[..., 0], forward[..., 1])
+    error = np.hypot(forward[..., 0] + back[..., 0], forward[..., 1] + back[..., 1])
+    return Step(
+        change=round(change, 2),
+        residual=round(float(cv2.absdiff(a, seen).mean()), 3),
+        disagreement=round(float((error > 0.5 + 0.1 * length).mean()), 4),
+        mean_px=round(float(length.mean()) * scale, 3),
+        p95_px=round(float(np.percentile(length, 95)) * scale, 3),
+        max_px=round(float(length.max()) * scale, 3),
+    )
+
+
+def _read(path: Path, fingerprint: str) -> Analysis | None:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        steps = tuple(Step(**step) for step in kept.pop("steps"))
+        found = Analysis(steps=steps, **{field.name: _tuple(kept[field.name]) for field in fields(Analysis) if field.name != "steps"})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if found.fingerprint == fingerprint else None
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

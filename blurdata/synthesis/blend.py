@@ -1,0 +1,147 @@
+"""How is light averaged exactly: code values become integers of linear light, integers are summed, the mean is rounded once.
+
+Light is 24 bits for 8-bit frames and 48 bits for 16-bit ones. The sums never overflow (uint64; uint32 for up to 256 samples of 24
+bits), so neither order nor overlap can change a bit. The mean's code value is ``floor(max * encode(sum / weight) + 0.5)`` in
+float64; instead of a power for each pixel, the sums at which that value steps up are found once, and each pixel looks up its step.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.color import Curve
+from blurdata.pairs import Image
+from blurdata.synthesis.kernels import add_light_1, add_light_4, to_codes
+
+Sums = NDArray[Any]  # uint32 or uint64
+_AT_ONCE = 4
+
+
+def light_bits(bits: int) -> int:
+    """Bits of the integer that linear light is, for frames of ``bits`` a sample."""
+    return 24 if bits <= 8 else 48
+
+
+@lru_cache(maxsize=8)
+def light_table(curve: Curve, bits: int) -> NDArray[Any]:
+    """(3, 2 ** bits) integer light of every code: uint32 of 24 bits, or uint64 of 48."""
+    light = np.broadcast_to(curve.light_of_codes(bits), (3, 1 << bits))
+    full = (1 << light_bits(bits)) - 1
+    return np.floor(np.clip(light, 0, 1) * full + 0.5).astype(np.uint32 if bits <= 8 else np.uint64)
+
+
+@dataclass(frozen=True)
+class CodeSteps:
+    """Where the code value of a sum steps up.
+
+    Args:
+        steps: (3, 2 ** bits) uint64: the least sum with code c; 0 for c = 0.
+        first: (3, buckets + 1): code at the start of each bucket of ``2 ** shift`` sums.
+        shift: Log2 of a bucket.
+    """
+
+    steps: NDArray[np.uint64]
+    first: NDArray[Any]
+    shift: int
+
+
+@lru_cache(maxsize=32)
+def code_steps(curve: Curve, bits: int, weight: int) -> CodeSteps:
+    """The steps of codes of ``bits`` for sums over ``weight`` samples."""
+    full = weight * ((1 << light_bits(bits)) - 1)
+    top = (1 << bits) - 1
+    edges = np.repeat(((np.arange(1, top + 1) - 0.5) / top)[:, None], 3, axis=1)
+    guess = np.clip(np.floor(curve.decode(edges) * full), 0, full)
+    steps = np.zeros((3, top + 1), np.uint64)
+    best = np.full(guess.shape, full + 1, np.uint64)
+    for offset in range(8, -9, -1):  # the formula itself decides, not its inverse
+        sums = np.clip(guess + offset, 0, full)
+        reached = np.floor(np.clip(curve.encode(sums / full), 0, 1) * top + 0.5) >= np.arange(1, top + 1)[:, None]
+        best = np.where(reached, sums.astype(np.uint64), best)
+    steps[:, 1:] = best.T
+    shift = max(0, int(full).bit_length() - 16)
+    buckets = (full >> shift) + 2
+    begins = np.arange(buckets, dtype=np.uint64) << np.uint64(shift)
+    first = np.stack([np.searchsorted(steps[c, 1:], begins, side="right") for c in range(3)])
+    return CodeSteps(steps, first.astype(np.uint8 if bits <= 8 else np.uint16), shift)
+
+
+class LightSum:
+    """The running sum of light of one exposure.
+
+    Args:
+        curve: How codes relate to light.
+        bits: 8 or 16.
+        samples: The most samples that will be added, counted with their weights.
+
+    Example:
+        >>> from blurdata.color import curve
+        >>> total = LightSum(curve("linear"), bits=8, samples=3)
+        >>> for code in (10, 20, 40):
+        ...     total.add(np.full((2, 2, 3), code, np.uint8))
+        >>> int(total.codes()[0, 0, 0])
+        23
+    """
+
+    def __init__(self, curve: Curve, *, bits: int, samples: int) -> None:
+        self._curve, self._bits = curve, bits
+        self._table = light_table(curve, bits)
+        self._dtype = np.uint32 if bits <= 8 and samples <= 256 else np.uint64
+        self._sum: Sums | None = None
+        self._waiting: list[Image] = []
+        self.weight = 0
+
+    def add(self, frame: Image, weight: int = 1) -> None:
+        """Add the light of a frame, ``weight`` times."""
+        for _ in range(weight):
+            self._waiting.append(frame)
+            self.weight += 1
+            if len(self._waiting) == _AT_ONCE:
+                self._fold()
+
+    def add_light(self, light: NDArray[Any], weight: int = 1) -> None:
+        """Add (H, W, 3) light that is on the integer grid already, ``weight`` times."""
+        total = self._total(light.shape)
+        grid: Any = light.astype(self._dtype)
+        total += grid * self._dtype(weight)
+        self.weight += weight
+
+    def sums(self) -> Sums:
+        """(H, W, 3) the sum."""
+        self._fold()
+        if self._sum is None:
+            msg = "Nothing was added."
+            raise ValueError(msg)
+        return self._sum
+
+    def mean(self) -> NDArray[np.float64]:
+        """(H, W, 3) float64 mean light in [0, 1]."""
+        return np.asarray(self.sums() / (self.weight * ((1 << light_bits(self._bits)) - 1)))
+
+    def codes(self) -> Image:
+        """(H, W, 3) the mean's code values, rounded once, half up."""
+        sums = self.sums()
+        steps = code_steps(self._curve, self._bits, self.weight)
+        out = np.empty(sums.shape, np.uint8 if self._bits <= 8 else np.uint16)
+        to_codes(out.reshape(-1, 3), sums.reshape(-1, 3), steps.first, steps.steps, np.uint64(steps.shift))
+        return out
+
+    def _total(self, shape: tuple[int, ...]) -> Sums:
+        if self._sum is None:
+            self._sum = np.zeros(shape, self._dtype)
+        return self._sum
+
+    def _fold(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        total = self._total(waiting[0].shape).reshape(-1, 3)
+        flat = [frame.reshape(-1, 3) for frame in waiting]
+        if len(flat) == _AT_ONCE:
+            add_light_4(total, flat[0], flat[1], flat[2], flat[3], self._table)
+        else:
+            for frame in flat:
+                add_light_1(total, frame, self._table)

@@ -1,0 +1,83 @@
+"""One exposure: the frames of a window go in, one after the other, and a pair comes out."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.color import Curve, curve
+from blurdata.pairs import Image, Pair
+from blurdata.synthesis.blend import LightSum, light_bits
+from blurdata.synthesis.interpolate import Between, Light
+from blurdata.synthesis.recipe import SynthesisRecipe
+from blurdata.synthesis.windows import Window
+
+
+class Exposure:
+    """The open shutter.
+
+    Args:
+        window: Which frames belong to it.
+        recipe: How they are averaged.
+        bits: 8 or 16.
+    """
+
+    def __init__(self, window: Window, recipe: SynthesisRecipe, *, bits: int) -> None:
+        self.window = window
+        self._recipe, self._bits = recipe, bits
+        self._curve = curve(recipe.curve)
+        self.samples = (len(window.frames) - 1) * window.virtual + 1
+        self._inner = 1 if recipe.end_weight == 1.0 else 2  # weights are whole numbers: the ends count 1
+        self._light = self._sum(self._curve) if recipe.variant != "blur" else None
+        self._code = self._sum(curve("linear")) if recipe.variant != "blur_gamma" else None
+        self._sharp: Image | None = None
+        self._last: Image | None = None
+
+    def _sum(self, light_curve: Curve) -> LightSum:
+        return LightSum(light_curve, bits=self._bits, samples=self._inner * self.samples)
+
+    @property
+    def last(self) -> Image | None:
+        """The frame added last."""
+        return self._last
+
+    def add(self, number: int, frame: Image, between: Between | None) -> None:
+        """Add frame ``number`` of the film, and before it the virtual frames since the last one."""
+        frames = self.window.frames
+        if between is not None:
+            for k in range(1, self.window.virtual):
+                self._add_virtual(between.light(k / self.window.virtual))
+        weight = 1 if number in (frames[0], frames[-1]) else self._inner
+        for total in (self._light, self._code):
+            if total is not None:
+                total.add(frame, weight)
+        if number == self.window.centre:
+            self._sharp = frame
+        self._last = frame
+
+    def _add_virtual(self, light: Light) -> None:
+        light = np.clip(light, 0, 1)
+        if self._light is not None:
+            self._light.add_light(to_grid(light, self._bits), self._inner)
+        if self._code is not None:
+            self._code.add_light(to_grid(self._curve.encode(light), self._bits), self._inner)
+
+    def finish(self, meta: dict[str, Any]) -> Pair:
+        """Close the shutter: the mean, rounded once; ``blur`` goes along in ``extras`` where both variants are asked for."""
+        extras: dict[str, NDArray[Any]] = {}
+        assert self._sharp is not None
+        if self._light is not None:
+            blurry = self._light.codes()
+            if self._code is not None:
+                extras["blur"] = self._code.codes()
+        else:
+            assert self._code is not None
+            blurry = self._code.codes()
+        variant = "blur" if self._recipe.variant == "blur" else "blur_gamma"
+        return Pair(self.window.key, blurry, self._sharp, {**meta, "variant": variant}, extras)
+
+
+def to_grid(light: NDArray[Any], bits: int) -> NDArray[Any]:
+    """Light in [0, 1] on the grid of exact integers."""
+    full = (1 << light_bits(bits)) - 1
+    return np.asarray(np.floor(light * np.float64(full) + 0.5).astype(np.uint32 if bits <= 8 else np.uint64))

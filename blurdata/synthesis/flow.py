@@ -1,0 +1,48 @@
+"""How does the picture move: OpenCV's dense inverse search flow (DIS), the same on any number of threads."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Flow = NDArray[np.float32]
+_cv_lock = threading.Lock()
+_cv_users = 0
+_cv_threads = 1
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """OpenCV on one thread: its DIS flow cuts the picture into as many stripes as threads, and the flow depends on the cut."""
+    global _cv_users, _cv_threads
+    with _cv_lock:
+        if _cv_users == 0:
+            _cv_threads = cv2.getNumThreads()
+            cv2.setNumThreads(1)
+        _cv_users += 1
+    try:
+        yield
+    finally:
+        with _cv_lock:
+            _cv_users -= 1
+            if _cv_users == 0:
+                cv2.setNumThreads(_cv_threads)
+
+
+def both_flows(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[Flow, Flow]:
+    """DIS flow from ``a`` to ``b`` and back, (H, W, 2) float32 px, of (H, W) uint8 frames; the two run on two threads."""
+
+    def flow(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> Flow:
+        return np.asarray(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(*pair, None))
+
+    height, width = a.shape
+    pad = ((0, max(0, 16 - height)), (0, max(0, 16 - width)))
+    if any(after for _, after in pad):
+        a, b = np.pad(a, pad, mode="edge"), np.pad(b, pad, mode="edge")
+    with one_thread(), ThreadPoolExecutor(2) as pool:
+        forward, backward = pool.map(flow, ((a, b), (b, a)))
+    return np.ascontiguousarray(forward[:height, :width]), np.ascontiguousarray(backward[:height, :width])

@@ -1,0 +1,124 @@
+"""Pairs on disk in the layout of ``GOPRO_Large``: ``OUT/<sequence>/{blur,blur_gamma,sharp}/%06d.png``, resumable."""
+
+import json
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from blurdata.errors import OutputError
+from blurdata.files import make_folder, write_atomic, write_png
+from blurdata.pairs import Pair
+from blurdata.recipe import recipe_id
+from blurdata.synthesis.source import FilmPairs
+
+INDEX = "synthesis.json"
+
+
+def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None] | None = None) -> int:
+    """Write every pair that is not there yet; returns how many were written.
+
+    A pair's JSON beside its pictures is written last and marks it as done, so a killed run goes on where it stopped and ends
+    with the same bytes.
+
+    Args:
+        pairs: What to write.
+        out: The folder; it may hold the same set, whole or in part, and nothing else of ours.
+        advance: Told how many pairs are done.
+
+    Raises:
+        OutputError: If the folder cannot be written or holds pairs of other frames or another recipe.
+    """
+    make_folder(out)
+    claim = {
+        "format": "blurdata-synthesis",
+        "version": 1,
+        "recipe_id": recipe_id(pairs.recipe),
+        "fingerprint": pairs.fingerprint(),
+        "keys": list(pairs.keys),
+        "recipe": dict(pairs.recipe),
+        "summary": dict(pairs.summary()),
+    }
+    _claim(out, claim)
+    missing = [i for i, key in enumerate(pairs.keys) if not _mark(out, key).is_file()]
+    if advance:
+        advance(len(pairs) - len(missing))
+    written = 0
+    for start, stop in _runs(missing):
+        for pair in _ahead(pairs.pairs(start, stop)):
+            _write(out, pair, pairs.recipe)
+            written += 1
+            if advance:
+                advance(1)
+    return written
+
+
+def _claim(out: Path, claim: Mapping[str, Any]) -> None:
+    path = out / INDEX
+    if path.exists():
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            kept = {}
+        for name, what in (("recipe_id", "another recipe"), ("fingerprint", "other frames"), ("keys", "a different choice of pairs")):
+            if kept.get(name) != claim[name]:
+                msg = f"{out}: already holds pairs made with {what}; choose another --out, or delete it first."
+                raise OutputError(msg)
+    else:
+        write_atomic(path, json.dumps(claim, indent=1, sort_keys=True) + "\n")
+
+
+def _mark(out: Path, key: str) -> Path:
+    sequence, _, number = key.rpartition("/")
+    return out / sequence / "meta" / f"{number}.json"
+
+
+def _write(out: Path, pair: Pair, recipe: Mapping[str, Any]) -> None:
+    sequence, _, number = pair.key.rpartition("/")
+    folder = out / sequence
+    write_png(folder / str(pair.meta["variant"]) / f"{number}.png", pair.blurry)
+    if "blur" in pair.extras and recipe["variant"] == "both":
+        write_png(folder / "blur" / f"{number}.png", pair.extras["blur"])
+    write_png(folder / "sharp" / f"{number}.png", pair.sharp)
+    write_atomic(_mark(out, pair.key), json.dumps(dict(pair.meta), sort_keys=True) + "\n")
+
+
+def _runs(indices: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Maximal runs of consecutive numbers, as (start, stop)."""
+    begin = 0
+    for end in range(1, len(indices) + 1):
+        if end == len(indices) or indices[end] != indices[end - 1] + 1:
+            yield indices[begin], indices[end - 1] + 1
+            begin = end
+
+
+def _ahead(pairs: Iterator[Pair], depth: int = 4) -> Iterator[Pair]:
+    """The same pairs, made in a thread of their own while the caller writes the last ones."""
+    line: queue.Queue[Pair | BaseException | None] = queue.Queue(depth)
+    stop = threading.Event()
+
+    def fill() -> None:
+        try:
+            for pair in pairs:
+                line.put(pair)
+                if stop.is_set():
+                    return
+            line.put(None)
+        except BaseException as error:
+            line.put(error)
+
+    maker = threading.Thread(target=fill, daemon=True)
+    maker.start()
+    try:
+        while (item := line.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop.set()
+        while maker.is_alive():
+            try:
+                line.get(timeout=0.05)
+            except queue.Empty:
+                continue

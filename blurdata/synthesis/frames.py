@@ -1,0 +1,223 @@
+"""Where do sharp frames come from: a video, a folder of pictures, or arrays, all read forwards and numbered from 0.
+
+A :class:`Film` is one run of frames of one size. It can be pickled and opened again in any process.
+"""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.errors import SourceError
+from blurdata.files import IMAGE_SUFFIXES, fingerprint_files, list_images, natural_key, read_image
+from blurdata.pairs import Image
+
+VIDEO_SUFFIXES = (
+    ".mp4",
+    ".mov",
+    ".m4v",
+    ".avi",
+    ".mkv",
+    ".webm",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".wmv",
+    ".flv",
+    ".3gp",
+    ".y4m",
+    ".ogv",
+    ".mxf",
+    ".gif",
+    ".h264",
+    ".h265",
+    ".hevc",
+    ".264",
+    ".265",
+)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One frame as the analysis pass sees it.
+
+    Args:
+        grey: (H, W) uint8 brightness, upright.
+        time_s: When the container says it is shown, or None.
+        pts: Its time stamp in the container's own units, or None.
+        key: Whether decoding can start here.
+        bits: 8 or 16, of the frame that is read.
+    """
+
+    grey: NDArray[np.uint8]
+    time_s: float | None = None
+    pts: int | None = None
+    key: bool = True
+    bits: int = 8
+
+
+@dataclass(frozen=True)
+class FrameIndex:
+    """Where to enter a video: the time stamp of every frame, and the frames at which decoding can start."""
+
+    pts: tuple[int, ...] = ()
+    keys: tuple[int, ...] = ()
+
+
+class Film(ABC):
+    """One run of frames of one size and depth.
+
+    Attributes:
+        name: Stem of the sequence names.
+        split: ``train``, ``test`` … where the tree says so, else ``""``.
+        fps: Frames per second that the container claims, or None.
+        length: Number of frames, where it is known before reading.
+        notes: What a reader should know of the file: colour matrix, range, depth, rotation. Flat and JSON-able.
+    """
+
+    name: str
+    split: str = ""
+    fps: float | None = None
+    length: int | None = None
+
+    @property
+    def notes(self) -> dict[str, str | int | float]:
+        """What was found in the file about its colours."""
+        return {}
+
+    @abstractmethod
+    def scan(self) -> Iterator[Scan]:
+        """Every frame for the analysis pass."""
+
+    @abstractmethod
+    def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
+        """Frames ``start`` to ``stop`` (excluded), RGB, as near to ``start`` as the film can be entered."""
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Hex hash of the content."""
+
+
+class ArrayFilm(Film):
+    """Frames in memory."""
+
+    def __init__(self, frames: Sequence[Image] | NDArray[np.uint8] | NDArray[np.uint16], name: str = "frames") -> None:
+        self.name = name
+        self._frames = list(frames)
+        if not self._frames:
+            msg = "There are no frames; give a list of (H, W, 3) uint8 or uint16 arrays."
+            raise ValueError(msg)
+        self.length = len(self._frames)
+        first = self._frames[0]
+        for number, frame in enumerate(self._frames):
+            if (
+                not isinstance(frame, np.ndarray)
+                or frame.ndim != 3
+                or frame.shape[2] != 3
+                or frame.dtype not in (np.uint8, np.uint16)
+                or 0 in frame.shape
+            ):
+                got = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
+                msg = f"Frame {number} must be an (H, W, 3) uint8 or uint16 RGB array, got {got}."
+                raise ValueError(msg)
+            if frame.shape != first.shape or frame.dtype != first.dtype:
+                msg = f"Frame {number} is {frame.dtype} {frame.shape}, the first is {first.dtype} {first.shape}; all must agree."
+                raise ValueError(msg)
+
+    def scan(self) -> Iterator[Scan]:
+        """Every frame in grey."""
+        for frame in self._frames:
+            yield Scan(grey_of(frame), bits=8 * frame.itemsize)
+
+    def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
+        """The frames themselves."""
+        yield from (np.ascontiguousarray(frame) for frame in self._frames[start:stop])
+
+    def fingerprint(self) -> str:
+        """Hash over all pixels."""
+        total = hashlib.blake2b(digest_size=16)
+        for frame in self._frames:
+            total.update(f"{frame.dtype}{frame.shape}".encode() + np.ascontiguousarray(frame).tobytes())
+        return total.hexdigest()
+
+
+class FolderFilm(Film):
+    """Pictures of one folder in natural order."""
+
+    def __init__(self, folder: Path, *, name: str | None = None, split: str = "") -> None:
+        self.name, self.split = name or folder.name or "frames", split
+        self._folder = folder
+        self._paths = list_images(folder)
+        if not self._paths:
+            msg = f"{folder}: holds no pictures; give a folder of PNG, JPEG or TIFF frames, or a video."
+            raise SourceError(msg)
+        self.length = len(self._paths)
+
+    def scan(self) -> Iterator[Scan]:
+        """Every frame in grey."""
+        for frame in self.read(0, len(self._paths), FrameIndex()):
+            yield Scan(grey_of(frame), bits=8 * frame.itemsize)
+
+    def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
+        """Decode the pictures; the first of a different size or depth is an error."""
+        first = read_image(self._paths[0])
+        for path in self._paths[start:stop]:
+            frame = read_image(path)
+            if frame.shape != first.shape or frame.dtype != first.dtype:
+                msg = (
+                    f"{path}: is {frame.dtype} {frame.shape[1]}x{frame.shape[0]}, but {self._paths[0].name} is "
+                    f"{first.dtype} {first.shape[1]}x{first.shape[0]}; the frames of one folder must agree."
+                )
+                raise SourceError(msg)
+            yield frame
+
+    def fingerprint(self) -> str:
+        """Hash over names and contents of the files."""
+        return fingerprint_files(self._paths, root=self._folder)
+
+
+def grey_of(frame: Image) -> NDArray[np.uint8]:
+    """(H, W) uint8 brightness of an RGB frame of either depth."""
+    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    return np.asarray(grey if grey.dtype == np.uint8 else (grey >> 8).astype(np.uint8))
+
+
+def find_films(path: Path, *, color_matrix: str = "auto") -> list[Film]:
+    """The films at a path: a video; a folder of frames, of frame folders or videos; a ``GOPRO_Large_all`` tree.
+
+    Raises:
+        SourceError: If there is nothing of the kind.
+    """
+    from blurdata.synthesis.video import VideoFilm
+
+    if not path.exists():
+        msg = f"{path}: there is no such file or folder; give a video or a folder of frames."
+        raise SourceError(msg)
+    if path.is_file():
+        return [VideoFilm(path, color_matrix=color_matrix)]
+    if any(child.suffix.lower() in IMAGE_SUFFIXES and not child.name.startswith(".") for child in path.iterdir()):
+        return [FolderFilm(path)]
+    splits = [path / split for split in ("train", "val", "test") if (path / split).is_dir()]
+    found: list[Film] = []
+    for top in splits or [path]:
+        for child in sorted(top.iterdir(), key=lambda entry: natural_key(entry.name)):
+            if child.name.startswith("."):
+                continue
+            split = top.name if splits else ""
+            if child.is_dir() and list_images(child):
+                found.append(FolderFilm(child, split=split))
+            elif child.is_file() and child.suffix.lower() in VIDEO_SUFFIXES:
+                film = VideoFilm(child, color_matrix=color_matrix)
+                film.split = split
+                found.append(film)
+    if not found:
+        msg = f"{path}: holds no frames; give a video, a folder of PNG, JPEG or TIFF frames, or a folder of such folders."
+        raise SourceError(msg)
+    return found

@@ -1,0 +1,145 @@
+"""The doors of the package: from frames or a path and a recipe to pairs."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.color import curve
+from blurdata.errors import RecipeError, SourceError
+from blurdata.pairs import Image
+from blurdata.recipe import parse_recipe, read_recipe
+from blurdata.synthesis.frames import ArrayFilm, find_films
+from blurdata.synthesis.recipe import SynthesisRecipe
+from blurdata.synthesis.source import FilmPairs
+
+Frames = Sequence[Image] | NDArray[np.uint8] | NDArray[np.uint16]
+
+
+def synthesize(
+    frames_or_path: Frames | str | Path,
+    recipe: SynthesisRecipe | Mapping[str, Any] | str | Path = "gopro",
+    *,
+    cache: str | Path | None = None,
+    show_progress: bool = False,
+    **fields: Any,
+) -> FilmPairs:
+    """Blurry/sharp pairs from sharp frames.
+
+    Args:
+        frames_or_path: A list or array of (H, W, 3) uint8 or uint16 RGB frames; or the path of a video, of a folder of frames (PNG,
+            JPEG, TIFF in natural order), of a folder of such folders or videos, or of a ``GOPRO_Large_all`` tree.
+        recipe: A recipe, its fields, its name, or its path.
+        cache: Folder where the analysis of each film is kept and found again; None keeps it in memory.
+        show_progress: Draw the progress of the analysis on stderr.
+        **fields: Recipe fields to replace.
+
+    Returns:
+        A source of pairs, in order; ``summary()`` says what was left out and why, ``shots`` which pairs share a shot.
+
+    Raises:
+        SourceError: If the frames cannot be read or not one exposure fits.
+        RecipeError: If the recipe is wrong.
+        ValueError: If arrays are no frames of one size.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> scene = rng.integers(0, 256, (32, 64, 3), dtype=np.uint8)
+        >>> frames = [np.roll(scene, 2 * i, axis=1) for i in range(6)]
+        >>> pairs = synthesize(frames, {"window": 3, "variant": "blur"})
+        >>> pairs.keys, pairs[0].blurry.shape, pairs[0].meta["frames"]
+        (['frames_03_00/000001', 'frames_03_00/000002'], (32, 64, 3), [0, 1, 2])
+    """
+    plan = resolve(recipe, **fields)
+    kept = Path(cache) if cache else None
+    if isinstance(frames_or_path, (str, Path)):
+        return open_films([Path(frames_or_path)], plan, cache=kept, show_progress=show_progress)
+    return FilmPairs([ArrayFilm(frames_or_path)], plan, cache=kept, show_progress=show_progress)
+
+
+def open_films(
+    paths: Sequence[Path],
+    plan: SynthesisRecipe,
+    *,
+    cache: Path | None = None,
+    shots: Sequence[int] | None = None,
+    show_progress: bool = False,
+) -> FilmPairs:
+    """One source of the films at several paths; films of one name are told apart by a number."""
+    films = [film for path in paths for film in find_films(path.expanduser(), color_matrix=plan.color_matrix)]
+    seen: dict[tuple[str, str], int] = {}
+    for film in films:
+        times = seen[film.split, film.name] = seen.get((film.split, film.name), 0) + 1
+        if times > 1:
+            film.name = f"{film.name}~{times}"
+    return FilmPairs(films, plan, cache=cache, shots=shots, show_progress=show_progress)
+
+
+def resolve(recipe: SynthesisRecipe | Mapping[str, Any] | str | Path, **fields: Any) -> SynthesisRecipe:
+    """The checked recipe with single fields replaced.
+
+    Raises:
+        RecipeError: If a field is wrong, or the curve cannot be decoded.
+    """
+    if isinstance(recipe, SynthesisRecipe):
+        plan = parse_recipe(recipe.model_dump(), SynthesisRecipe, where="recipe", **fields)
+    elif isinstance(recipe, Mapping):
+        plan = parse_recipe(recipe, SynthesisRecipe, where="recipe", **fields)
+    else:
+        plan = read_recipe(recipe, SynthesisRecipe, **fields)
+    try:
+        invertible = curve(plan.curve).invertible
+    except ValueError as error:
+        msg = f"recipe: field 'curve': {error}"
+        raise RecipeError(msg) from error
+    if not invertible:
+        msg = f"recipe: field 'curve': '{plan.curve}' is forward-only, frames cannot be decoded with it; use gamma22, srgb or a table."
+        raise RecipeError(msg)
+    return plan
+
+
+def open_video(
+    path: str,
+    *,
+    recipe: str = "gopro",
+    variant: str | None = None,
+    shots: str | None = None,
+    capture_fps: str | None = None,
+    seed: str | None = None,
+    interpolator: str | None = None,
+    cache: str | None = None,
+) -> FilmPairs:
+    """Open ``video:PATH?recipe=gopro``; all options are texts, ``shots`` is a list such as ``0,2,3``.
+
+    The analysis is kept in ``cache``, by default in the user's cache folder, so that worker processes do not repeat it.
+
+    Raises:
+        SourceError: If the film cannot be read or an option is wrong.
+        RecipeError: If the recipe is wrong.
+    """
+    fields: dict[str, Any] = {"variant": variant}
+    try:
+        fields["capture_fps"] = float(capture_fps) if capture_fps else None
+        fields["seed"] = int(seed) if seed else None
+        only = [int(shot) for shot in shots.split(",")] if shots else None
+    except ValueError as error:
+        msg = f"{path}: the options shots, capture_fps and seed are numbers ({error})."
+        raise SourceError(msg) from error
+    if interpolator:
+        fields |= {"interpolation": "torchscript", "interpolator": str(Path(interpolator).expanduser().resolve())}
+    plan = resolve(recipe, **fields)
+    return open_films([Path(path)], plan, cache=Path(cache) if cache else user_cache(), shots=only)
+
+
+def user_cache() -> Path | None:
+    """The folder where analyses are kept between runs, or None where it cannot be written."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(base).expanduser() / "blurdata" / "analysis"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None

@@ -1,0 +1,115 @@
+"""What a synthesis recipe says: which frames make one exposure, in which light, with what in between."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from blurdata.recipe import Recipe
+
+
+class SynthesisRecipe(Recipe):
+    """How sharp frames become one blurry photograph; the fields of ``recipes/gopro.yaml`` and its kin.
+
+    An exposure is ``window`` frames, M of them, whose light is averaged; its middle frame is the sharp half of the pair. M
+    samples span M - 1 frame intervals, so ``exposure_s`` is (M - 1) / fps, whatever the weight of the ends.
+
+    Args:
+        window: Frames in one exposure, odd; a list draws one of them for each sequence.
+        window_weights: How often each entry of such a list is drawn; None for equally often.
+        step: Frames from the start of one exposure to the start of the next; None follows from ``duty``, or is the window.
+        duty: Share of the time that the shutter is open, (window - 1) / step; checked where window and step are given too.
+        variant: ``blur`` averages code values, ``blur_gamma`` averages light under ``curve``, ``both`` makes both.
+        interpolation: ``none``, ``dis`` (bidirectional optical flow) or ``torchscript`` (a file given by ``interpolator``).
+        interpolator: Path of the TorchScript file.
+        virtual_frames: Steps per frame interval; None takes as many as keep every step under ``max_step_px``.
+        max_step_px: The longest step between virtual frames, px.
+        max_virtual_frames: The most steps per interval that ``virtual_frames: null`` may choose.
+        max_disagreement: A window is refused where forward and backward flow disagree on more than this share of a frame
+            (only with interpolation).
+        curve: How code values relate to light: ``gamma22``, ``srgb``, ``linear``, or the path of a table.
+        end_weight: Weight of the first and last sample, 1 (plain mean) or 0.5 (trapezoid).
+        capture_fps: Frames per second at capture where the file says otherwise (slow motion tagged 30).
+        folder_fps: The rate of sources that carry none (frame folders, arrays).
+        source_exposure_s: Shutter time of the source's own frames, recorded with every pair.
+        min_blur_px: Windows blurred less than this (95th percentile) are left out and counted.
+        max_blur_px: Windows blurred more than this (95th percentile) are left out and counted; None for no limit.
+        still_change: Two frames are the same where no spot of 3 x 3 changes by more than this many 8-bit codes; 0 finds only
+            exact repeats.
+        still_frames: A run of at least this many unchanged frames is a static stretch, a shorter one repeated frames.
+        color_matrix: Colour matrix of a video; ``auto`` believes its tag, untagged ones are BT.601 as FFmpeg takes them.
+        blur_vectors: Add the per-pixel blur vectors (H, W, 2) float32, px, to ``extras``.
+        seed: Every random choice follows from this, the name of the sequence and the number of the pair.
+    """
+
+    window: int | list[int] = 11
+    window_weights: list[float] | None = None
+    step: int | None = Field(default=None, ge=1)
+    duty: float | None = Field(default=None, gt=0, le=1)
+    variant: Literal["blur", "blur_gamma", "both"] = "both"
+    interpolation: Literal["none", "dis", "torchscript"] = "none"
+    interpolator: str | None = None
+    virtual_frames: int | None = Field(default=None, ge=1, le=256)
+    max_step_px: float = Field(default=1.0, gt=0)
+    max_virtual_frames: int = Field(default=64, ge=1, le=256)
+    max_disagreement: float = Field(default=0.35, gt=0, le=1)
+    curve: str = "gamma22"
+    end_weight: float = 1.0
+    capture_fps: float | None = Field(default=None, gt=0)
+    folder_fps: float | None = Field(default=None, gt=0)
+    source_exposure_s: float | None = Field(default=None, gt=0)
+    min_blur_px: float = Field(default=0.0, ge=0)
+    max_blur_px: float | None = Field(default=None, gt=0)
+    still_change: float = Field(default=1.5, ge=0)
+    still_frames: int = Field(default=6, ge=2)
+    color_matrix: Literal["auto", "bt601", "bt709", "bt2020"] = "auto"
+    blur_vectors: bool = False
+    seed: int = Field(default=0, ge=0)
+
+    @field_validator("window")
+    @classmethod
+    def _odd(cls, window: int | list[int]) -> int | list[int]:
+        choices = window if isinstance(window, list) else [window]
+        if not choices or any(m < 3 or m % 2 == 0 or m > 4097 for m in choices):
+            msg = "must be odd and at least 3, so that a centre frame is the ground truth"
+            raise ValueError(msg)
+        return window
+
+    @field_validator("end_weight")
+    @classmethod
+    def _ends(cls, end_weight: float) -> float:
+        if end_weight not in (1.0, 0.5):
+            msg = "must be 1 (plain mean) or 0.5 (trapezoid)"
+            raise ValueError(msg)
+        return end_weight
+
+    @model_validator(mode="after")
+    def _agree(self) -> "SynthesisRecipe":
+        if self.window_weights is not None and (
+            not isinstance(self.window, list)
+            or len(self.window_weights) != len(self.window)
+            or min(self.window_weights) < 0
+            or sum(self.window_weights) <= 0
+        ):
+            msg = "window_weights needs one weight of at least 0 for each entry of window"
+            raise ValueError(msg)
+        if self.duty and self.step:
+            for m in self.windows:
+                if not (m - 1) / self.step - 1e-6 <= self.duty <= m / self.step + 1e-6:
+                    implied = f"{(m - 1) / self.step:.3g}"
+                    msg = f"window {m} every {self.step} frames is a duty of {implied}, not {self.duty:g}; leave one out"
+                    raise ValueError(msg)
+        if (self.interpolation == "torchscript") != (self.interpolator is not None):
+            msg = "interpolation: torchscript and interpolator: FILE belong together"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def windows(self) -> list[int]:
+        """The window lengths that may be drawn."""
+        return list(self.window) if isinstance(self.window, list) else [self.window]
+
+    def step_of(self, window: int) -> int:
+        """Frames from the start of one exposure of ``window`` frames to the start of the next."""
+        if self.step:
+            return self.step
+        return max(window, round((window - 1) / self.duty)) if self.duty else window

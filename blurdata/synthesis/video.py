@@ -1,0 +1,151 @@
+"""How is a video read: any file that FFmpeg opens, through PyAV, upright, in full-range RGB of its own depth."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from blurdata.errors import SourceError
+from blurdata.files import fingerprint_files
+from blurdata.pairs import Image
+from blurdata.synthesis.frames import Film, FrameIndex, Scan
+
+# AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601
+_MATRICES = {0: "rgb", 1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "fcc", 9: "bt2020", 10: "bt2020"}
+_SWSCALE = {"bt601": 5, "bt709": 1, "bt2020": 9, "smpte240m": 7, "fcc": 4}
+_LIMITED, _FULL = 1, 2
+_MAX_SIDE = 16384
+
+
+class VideoFilm(Film):
+    """One video file.
+
+    Args:
+        path: The file.
+        color_matrix: ``auto`` believes the tag; ``bt601``, ``bt709``, ``bt2020`` overrule it.
+
+    Raises:
+        SourceError: If FFmpeg cannot open it or finds no pictures in it.
+    """
+
+    def __init__(self, path: Path, *, color_matrix: str = "auto") -> None:
+        self.name = path.stem
+        self._path, self._matrix = path, color_matrix
+        with self._open() as (_, stream):
+            rate = stream.average_rate or stream.guessed_rate or stream.base_rate
+            self.fps = float(rate) if rate else None
+            self._promised = int(stream.frames or 0)
+            self.length = self._promised or None
+            self._notes: dict[str, str | int | float] = {
+                "codec": stream.codec_context.name,
+                "pixel_format": str(stream.codec_context.pix_fmt),
+            }
+            width, height = stream.codec_context.width, stream.codec_context.height
+            if max(width, height) > _MAX_SIDE:
+                msg = f"{path}: frames of {width}x{height} are over {_MAX_SIDE} px a side; scale it down first."
+                raise SourceError(msg)
+
+    @property
+    def notes(self) -> dict[str, str | int | float]:
+        """Codec and pixel format."""
+        return dict(self._notes)
+
+    @contextmanager
+    def _open(self) -> Iterator[tuple[Any, Any]]:
+        try:
+            container = av.open(str(self._path))
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            msg = f"{self._path}: is no video that FFmpeg can read ({reason}); check the file, or export it again."
+            raise SourceError(msg) from error
+        with container:
+            if not container.streams.video:
+                msg = f"{self._path}: holds no pictures, only {', '.join(s.type for s in container.streams) or 'nothing'}; give a video."
+                raise SourceError(msg)
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            yield container, stream
+
+    def scan(self) -> Iterator[Scan]:
+        """Every frame's brightness; an end before the file's own count is an error, as is a damaged file."""
+        count, rotation = 0, 0
+        reformatter = VideoReformatter()
+        with self._open() as (_, stream):
+            for frame in self._decode(stream.container, stream):
+                rotation = _rotation(frame)
+                yield Scan(_grey(frame, reformatter, rotation), frame.time, frame.pts, bool(frame.key_frame), 16 if _deep(frame) else 8)
+                count += 1
+        if count == 0:
+            msg = f"{self._path}: not one frame can be decoded; export it again."
+            raise SourceError(msg)
+        if count < self._promised * 0.98 - 2:
+            msg = (
+                f"{self._path}: is cut off: it promises {self._promised} frames and only {count} can be decoded; fetch or export it again."
+            )
+            raise SourceError(msg)
+
+    def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
+        """Decode from the last entry point at or before ``start``."""
+        reformatter = VideoReformatter()
+        with self._open() as (container, stream):
+            number = self._enter(container, stream, start, index)
+            place = {pts: i for i, pts in enumerate(index.pts)}
+            for frame in self._decode(container, stream):
+                if place:
+                    number = place.get(frame.pts, -1)
+                if number >= stop:
+                    return
+                if number >= start:
+                    yield self._rgb(frame, reformatter)
+                number += 1
+
+    def _enter(self, container: Any, stream: Any, start: int, index: FrameIndex) -> int:
+        """Seek to the key frame at or before ``start``; returns the number of the next frame."""
+        keys = [key for key in index.keys if key <= start]
+        if not index.pts or not keys or keys[-1] == 0:
+            return 0
+        container.seek(index.pts[keys[-1]], stream=stream, backward=True, any_frame=False)
+        return keys[-1]
+
+    def _decode(self, container: Any, stream: Any) -> Iterator[Any]:
+        try:
+            yield from container.decode(stream)
+        except av.error.FFmpegError as error:
+            msg = f"{self._path}: is damaged ({error.strerror}); fetch or export it again."
+            raise SourceError(msg) from error
+
+    def _rgb(self, frame: Any, reformatter: VideoReformatter) -> Image:
+        name = self._matrix if self._matrix != "auto" else _MATRICES.get(int(frame.colorspace), "bt601")
+        rgb: Any = reformatter.reformat(
+            frame,
+            format="rgb48le" if _deep(frame) else "rgb24",
+            src_colorspace=_SWSCALE.get(name),
+            src_color_range=int(frame.color_range) or None,
+            threads=1,
+        ).to_ndarray()
+        turns = _rotation(frame) // 90 % 4
+        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+
+    def fingerprint(self) -> str:
+        """Hash over the file."""
+        return fingerprint_files([self._path], root=self._path.parent)
+
+
+def _deep(frame: Any) -> bool:
+    return any(component.bits > 8 for component in frame.format.components)
+
+
+def _rotation(frame: Any) -> int:
+    return round(float(getattr(frame, "rotation", 0) or 0) / 90) * 90
+
+
+def _grey(frame: Any, reformatter: VideoReformatter, rotation: int) -> Any:
+    planar8 = frame.format.name.startswith(("yuv4", "yuvj4", "gray", "nv12", "nv21")) and frame.format.components[0].bits == 8
+    source = frame if planar8 else reformatter.reformat(frame, format="gray")
+    plane: Any = source.planes[0]
+    grey = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : frame.width]
+    return np.rot90(grey, rotation // 90 % 4)

@@ -1,0 +1,167 @@
+"""Which frames make which exposure: a pure function of a film's analysis and a recipe."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from blurdata.synthesis.analysis import Analysis, Step
+from blurdata.synthesis.recipe import SynthesisRecipe
+
+
+@dataclass(frozen=True)
+class Window:
+    """One exposure.
+
+    Args:
+        key: Name of its pair.
+        sequence: The run of consecutive exposures it belongs to.
+        shot: Number of its shot in the film.
+        position: Its place in the sequence, from 0.
+        frames: Numbers of the film's frames in it; repeated frames are not among them.
+        virtual: Samples per frame interval, 1 without interpolation.
+        blur_px: Mean, 95th percentile and maximum of the blur's length.
+        disagreement: The largest share of a frame on which the flows of an interval disagree.
+    """
+
+    key: str
+    sequence: str
+    shot: int
+    position: int
+    frames: tuple[int, ...]
+    virtual: int
+    blur_px: tuple[float, float, float]
+    disagreement: float
+
+    @property
+    def centre(self) -> int:
+        """The frame that is the ground truth."""
+        return self.frames[len(self.frames) // 2]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Frames of one shot that may be blended across."""
+
+    shot: int
+    part: int
+    frames: tuple[int, ...]
+
+
+def plan_windows(name: str, analysis: Analysis, recipe: SynthesisRecipe) -> tuple[list[Window], Counter[str]]:
+    """Every exposure of a film in order, and how many frames and windows were left out for which reason."""
+    counts: Counter[str] = Counter()
+    windows: list[Window] = []
+    for piece in split_film(analysis, recipe, counts):
+        length = draw_window(recipe, f"{name}/{piece.shot}")
+        sequence = f"{name}_{length:02d}_{piece.shot:02d}" + (f"-{piece.part}" if piece.part else "")
+        starts = range(0, len(piece.frames) - length + 1, recipe.step_of(length))
+        if not starts:
+            counts["shots_too_short"] += 1
+        used = min(len(piece.frames), starts[-1] + max(length, recipe.step_of(length))) if starts else 0
+        counts["frames_left_over"] += len(piece.frames) - used
+        for position, start in enumerate(starts):
+            window = _window(sequence, piece, position, piece.frames[start : start + length], analysis, recipe)
+            reason = refusal(window, recipe)
+            counts[reason or "pairs"] += 1
+            if reason is None:
+                windows.append(window)
+    return windows, counts
+
+
+def refusal(window: Window, recipe: SynthesisRecipe) -> str | None:
+    """Why a window is left out, or None."""
+    if recipe.interpolation != "none" and window.disagreement > recipe.max_disagreement:
+        return "windows_refused_by_flow"
+    if recipe.max_blur_px is not None and window.blur_px[1] > recipe.max_blur_px:
+        return "windows_over_max_blur"
+    if window.blur_px[1] < recipe.min_blur_px:
+        return "windows_under_min_blur"
+    return None
+
+
+def draw_window(recipe: SynthesisRecipe, name: str) -> int:
+    """The window length of a sequence, drawn from the recipe's choices by seed and name."""
+    choices = recipe.windows
+    if len(choices) == 1:
+        return choices[0]
+    weights = np.array(recipe.window_weights or [1.0] * len(choices))
+    return int(generator(recipe.seed, name).choice(choices, p=weights / weights.sum()))
+
+
+def generator(seed: int, name: str) -> np.random.Generator:
+    """Random numbers that depend on the seed and a name only."""
+    digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(digest, "little"))
+
+
+def split_film(analysis: Analysis, recipe: SynthesisRecipe, counts: Counter[str]) -> Iterator[Piece]:
+    """Shots, cut at scene cuts, static stretches and missing frames, without repeated frames."""
+    cuts, breaks = set(analysis.cuts()), set(analysis.timing_breaks())
+    still = [step.change <= recipe.still_change for step in analysis.steps]
+    counts["cuts"] += len(cuts)
+    counts["timing_breaks"] += len(breaks)
+    static, repeated = _unchanged(still, recipe.still_frames)
+    counts["static_frames"] += len(static)
+    counts["repeated_frames"] += len(repeated)
+    shot, part = 0, 0
+    frames: list[int] = []
+    for frame in range(analysis.frames):
+        if frame in cuts or frame in breaks or frame in static:
+            if frames:
+                yield Piece(shot, part, tuple(frames))
+                part += 1
+            frames = []
+            if frame in cuts:
+                shot, part = shot + 1, 0
+        if frame not in static and frame not in repeated:
+            frames.append(frame)
+    if frames:
+        yield Piece(shot, part, tuple(frames))
+
+
+def _unchanged(still: list[bool], least: int) -> tuple[set[int], set[int]]:
+    """Frames of static stretches, and repeated frames, from "frame i + 1 equals frame i"."""
+    static: set[int] = set()
+    repeated: set[int] = set()
+    start = 0
+    for end in range(1, len(still) + 2):
+        if end <= len(still) and still[end - 1]:
+            continue
+        if end - start >= least:  # frames start .. end - 1 are all the same; the last one begins what follows
+            static.update(range(start, end))
+        else:
+            repeated.update(range(start + 1, end))
+        start = end
+    return static, repeated
+
+
+def _window(sequence: str, piece: Piece, position: int, frames: tuple[int, ...], analysis: Analysis, recipe: SynthesisRecipe) -> Window:
+    gaps = [analysis.steps[frame] for a, b in pairwise(frames) for frame in range(a, b)]
+    return Window(
+        key=f"{sequence}/{position + 1:06d}",
+        sequence=sequence,
+        shot=piece.shot,
+        position=position,
+        frames=frames,
+        virtual=virtual_steps(gaps, recipe),
+        blur_px=(
+            round(sum(gap.mean_px for gap in gaps), 3),
+            round(sum(gap.p95_px for gap in gaps), 3),
+            round(sum(gap.max_px for gap in gaps), 3),
+        ),
+        disagreement=max(gap.disagreement for gap in gaps),
+    )
+
+
+def virtual_steps(gaps: list[Step], recipe: SynthesisRecipe) -> int:
+    """Samples per frame interval: one, the recipe's number, or as many as keep each step under ``max_step_px``."""
+    if recipe.interpolation == "none":
+        return 1
+    if recipe.virtual_frames is not None:
+        return recipe.virtual_frames
+    fastest = max(gap.max_px for gap in gaps)
+    return int(min(recipe.max_virtual_frames, max(1, np.ceil(fastest / recipe.max_step_px))))
