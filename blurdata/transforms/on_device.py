@@ -1,0 +1,121 @@
+"""The same degradations on a torch batch that stays on its device and may carry gradients.
+
+On the CPU and without gradients the numpy path is used instead, which is faster and gives one picture the same bytes alone,
+in a batch and under albumentations.
+"""
+
+from collections.abc import Callable
+from functools import singledispatch
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from blurdata.color import curve as named_curve
+from blurdata.convolution import convolve_batch
+from blurdata.convolution.tensor_light import decode, encode
+from blurdata.sensor import NoiseLevel, poisson_gaussian
+from blurdata.transforms.any_blur import AnyBlur
+from blurdata.transforms.degradation import Degradation, KernelBlur
+from blurdata.transforms.frames import Frames
+from blurdata.transforms.noise import SensorNoise
+from blurdata.transforms.saturation import Saturation
+
+Samples = list[dict[str, Any]]
+_INTEGERS = {torch.uint8: 255, torch.uint16: 65535}
+
+
+@singledispatch
+def degrade_on_device(degradation: Degradation, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
+    """(N, C, H, W) images, each degraded with its own parameters.
+
+    Degradations without a torch formula of their own make the round trip through the CPU.
+
+    Raises:
+        ValueError: If such a one is asked for gradients.
+    """
+    if images.requires_grad:
+        msg = f"{type(degradation).__name__} is not differentiable; detach the images or turn gradients off around it."
+        raise ValueError(msg)
+    host = Frames(images.cpu())
+    return host.map_numpy([_at_frame(degradation.prepare(sample), frame) for sample, frame in zip(samples, frames, strict=True)]).to(
+        images.device
+    )
+
+
+def _at_frame(degrade: Callable[..., Any], frame: int) -> Callable[..., Any]:
+    return lambda image, _: degrade(image, frame)
+
+
+@degrade_on_device.register
+def _(degradation: KernelBlur, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
+    return _convolve(images, [degradation.kernel(sample) for sample in samples], degradation.curve, degradation.border)
+
+
+def _convolve(images: Tensor, kernels: list[Any], curve: str, border: str) -> Tensor:
+    if images.dtype != torch.uint16:
+        return convolve_batch(images, kernels, curve=curve, border=border)
+    codes = convolve_batch(images.double() / 65535, kernels, curve=curve, border=border)  # float32 would err by dozens of codes
+    return (codes.clamp(0, 1) * 65535).round().to(torch.uint16)
+
+
+@degrade_on_device.register
+def _(degradation: SensorNoise, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
+    def add_noise(light: Tensor) -> Tensor:
+        clean = light.detach().clamp_min(0)
+        noisy = torch.stack([_noisy(clean[n], samples[n], frames[n]) for n in range(len(samples))])
+        return light + (noisy - light.detach())  # the gradient is that of the clean light
+
+    return _in_light(images, degradation.curve, add_noise)
+
+
+def _noisy(light: Tensor, sample: dict[str, Any], frame: int) -> Tensor:
+    """(C, H, W) light with noise: on the CPU the very numbers of the numpy path, elsewhere drawn on the device by the same law."""
+    shot, read = sample["shot"], sample["read"]
+    if light.device.type == "cpu":
+        rng = np.random.default_rng([sample["seed"], frame])
+        noisy = poisson_gaussian(light.permute(1, 2, 0).numpy(), NoiseLevel(shot, read), rng)
+        return torch.from_numpy(noisy).permute(2, 0, 1).to(light.dtype)
+    generator = torch.Generator(light.device).manual_seed(sample["seed"] + (frame << 32))
+    electrons: Tensor = shot * torch.poisson(light / shot, generator=generator) if shot > 0 else light
+    return electrons + read * torch.randn(light.shape, generator=generator, device=light.device, dtype=light.dtype)
+
+
+@degrade_on_device.register
+def _(degradation: Saturation, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
+    gain = _column(images, samples, "gain")
+    exposed = _in_light(images, degradation.curve, lambda light: (gain * light).clamp_max(1))
+    return torch.where((gain == 1), images, exposed) if images.dtype != torch.uint16 else exposed
+
+
+@degrade_on_device.register
+def _(degradation: AnyBlur, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
+    out = images.clone()
+    for kind in dict.fromkeys(sample["kind"] for sample in samples if sample["severity"] > 0):
+        rows = [n for n, sample in enumerate(samples) if sample["kind"] == kind and sample["severity"] > 0]
+        chosen = [degradation.chosen(samples[n]) for n in rows]
+        index = torch.tensor(rows, device=images.device)
+        changed = degrade_on_device(chosen[0][0], images[index], [own for _, own in chosen], [frames[n] for n in rows])
+        out = out.index_copy(0, index, changed)
+    return out
+
+
+def _column(images: Tensor, samples: Samples, name: str) -> Tensor:
+    """One parameter of all samples as (N, 1, 1, 1), in the working precision."""
+    values = [sample[name] for sample in samples]
+    return torch.tensor(values, device=images.device, dtype=_work(images))[:, None, None, None]
+
+
+def _work(images: Tensor) -> torch.dtype:
+    return torch.float64 if images.dtype in (torch.float64, torch.uint16) else torch.float32
+
+
+def _in_light(images: Tensor, curve: str, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Decode, change, encode; integers are clipped and rounded, floats are not."""
+    response = named_curve(curve)
+    full = _INTEGERS.get(images.dtype, 1)
+    light = change(decode(images.to(_work(images)) / full, response))
+    if full == 1:
+        return encode(light, response).to(images.dtype)
+    return (encode(light.clamp(0, 1), response) * full).round().to(images.dtype)

@@ -1,0 +1,162 @@
+"""The degradations as torchvision v2 transforms.
+
+:class:`BlurTransform` is all that torchvision needs: how many samples there are, one set of parameters each from torch's
+generator, and which pictures they change. What a degradation does to one picture is in its own module.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as PillowImage
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+from blurdata.pair_types import Sharp
+from blurdata.transforms import any_blur, defocus, gaussian, imagenet_c, motion, noise, saturation, shake
+from blurdata.transforms.degradation import Degradation
+from blurdata.transforms.frames import Frames, count_samples
+from blurdata.transforms.on_device import degrade_on_device
+
+_PIL_MODES = ("L", "RGB", "LA", "RGBA", "I;16")
+
+
+def _is_degradable(item: Any) -> bool:
+    """Whether a degradation changes this item: pictures and clips, but no sharp half, mask, box or label."""
+    if isinstance(item, Sharp):
+        return False
+    return isinstance(item, (PillowImage.Image, tv_tensors.Image, tv_tensors.Video)) or (
+        isinstance(item, torch.Tensor) and not isinstance(item, tv_tensors.TVTensor)
+    )
+
+
+class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvision ships no types
+    """Base of the torchvision transforms: ``make_params`` has all the randomness, ``transform`` has none.
+
+    Attributes:
+        last_params: What the last call drew, in physical units: every value has one entry per sample of the batch (one for
+            a single picture or clip). ``applied`` says which samples were changed.
+    """
+
+    _transformed_types = (_is_degradable,)
+    last_params: dict[str, Any]
+
+    def __init__(self, *, p: float = 1.0) -> None:
+        super().__init__(p=p)
+        self.last_params = {}
+
+    def check_inputs(self, flat_inputs: list[Any]) -> None:
+        """Refuse a call without any tensor or picture: torchvision would return it unchanged without a word."""
+        if not any(isinstance(item, (torch.Tensor, PillowImage.Image)) for item in flat_inputs):
+            kinds = ", ".join(sorted({type(item).__name__ for item in flat_inputs})) or "nothing"
+            hint = "; make a tensor of it with v2.ToImage(), or use blurdata.transforms.albumentations" if "ndarray" in kinds else ""
+            msg = f"{type(self).__name__} takes a PIL picture, tv_tensors.Image or Video, or a tensor, got {kinds}{hint}."
+            raise TypeError(msg)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]  # draws on the host, and PSFs differ in size from call to call: there is nothing to compile
+    def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
+        """Draw the parameters of every sample from torch's global generator.
+
+        Returns:
+            Name to (B,) tensor, or list of B names; ``applied`` is (B,) bool.
+        """
+        uniforms = torch.rand(count_samples(flat_inputs), 1 + self.uniforms, dtype=torch.float64)
+        drawn = [self.draw(row[1:]) for row in uniforms.tolist()]
+        params = {name: _column([sample.get(name, math.nan) for sample in drawn]) for name in self.names}
+        self.last_params = {**params, "applied": uniforms[:, 0] < self.p}
+        return dict(self.last_params)
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """Degrade one input with given parameters; what is no picture, and every sharp half, comes back as it is."""
+        if not _is_degradable(inpt):
+            return inpt
+        samples = _rows(params)
+        if not any(sample is not None for sample in samples):
+            return inpt
+        if isinstance(inpt, PillowImage.Image):
+            return _degrade_pil(self, inpt, samples[0] or {})
+        frames = Frames.of(inpt, len(samples))
+        if inpt.device.type == "cpu" and not inpt.requires_grad:
+            return frames.map_numpy([None if sample is None else self.prepare(sample) for sample in samples])
+        return frames.map_torch(samples, lambda images, chosen, numbers: degrade_on_device(self, images, chosen, numbers))
+
+
+def _column(values: list[Any]) -> Any:
+    """One parameter of all samples: a tensor, or the list itself for names."""
+    if any(isinstance(value, str) for value in values):
+        return values
+    whole = bool(values) and all(isinstance(value, int) for value in values)
+    return torch.tensor(values, dtype=torch.int64 if whole else torch.float64)
+
+
+def _rows(params: Mapping[str, Any]) -> list[dict[str, Any] | None]:
+    """The parameters of each sample as plain numbers, None for a sample that stays as it is."""
+    columns = {name: values.tolist() if isinstance(values, torch.Tensor) else list(values) for name, values in params.items()}
+    applied = columns.pop("applied", None)
+    if applied is None:
+        applied = [True] * max((len(values) for values in columns.values()), default=0)
+    return [{name: values[i] for name, values in columns.items()} if chosen else None for i, chosen in enumerate(applied)]
+
+
+def _degrade_pil(transform: BlurTransform, picture: PillowImage.Image, sample: dict[str, Any]) -> PillowImage.Image:
+    """A PIL picture of the same mode; transparency stays as it is."""
+    if picture.mode not in _PIL_MODES:
+        msg = f"A PIL picture must be of mode {', '.join(_PIL_MODES)}, got {picture.mode!r}; convert it with picture.convert('RGB')."
+        raise TypeError(msg)
+    pixels = np.array(picture)
+    if picture.mode in ("LA", "RGBA"):
+        pixels[..., :-1] = transform.prepare(sample)(np.ascontiguousarray(pixels[..., :-1]), 0)
+    else:
+        pixels = transform.prepare(sample)(pixels, 0)
+    return PillowImage.fromarray(pixels)
+
+
+class MotionBlur(motion.MotionBlur, BlurTransform):
+    """Straight motion."""
+
+    __doc__ = motion.MotionBlur.__doc__
+
+
+class CameraShakeBlur(shake.CameraShakeBlur, BlurTransform):
+    """A random trajectory of the camera."""
+
+    __doc__ = shake.CameraShakeBlur.__doc__
+
+
+class DefocusBlur(defocus.DefocusBlur, BlurTransform):
+    """A lens out of focus."""
+
+    __doc__ = defocus.DefocusBlur.__doc__
+
+
+class GaussianBlur(gaussian.GaussianBlur, BlurTransform):
+    """Gaussian blur in linear light."""
+
+    __doc__ = gaussian.GaussianBlur.__doc__
+
+
+class SensorNoise(noise.SensorNoise, BlurTransform):
+    """Poisson-Gaussian noise in linear light."""
+
+    __doc__ = noise.SensorNoise.__doc__
+
+
+class Saturation(saturation.Saturation, BlurTransform):
+    """Overexposure."""
+
+    __doc__ = saturation.Saturation.__doc__
+
+
+class ImageNetCBlur(imagenet_c.ImageNetCBlur, BlurTransform):
+    """ImageNet-C's blur."""
+
+    __doc__ = imagenet_c.ImageNetCBlur.__doc__
+
+
+class AnyBlur(any_blur.AnyBlur, BlurTransform):
+    """A weighted choice of all blurs."""
+
+    __doc__ = any_blur.AnyBlur.__doc__
