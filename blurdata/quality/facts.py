@@ -1,0 +1,186 @@
+"""What is measured on one pair: a flat record, and the function that fills it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.color import curve
+from blurdata.errors import SourceError
+from blurdata.pairs import Image, Pair
+from blurdata.quality.shift import estimate_shift, shift_grid
+from blurdata.quality.sharpness import blank_rows, edge_width
+from blurdata.quality.tone import Three, clipped_share, compare_tone, noise_codes, to_light
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+# what a meta must hold to promise a blur, and what a straight motion of the same width would measure
+_PROMISES = {"length_px": 1.0, "radius_px": 3**0.5, "sigma_px": 12**0.5, "extent_px": 0.5, "blur_px_mean": 1.0}
+
+
+@dataclass(frozen=True)
+class PairFacts:
+    """Measurements of one pair. Lengths in px, angles in degrees counter-clockwise from +x with y up, light as a fraction of full light.
+
+    ``error`` is the sentence of a pair that could not be read; everything measured is then NaN.
+    """
+
+    index: int
+    key: str
+    split: str = ""
+    scene: str = ""
+    sequence: str = ""
+    position: int = -1
+    size: tuple[int, int] = (0, 0)
+    bits: int = 8
+    error: str = ""
+    curve: str = ""
+    blurry_hash: str = ""
+    sharp_hash: str = ""
+    promised_px: float = float("nan")
+    length_px: float = float("nan")
+    angle_deg: float = float("nan")
+    anisotropy: float = float("nan")
+    family: str = "unknown"
+    length_from: str = ""
+    excess: float = float("nan")
+    dx: float = float("nan")
+    dy: float = float("nan")
+    shift_error_px: float = float("nan")
+    coherence: float = float("nan")
+    grid: tuple[tuple[float, float], ...] = ()
+    ratio: Three = (float("nan"),) * 3
+    gain: Three = (float("nan"),) * 3
+    offset: Three = (float("nan"),) * 3
+    channel_of: tuple[int, int, int] = (0, 1, 2)
+    channel_gain: float = 1.0
+    clipped_blurry: tuple[float, float] = (float("nan"),) * 2
+    clipped_sharp: tuple[float, float] = (float("nan"),) * 2
+    noise_blurry: float = float("nan")
+    noise_sharp: float = float("nan")
+    edge_sharp: float = float("nan")
+    edge_blurry: float = float("nan")
+    contrast: tuple[float, float] = (float("nan"),) * 2
+    blank_foot: tuple[float, float] = (0.0, 0.0)
+    psnr: float = float("nan")
+
+    @property
+    def shift_px(self) -> float:
+        """Length of the offset between the halves."""
+        return float(np.hypot(self.dx, self.dy))
+
+
+def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
+    """Everything the report says about one pair.
+
+    Args:
+        pair: The pair; sides of at least 32 px, smaller ones get no shift and no blur length.
+        index: Its place in the source.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> scene = cv2.GaussianBlur(rng.integers(0, 255, (96, 96, 3), np.uint8), (0, 0), 1.0)
+        >>> measure_pair(Pair("a", scene, scene)).psnr
+        inf
+    """
+    name, light = _light(pair)
+    b, s = to_light(pair.blurry, light) @ _LUMA, to_light(pair.sharp, light) @ _LUMA
+    tone = compare_tone(pair.blurry, pair.sharp, light)
+    codes_b, codes_s = _code_plane(pair.blurry), _code_plane(pair.sharp)
+    facts: dict[str, Any] = {
+        "index": index,
+        "key": pair.key,
+        "split": str(pair.meta.get("split") or ""),
+        "scene": str(pair.meta.get("scene") or ""),
+        "sequence": str(pair.meta.get("sequence") or ""),
+        "position": _whole(pair.meta.get("position")),
+        "size": pair.size,
+        "bits": 8 * pair.sharp.dtype.itemsize,
+        "curve": name,
+        "blurry_hash": _content(pair.blurry),
+        "sharp_hash": _content(pair.sharp),
+        "promised_px": promised_blur(pair.meta),
+        "ratio": tone.ratio,
+        "gain": tone.gain,
+        "offset": tone.offset,
+        "channel_of": tone.channel_of,
+        "channel_gain": tone.channel_gain,
+        "clipped_blurry": clipped_share(pair.blurry),
+        "clipped_sharp": clipped_share(pair.sharp),
+        "noise_blurry": noise_codes(pair.blurry),
+        "noise_sharp": noise_codes(pair.sharp),
+        "edge_blurry": edge_width(codes_b),
+        "edge_sharp": edge_width(codes_s),
+        "contrast": (float(codes_b.std()) * 255, float(codes_s.std()) * 255),
+        "blank_foot": (blank_rows(pair.blurry), blank_rows(pair.sharp)),
+        "psnr": _psnr(pair.blurry, pair.sharp),
+    }
+    if min(pair.size) >= 32:
+        facts |= _geometry(b, s, pair.meta)
+    return PairFacts(**facts)
+
+
+def _geometry(b: NDArray[np.float32], s: NDArray[np.float32], meta: Mapping[str, Any]) -> dict[str, Any]:
+    shift = estimate_shift(b, s)
+    known = _number(meta.get("length_px")), _number(meta.get("angle_deg"))
+    from_meta = all(np.isfinite(known))
+    return {
+        "dx": shift.dx,
+        "dy": shift.dy,
+        "shift_error_px": shift.error_px,
+        "coherence": shift.coherence,
+        "grid": tuple((x, y) for x, y in shift_grid(b, s, shift)),
+        "length_px": known[0] if from_meta else shift.length_px,
+        "angle_deg": known[1] % 180 if from_meta else shift.angle_deg,
+        "anisotropy": shift.anisotropy,
+        "length_from": "meta" if from_meta else "pair",
+    }
+
+
+def promised_blur(meta: Mapping[str, Any]) -> float:
+    """The blur that a pair's meta promises, as the length in px of a straight motion of the same width; NaN where it promises none."""
+    for name, factor in _PROMISES.items():
+        value = _number(meta.get(name))
+        if np.isfinite(value):
+            return value * factor
+    return float("nan")
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else float("nan")
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else -1
+
+
+def _light(pair: Pair) -> tuple[str, NDArray[np.float32]]:
+    """The pair's curve, sRGB where its meta names none that can be used, and the light of every code."""
+    name = str(pair.meta.get("curve") or "srgb")
+    bits = 8 * pair.sharp.dtype.itemsize
+    try:
+        return name, _table(name, bits)
+    except (ValueError, SourceError):
+        return "srgb", _table("srgb", bits)
+
+
+@lru_cache(maxsize=8)
+def _table(name: str, bits: int) -> NDArray[np.float32]:
+    return np.asarray(curve(name).light_of_codes(bits), np.float32)
+
+
+def _code_plane(image: Image) -> NDArray[np.float32]:
+    return np.asarray(image.astype(np.float32) @ _LUMA / np.iinfo(image.dtype).max, np.float32)
+
+
+def _content(image: Image) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=12, person=str(image.shape).encode()[:16]).hexdigest()
+
+
+def _psnr(blurry: Image, sharp: Image) -> float:
+    difference = cv2.norm(blurry, sharp, cv2.NORM_L2SQR) / blurry.size
+    return float(10 * np.log10(float(np.iinfo(sharp.dtype).max) ** 2 / difference)) if difference else float("inf")

@@ -1,0 +1,240 @@
+"""Which pairs are suspect, by which value, beyond which line?
+
+Every line is drawn where the set itself allows it: an absolute floor that good pairs never reach, widened where the set's own spread
+(median absolute deviation) asks for it. A finding carries the value, the line and the set's median, so that a person can judge the judge.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from blurdata.quality.facts import PairFacts
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One suspicion about one pair.
+
+    Args:
+        kind: Name of the suspicion, a key of :data:`KINDS`.
+        key: The pair.
+        value: What was measured.
+        line: The line it crossed.
+        median: The set's median of the same value.
+        unit: Unit of the three.
+        sentence: The same in words.
+        other: The second pair where two are involved, else ``""``.
+    """
+
+    kind: str
+    key: str
+    value: float
+    line: float
+    median: float
+    unit: str
+    sentence: str
+    other: str = ""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of suspicion: its heading, what it means and what to do."""
+
+    title: str
+    meaning: str
+    remedy: str
+
+
+KINDS: dict[str, Kind] = {
+    "unreadable": Kind("Cannot be read", "A picture is missing, cut off or damaged.", "Fetch or export it again."),
+    "blank": Kind("Blank", "A half shows next to nothing.", "Leave the pair out, or look for the frame that belongs there."),
+    "cut": Kind("Cut off", "The foot or head of one half is filled with a single colour, as a broken download leaves it.", "Fetch it again."),
+    "unmatched": Kind(
+        "Halves do not match", "The two halves do not show the same thing, as after pairing by a wrong name.", "Check how names were paired."
+    ),
+    "late": Kind(
+        "One half a frame late", "The blurry half fits a neighbour's sharp half better than its own.", "Check the numbering of one half."
+    ),
+    "misaligned": Kind(
+        "Shifted", "The blurry half is displaced by more than its blur explains (offset of the PSF's centroid).", "Align the pair again."
+    ),
+    "swapped": Kind("Halves swapped", "The half that should be blurry is the sharper one.", "Exchange the halves."),
+    "unblurred": Kind("Not blurred", "The pair's recipe promised a blur that is not there.", "Build the pair again, or leave it out."),
+    "identical": Kind("Identical halves", "Both halves are the same picture, bit for bit.", "Build the pair again, or leave it out."),
+    "soft": Kind("Sharp half is blurred", "The sharpest edges of the sharp half are far wider than the set's.", "Leave the pair out."),
+    "brightness": Kind(
+        "Brightness differs", "In linear light one half is brighter than the other; blur cannot do that.", "Match exposure, or name the right curve."
+    ),
+    "channels": Kind("Channels exchanged", "A colour channel of one half fits another channel of the other half.", "Check RGB against BGR."),
+    "copy": Kind("Exact copies", "The same sharp picture, bit for bit, is in two pairs.", "Keep one of them."),
+    "leak": Kind(
+        "Leak between splits", "Two splits hold the same, or nearly the same, sharp picture.", "Move the whole scene into one split."
+    ),
+}
+
+
+class Column:
+    """One measurement over the whole set: its median and spread, for lines that follow the set."""
+
+    def __init__(self, facts: Sequence[PairFacts], of: Callable[[PairFacts], float]) -> None:
+        values = np.array([of(f) for f in facts], float)
+        finite = values[np.isfinite(values)]
+        self.median = float(np.median(finite)) if len(finite) else float("nan")
+        self.spread = float(1.4826 * np.median(np.abs(finite - self.median))) if len(finite) else 0.0
+
+
+def judge(facts: Sequence[PairFacts]) -> list[Finding]:
+    """Every suspicion about the pairs of one set, in the order of :data:`KINDS` and then of the set.
+
+    Args:
+        facts: Measurements of the pairs, in order.
+    """
+    readable = [f for f in facts if not f.error]
+    found: list[Finding] = [_unreadable(f) for f in facts if f.error]
+    for rule in (_blank, _cut):
+        found += rule(readable)
+    gone = {finding.key for finding in found}
+    whole = [f for f in readable if f.key not in gone]
+    unmatched = list(_unmatched(whole))
+    found += unmatched
+    gone |= {finding.key for finding in unmatched}
+    matched = [f for f in whole if f.key not in gone]
+    for rule in (_misaligned, _swapped, _unblurred, _identical, _soft, _brightness, _channels):
+        found += rule(matched)
+    found += _copies(whole)
+    order = {kind: i for i, kind in enumerate(KINDS)}
+    place = {f.key: i for i, f in enumerate(facts)}
+    return sorted(found, key=lambda finding: (order[finding.kind], place[finding.key]))
+
+
+Rule = Iterator[Finding]
+
+
+def _unreadable(f: PairFacts) -> Finding:
+    return Finding("unreadable", f.key, float("nan"), float("nan"), float("nan"), "", f.error)
+
+
+def _blank(facts: Sequence[PairFacts]) -> Rule:
+    column = Column(facts, lambda f: min(f.contrast))
+    line = min(2.0, column.median / 4)
+    for f in facts:
+        if min(f.contrast) < line:
+            half = "blurry" if f.contrast[0] < f.contrast[1] else "sharp"
+            yield Finding(
+                "blank", f.key, min(f.contrast), line, column.median, "codes",
+                f"The {half} half has a contrast of {min(f.contrast):.1f} codes.",
+            )
+
+
+def _cut(facts: Sequence[PairFacts]) -> Rule:
+    for f in facts:
+        value = abs(f.blank_foot[0] - f.blank_foot[1])
+        if value > 0.04:
+            half = "blurry" if f.blank_foot[0] > f.blank_foot[1] else "sharp"
+            yield Finding("cut", f.key, 100 * value, 4.0, 0.0, "% of the height", f"{value:.0%} of the {half} half's height is one flat colour.")
+
+
+def _unmatched(facts: Sequence[PairFacts]) -> Rule:
+    column = Column(facts, lambda f: f.coherence)
+    line = min(0.75, column.median - 4 * column.spread)
+    for f in facts:
+        if f.coherence < line:
+            yield Finding(
+                "unmatched", f.key, f.coherence, line, column.median, "coherence",
+                f"The halves share {f.coherence:.2f} of their coarse structure.",
+            )
+
+
+def _misaligned(facts: Sequence[PairFacts]) -> Rule:
+    column = Column(facts, lambda f: f.shift_px)
+    for f in facts:
+        line = 0.7 + 3 * f.shift_error_px
+        if f.shift_px > line:
+            yield Finding(
+                "misaligned", f.key, f.shift_px, line, column.median, "px",
+                f"The blurry half lies {f.dx:+.1f} px in x and {f.dy:+.1f} px in y (downwards) from its sharp half.",
+            )
+
+
+def _swapped(facts: Sequence[PairFacts]) -> Rule:
+    column = Column(facts, lambda f: f.edge_blurry / f.edge_sharp)
+    for f in facts:
+        value = f.edge_blurry / f.edge_sharp
+        if value < 0.8:
+            yield Finding(
+                "swapped", f.key, value, 0.8, column.median, "edge widths",
+                f"Edges of the blurry half are {value:.2f} times as wide as the sharp half's.",
+            )
+
+
+def _unblurred(facts: Sequence[PairFacts]) -> Rule:
+    column = Column(facts, lambda f: f.length_px)
+    for f in facts:
+        line = 0.4 * f.promised_px
+        if f.promised_px >= 1.5 and f.length_px < line:
+            yield Finding(
+                "unblurred", f.key, f.length_px, line, column.median, "px",
+                f"{f.promised_px:.1f} px of blur were promised, {f.length_px:.1f} px are there.",
+            )
+
+
+def _identical(facts: Sequence[PairFacts]) -> Rule:
+    for f in facts:
+        if f.blurry_hash == f.sharp_hash:
+            yield Finding("identical", f.key, 0.0, 0.0, float("nan"), "differing pixels", "Both halves are the same picture.")
+
+
+def _soft(facts: Sequence[PairFacts]) -> Rule:
+    column = Column(facts, lambda f: f.edge_sharp)
+    line = max(1.6 * column.median, column.median + 5 * column.spread)
+    for f in facts:
+        if f.edge_sharp > line:
+            yield Finding(
+                "soft", f.key, f.edge_sharp, line, column.median, "px",
+                f"The sharpest edges of the sharp half are {f.edge_sharp:.1f} px wide.",
+            )
+
+
+def _brightness(facts: Sequence[PairFacts]) -> Rule:
+    column = Column(facts, _ratio)
+    line = float(np.clip(5 * column.spread, 0.04, 0.08))
+    for f in facts:
+        value = _ratio(f)
+        if abs(value - 1) > line:
+            yield Finding(
+                "brightness", f.key, value, 1 + np.copysign(line, value - 1), column.median, "times",
+                "Blurry over sharp in linear light: " + ", ".join(f"{c} {r:.3f}" for c, r in zip("RGB", f.ratio, strict=True)) + ".",
+            )
+
+
+def _ratio(f: PairFacts) -> float:
+    """The channel that is furthest from 1."""
+    return max(f.ratio, key=lambda r: abs(np.log(max(r, 1e-6))))
+
+
+def _channels(facts: Sequence[PairFacts]) -> Rule:
+    column = Column(facts, lambda f: f.channel_gain)
+    for f in facts:
+        if f.channel_of != (0, 1, 2) and f.channel_gain > 2:
+            names = ", ".join(f"{c} fits {'RGB'[k]}" for c, k in zip("RGB", f.channel_of, strict=True) if "RGB"[k] != c)
+            yield Finding(
+                "channels", f.key, f.channel_gain, 2.0, column.median, "times the error",
+                f"Blurry against sharp: {names}.",
+            )
+
+
+def _copies(facts: Sequence[PairFacts]) -> Rule:
+    first: dict[str, PairFacts] = {}
+    for f in facts:
+        earlier = first.setdefault(f.sharp_hash, f)
+        if earlier is f:
+            continue
+        across = earlier.split != f.split
+        where = f"'{earlier.split}' and '{f.split}'" if across else "this set"
+        yield Finding(
+            "leak" if across else "copy", f.key, 0.0, 0.0, float("nan"), "differing bits",
+            f"The same sharp picture is in {earlier.key} and {f.key} ({where}).", earlier.key,
+        )

@@ -1,0 +1,134 @@
+"""Measure every pair of a source, or a stated sample, with bounded memory and as many processes as wanted."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from blurdata.errors import BlurDataError
+from blurdata.pairs import PairSource
+from blurdata.progress import SILENT, Advance
+from blurdata.quality.facts import PairFacts, measure_pair
+
+_RUN = 16  # pairs a task: long enough for video to decode forwards, short enough for even progress
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The measurements of a source.
+
+    Args:
+        facts: One record a pair that was looked at, in the source's order.
+        total: Pairs in the source.
+        seed: Seed of the sample, None where every pair was looked at.
+    """
+
+    facts: tuple[PairFacts, ...]
+    total: int
+    seed: int | None = None
+
+    @property
+    def sampled(self) -> bool:
+        """Whether pairs were left out."""
+        return len(self.facts) < self.total
+
+
+def survey(
+    source: PairSource, *, sample: int | None = None, seed: int = 0, workers: int = 1, progress: Advance = SILENT
+) -> Survey:
+    """Measure the pairs of ``source``.
+
+    A pair that cannot be read becomes a record with its ``error`` and does not stop the rest.
+
+    Args:
+        source: Any source of pairs.
+        sample: Look at this many pairs only, drawn in short runs over the whole source; None or more than there are: all.
+        seed: Seed of that draw.
+        workers: Processes; with more than one the source must survive pickling, as every :class:`PairSource` does.
+        progress: Called after each run of pairs.
+    """
+    indices = choose(len(source), sample, seed)
+    runs = list(_runs(indices))
+    if workers <= 1 or len(runs) < 2:
+        found = [measured for run in runs for measured in _counted(_measure_run(source, run), progress)]
+    else:
+        found = [measured for part in _in_processes(source, runs, workers, progress) for measured in part]
+    found.sort(key=lambda facts: facts.index)
+    return Survey(tuple(found), len(source), seed if len(indices) < len(source) else None)
+
+
+def choose(total: int, sample: int | None, seed: int) -> list[int]:
+    """Indices to look at: all, or ``sample`` of them, one drawn from each of ``sample`` equal stretches."""
+    if sample is None or sample >= total:
+        return list(range(total))
+    edges = np.linspace(0, total, sample + 1)
+    draw = np.random.default_rng(seed).random(sample)
+    return [int(low + (high - low) * at) for low, high, at in zip(edges[:-1], edges[1:], draw, strict=True)]
+
+
+def _runs(indices: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Consecutive indices in groups of at most ``_RUN``."""
+    start = 0
+    for i in range(1, len(indices) + 1):
+        if i == len(indices) or indices[i] != indices[i - 1] + 1 or i - start >= _RUN:
+            yield indices[start:i]
+            start = i
+
+
+def _measure_run(source: PairSource, run: Sequence[int]) -> list[PairFacts]:
+    """Records of a run of consecutive pairs; after a pair that cannot be read the run goes on behind it."""
+    facts: list[PairFacts] = []
+    while len(facts) < len(run):
+        at = run[len(facts)]
+        try:
+            for pair in source.pairs(at, run[-1] + 1):
+                facts.append(measure_pair(pair, run[len(facts)]))
+            if len(facts) < len(run):
+                facts.append(_unreadable(source, run[len(facts)], "the source ended before this pair"))
+        except (BlurDataError, OSError, ValueError) as error:
+            facts.append(_unreadable(source, run[len(facts)], str(error)))
+    return facts
+
+
+def _unreadable(source: PairSource, index: int, why: str) -> PairFacts:
+    return PairFacts(index, source.keys[index], error=why)
+
+
+def _counted(facts: list[PairFacts], progress: Advance) -> list[PairFacts]:
+    progress(len(facts))
+    return facts
+
+
+def _in_processes(source: PairSource, runs: list[Sequence[int]], workers: int, progress: Advance) -> Iterator[list[PairFacts]]:
+    """Runs measured in processes that start clean (a forked child of a process with threads may hang), a few runs ahead at a time."""
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(source,)) as pool:
+        waiting: set[Future[list[PairFacts]]] = set()
+        todo = iter(runs)
+        while True:
+            for run in todo:
+                waiting.add(pool.submit(_worker_run, run))
+                if len(waiting) >= 2 * workers:
+                    break
+            if not waiting:
+                return
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield _counted(future.result(), progress)
+
+
+_source: PairSource | None = None
+
+
+def _start_worker(source: PairSource) -> None:
+    global _source  # noqa: PLW0603  one source a worker process, opened once
+    cv2.setNumThreads(1)
+    _source = source
+
+
+def _worker_run(run: Sequence[int]) -> list[PairFacts]:
+    assert _source is not None  # noqa: S101  set by the initializer
+    return _measure_run(_source, run)

@@ -1,0 +1,146 @@
+"""Do the two halves agree in brightness and colour, and how much of each is clipped or noise?
+
+Blur moves light about and neither makes nor loses any, so in linear light the two halves have equal means once clipped and
+border areas are left out. Gain and offset are those of ``blurry = gain * sharp + offset``.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.pairs import Image
+from blurdata.quality.spectrum import Float, window
+
+Three = tuple[float, float, float]
+_BLOCKS = 24  # blocks along the shorter side: far wider than a blur, far more than the two unknowns
+_GREY_CODES = 3.0  # channels that differ by less than this many 8-bit codes on average cannot be told apart
+
+
+@dataclass(frozen=True)
+class Tone:
+    """Agreement of two halves in brightness and colour, per channel R, G, B.
+
+    Args:
+        ratio: Mean of blurry over mean of sharp in linear light, clipped blocks left out.
+        gain: Slope of the robust fit of blurry on sharp block means in linear light.
+        offset: Its intercept, in fractions of full light.
+        channel_of: For each blurry channel, which sharp channel explains it best (0, 1, 2 is right).
+        channel_gain: How many times smaller the error of ``channel_of`` is than that of 0, 1, 2; 1 where nothing is exchanged.
+    """
+
+    ratio: Three
+    gain: Three
+    offset: Three
+    channel_of: tuple[int, int, int]
+    channel_gain: float
+
+
+def compare_tone(blurry: Image, sharp: Image, light: NDArray[np.float32]) -> Tone:
+    """Gain, offset and channel order of a pair.
+
+    Args:
+        blurry: (H, W, 3) uint8 or uint16 RGB.
+        sharp: Same shape and dtype.
+        light: Linear light of every code, (1 or 3, codes), as :meth:`blurdata.color.Curve.light_of_codes` gives it.
+    """
+    b, s, weight = _block_means(blurry, light), _block_means(sharp, light), _block_weights(blurry, sharp)
+    ratios, gains, offsets = [], [], []
+    for channel in range(3):
+        x, y = s[..., channel].ravel(), b[..., channel].ravel()
+        ratios.append(float((weight * y).sum() / max((weight * x).sum(), 1e-9)))
+        gain, offset = _robust_line(x, y, weight)
+        gains.append(gain)
+        offsets.append(offset)
+    order, better = _channel_order(b, s, weight)
+    return Tone(_three(ratios), _three(gains), _three(offsets), order, better)
+
+
+def _three(values: list[float]) -> Three:
+    return values[0], values[1], values[2]
+
+
+def to_light(image: Image, light: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(H, W, 3) float32 linear light of a picture, by table."""
+    if len(light) == 1:
+        return np.asarray(light[0][image])
+    return np.stack([light[c][image[..., c]] for c in range(3)], axis=-1)
+
+
+def _grid(shape: tuple[int, ...]) -> tuple[int, int]:
+    """Width and height in blocks."""
+    block = max(min(shape[:2]) // _BLOCKS, 1)
+    return max(shape[1] // block, 1), max(shape[0] // block, 1)
+
+
+def _block_means(image: Image, light: NDArray[np.float32]) -> Float:
+    small = cv2.resize(to_light(image, light), _grid(image.shape), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float64)
+
+
+def _block_weights(blurry: Image, sharp: Image) -> Float:
+    """A Hann window (what crosses the border belongs to neither half), zero on blocks where either half clips."""
+    top = np.iinfo(sharp.dtype).max
+    clipped = ((blurry >= top - top // 128) | (sharp >= top - top // 128)).any(axis=2).astype(np.float32)
+    share = cv2.resize(clipped, _grid(sharp.shape), interpolation=cv2.INTER_AREA)
+    taper = window(share.shape)
+    weight = taper * (cv2.blur(share, (3, 3)) < 0.005)
+    if weight.sum() < 0.02 * taper.sum():
+        weight = taper
+    return np.asarray(weight.ravel())
+
+
+def _robust_line(x: Float, y: Float, weight: Float) -> tuple[float, float]:
+    """Slope and intercept by reweighted least squares (Tukey's biweight), so that moving things do not pull."""
+    robust = np.ones_like(x)
+    gain, offset = 1.0, 0.0
+    for _ in range(6):
+        w = weight * robust
+        total = max(w.sum(), 1e-12)
+        mean_x, mean_y = (w * x).sum() / total, (w * y).sum() / total
+        variance = (w * (x - mean_x) ** 2).sum() / total
+        if variance < 1e-7:  # a flat picture: slope and intercept cannot be told apart
+            return float(mean_y / max(mean_x, 1e-9)), 0.0
+        gain = (w * (x - mean_x) * (y - mean_y)).sum() / total / variance
+        offset = mean_y - gain * mean_x
+        residual = np.abs(y - gain * x - offset)
+        scale = 4.7 * max(float(np.median(residual[weight > 0])) * 1.48, 1e-5)
+        robust = np.where(residual < scale, (1 - np.minimum(residual / scale, 1) ** 2) ** 2, 0.0)
+    return float(gain), float(offset)
+
+
+def _channel_order(b: Float, s: Float, weight: Float) -> tuple[tuple[int, int, int], float]:
+    """Which sharp channel each blurry channel follows best, after taking out the overall gain."""
+    root_b, root_s = np.sqrt(np.clip(b, 0, None)).reshape(-1, 3), np.sqrt(np.clip(s, 0, None)).reshape(-1, 3)
+    error = np.array([[(weight * (root_b[:, c] - root_s[:, k]) ** 2).sum() for k in range(3)] for c in range(3)])
+    error = error / max(weight.sum(), 1e-12)
+    order = error.argmin(axis=1)
+    floor = (_GREY_CODES / 255) ** 2
+    own, best = float(np.trace(error)), float(error[np.arange(3), order].sum())
+    better = (own + 1e-12) / (best + 1e-12) if own > floor else 1.0
+    return (int(order[0]), int(order[1]), int(order[2])), better
+
+
+def clipped_share(image: Image) -> tuple[float, float]:
+    """Shares of pixels with a channel at the lowest code and at the highest."""
+    top = np.iinfo(image.dtype).max
+    return float((image == 0).any(axis=2).mean()), float((image == top).any(axis=2).mean())
+
+
+def noise_codes(image: Image) -> float:
+    """Standard deviation of the noise in 8-bit codes, from the calmest fifth of the picture.
+
+    The diagonal detail of 2x2 pixels, ``(a - b - c + d) / 2``, has the noise's deviation and little of the picture; the median over blocks
+    is Donoho's estimator, taken where the picture itself is calm.
+    """
+    green = image[..., 1].astype(np.float32) * (255 / np.iinfo(image.dtype).max)
+    height, width = (side // 2 * 2 for side in green.shape)
+    g = green[:height, :width]
+    detail = np.abs(g[::2, ::2] - g[::2, 1::2] - g[1::2, ::2] + g[1::2, 1::2]) / 2
+    block = 16
+    rows, columns = detail.shape[0] // block, detail.shape[1] // block
+    if not rows or not columns:
+        return float(np.median(detail) / 0.6745)
+    blocks = detail[: rows * block, : columns * block].reshape(rows, block, columns, block).transpose(0, 2, 1, 3).reshape(rows * columns, -1)
+    return float(np.percentile(np.sqrt((blocks**2).mean(axis=1)), 20))

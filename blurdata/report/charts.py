@@ -1,0 +1,217 @@
+"""Charts as inline SVG: drawn for a width of 340 px, coloured by the page's own style sheet, each with a text that says what it shows."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from blurdata.report.scale import finite, show, ticks
+
+_W, _H = 340, 200
+_LEFT, _RIGHT, _TOP, _FOOT = 44, 10, 12, 38
+
+
+def _svg(body: str, alt: str, *, height: int = _H) -> Markup:
+    return Markup(  # noqa: S704  every text that goes in is escaped where it is made
+        f'<svg class="chart" viewBox="0 0 {_W} {height}" role="img" aria-label="{escape(alt)}"><title>{escape(alt)}</title>{body}</svg>'
+    )
+
+
+def empty(why: str) -> Markup:
+    """A box that says why there is no chart."""
+    return _svg(f'<text class="muted" x="{_W / 2}" y="60" text-anchor="middle">{escape(why)}</text>', why, height=120)
+
+
+class _Frame:
+    """The plot area, its axes and the mapping from data to it."""
+
+    def __init__(self, x: tuple[float, float], y: tuple[float, float], *, x_label: str, y_label: str, height: int = _H) -> None:
+        self.x, self.y, self.height = x, y, height
+        self._labels = x_label, y_label
+
+    def at_x(self, value: float) -> float:
+        low, high = self.x
+        return _LEFT + (value - low) / (high - low) * (_W - _LEFT - _RIGHT)
+
+    def at_y(self, value: float) -> float:
+        low, high = self.y
+        return self.height - _FOOT - (value - low) / (high - low) * (self.height - _TOP - _FOOT)
+
+    def axes(self) -> str:
+        parts = []
+        foot, right = self.height - _FOOT, _W - _RIGHT
+        for value in ticks(*self.y, about=4):
+            y = self.at_y(value)
+            parts.append(f'<line class="rule" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
+            parts.append(f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{show(value)}</text>')
+        for value in ticks(*self.x, about=5):
+            x = self.at_x(value)
+            parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{foot}" y2="{foot + 4}"/>')
+            parts.append(f'<text x="{x:.1f}" y="{foot + 16}" text-anchor="middle">{show(value)}</text>')
+        parts.append(f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{foot}" y2="{foot}"/>')
+        x_label, y_label = (escape(label) for label in self._labels)
+        parts.append(f'<text class="muted" x="{(right + _LEFT) / 2:.0f}" y="{self.height - 4}" text-anchor="middle">{x_label}</text>')
+        middle = (_TOP + foot) / 2
+        parts.append(f'<text class="muted" transform="translate(11 {middle:.0f}) rotate(-90)" text-anchor="middle">{y_label}</text>')
+        return "".join(parts)
+
+
+def histogram(
+    series: Sequence[tuple[str, Sequence[float], str]],
+    *,
+    x_label: str,
+    what: str,
+    bins: int = 24,
+    lines: Sequence[float] = (),
+    span: tuple[float, float] | None = None,
+) -> Markup:
+    """Stacked bars of counts.
+
+    Args:
+        series: (name, values, CSS class) from the bottom up.
+        x_label: Label of the x axis, with its unit.
+        what: What is counted, for the text: "blur length of 200 pairs".
+        bins: Number of bars.
+        lines: Values at which to draw a dashed line.
+        span: Range of x; by default that of the values and lines.
+    """
+    clean = [(name, finite(values), css) for name, values, css in series]
+    everything = np.concatenate([values for _, values, _ in clean]) if clean else np.array([])
+    if not len(everything):
+        return empty(f"No {what}")
+    low, high = span or (float(min(everything.min(), *lines, *[everything.min()])), float(max(everything.max(), *lines, *[everything.max()])))
+    if high - low < 1e-9:
+        low, high = low - 0.5, high + 0.5
+    edges = np.linspace(low, high, bins + 1)
+    counts = [np.histogram(np.clip(values, low, high), edges)[0] for _, values, _ in clean]
+    top = max(int(np.sum(counts, axis=0).max()), 1)
+    frame = _Frame((low, high), (0, top * 1.05), x_label=x_label, y_label="pairs")
+    bars = []
+    base = np.zeros(bins, int)
+    for (_, _, css), count in zip(clean, counts, strict=True):
+        for i in np.flatnonzero(count):
+            x0, x1 = frame.at_x(edges[i]), frame.at_x(edges[i + 1])
+            y0, y1 = frame.at_y(base[i] + count[i]), frame.at_y(base[i])
+            bars.append(f'<rect class="{css}" x="{x0 + 0.5:.1f}" y="{y0:.1f}" width="{max(x1 - x0 - 1, 0.8):.1f}" height="{y1 - y0:.1f}"/>')
+        base += count
+    dashed = "".join(_dashed(frame, x) for x in lines if low <= x <= high)
+    median, p95 = np.median(everything), np.percentile(everything, 95)
+    alt = f"Histogram: {what}; median {show(float(median))}, 95th percentile {show(float(p95))}, largest {show(float(everything.max()))}."
+    return _svg(frame.axes() + "".join(bars) + dashed, alt)
+
+
+def _dashed(frame: _Frame, x: float) -> str:
+    return f'<line class="limit" x1="{frame.at_x(x):.1f}" x2="{frame.at_x(x):.1f}" y1="{_TOP}" y2="{frame.height - _FOOT}"/>'
+
+
+def rose(angles_deg: Sequence[float], *, what: str, petals: int = 12) -> Markup:
+    """Directions of straight blur: a petal's area is its share. Blur has no sign, so each direction is drawn both ways."""
+    angles = finite(angles_deg) % 180
+    if not len(angles):
+        return empty(f"No {what}")
+    width = 180 / petals
+    counts = np.bincount(((angles + width / 2) % 180 // width).astype(int), minlength=petals)
+    radius = 84 * np.sqrt(counts / counts.max())
+    cx, cy = _W / 2, 112
+    parts = [f'<circle class="rule" cx="{cx}" cy="{cy}" r="{84 * math.sqrt(share):.1f}" fill="none"/>' for share in (0.25, 0.5, 0.75, 1)]
+    for i in range(2 * petals):
+        r = radius[i % petals]
+        if r > 0:
+            a0, a1 = (math.radians(i * width + side * width / 2 * 0.92) for side in (-1, 1))
+            x0, y0, x1, y1 = cx + r * math.cos(a0), cy - r * math.sin(a0), cx + r * math.cos(a1), cy - r * math.sin(a1)
+            parts.append(f'<path class="a" d="M{cx} {cy}L{x0:.1f} {y0:.1f}A{r:.1f} {r:.1f} 0 0 0 {x1:.1f} {y1:.1f}Z"/>')
+    for angle, text, anchor in ((0, "0°", "start"), (90, "90°", "middle"), (180, "180°", "end")):
+        x, y = cx + 92 * math.cos(math.radians(angle)), cy - 92 * math.sin(math.radians(angle))
+        parts.append(f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="{anchor}">{text}</text>')
+    most = int(counts.argmax())
+    alt = (
+        f"Rose plot: {what}; {show(100 * counts.max() / counts.sum())} % lie within {show(width / 2)} degrees of {show(most * width)} degrees, "
+        f"the emptiest direction ({show(int(counts.argmin()) * width)} degrees) holds {show(100 * counts.min() / counts.sum())} %."
+    )
+    return _svg("".join(parts), alt, height=224)
+
+
+def target(dx: Sequence[float], dy: Sequence[float], suspect: Sequence[bool], *, line: float, what: str) -> Markup:
+    """Offsets as points around the centre, with the circle beyond which a pair is suspect; y downwards as in the picture."""
+    x, y, bad = np.asarray(dx, float), np.asarray(dy, float), np.asarray(suspect, bool)
+    good = np.isfinite(x) & np.isfinite(y)
+    if not good.any():
+        return empty(f"No {what}")
+    x, y, bad = x[good], y[good], bad[good]
+    reach = max(float(np.abs(np.concatenate([x, y])).max()), 1.3 * line)
+    reach = min(reach, 8.0)
+    cx, cy, scale = _W / 2, 112, 88 / reach
+    parts = [f'<line class="rule" x1="{cx - 92}" x2="{cx + 92}" y1="{cy}" y2="{cy}"/><line class="rule" x1="{cx}" x2="{cx}" y1="{cy - 92}" y2="{cy + 92}"/>']
+    for value in ticks(0, reach, about=3)[1:]:
+        parts.append(f'<circle class="rule" cx="{cx}" cy="{cy}" r="{value * scale:.1f}" fill="none"/>')
+        parts.append(f'<text class="muted" x="{cx + 3}" y="{cy - value * scale - 2:.1f}">{show(value)}</text>')
+    parts.append(f'<circle class="limit" cx="{cx}" cy="{cy}" r="{line * scale:.1f}" fill="none"/>')
+    keep = np.sort(np.random.default_rng(0).permutation(len(x))[:1500])
+    for i in keep:
+        px, py = cx + np.clip(x[i], -reach, reach) * scale, cy + np.clip(y[i], -reach, reach) * scale
+        parts.append(f'<circle class="{"bad" if bad[i] else "a"}" cx="{px:.1f}" cy="{py:.1f}" r="{2.4 if bad[i] else 1.7}"/>')
+    length = np.hypot(x, y)
+    alt = f"Offsets: {what}; median {show(float(np.median(length)))} px, 95th percentile {show(float(np.percentile(length, 95)))} px, largest {show(float(length.max()))} px."
+    return _svg("".join(parts), alt, height=224)
+
+
+def grid_map(offsets: np.ndarray, *, what: str) -> Markup:
+    """Median offset on a 3x3 grid as arrows, magnified alike; ``offsets`` is (pairs, 9, 2) px."""
+    usable = offsets[np.isfinite(offsets).all(axis=(1, 2))] if len(offsets) else offsets
+    if not len(usable):
+        return empty(f"No {what}")
+    median = np.median(usable, axis=0)
+    length = np.hypot(*median.T)
+    scale = 22 / max(float(length.max()), 0.25)
+    parts = []
+    for i, (dx, dy) in enumerate(median):
+        x, y = 70 + 100 * (i % 3), 36 + 62 * (i // 3)
+        parts.append(f'<rect class="cell" x="{x - 48}" y="{y - 29}" width="96" height="58" rx="4"/>')
+        parts.append(f'<circle class="dot" cx="{x}" cy="{y}" r="2.2"/><line class="arrow" x1="{x}" y1="{y}" x2="{x + dx * scale:.1f}" y2="{y + dy * scale:.1f}"/>')
+        parts.append(f'<text class="muted" x="{x + 44}" y="{y + 25}" text-anchor="end">{length[i]:.2f}</text>')
+    alt = f"Median offset of {what}: " + ", ".join(f"{value:.2f}" for value in length) + " px, row by row."
+    return _svg("".join(parts), alt, height=200)
+
+
+def curve_by(x: Sequence[float], y: Sequence[float], *, x_label: str, y_label: str, what: str, bins: int = 10) -> Markup:
+    """Points, and the median of y in equal shares of x."""
+    px, py = np.asarray(x, float), np.asarray(y, float)
+    good = np.isfinite(px) & np.isfinite(py)
+    px, py = px[good], py[good]
+    if not len(px):
+        return empty(f"No {what}")
+    frame = _Frame((0, max(float(px.max()) * 1.03, 1)), _span(py), x_label=x_label, y_label=y_label)
+    keep = np.sort(np.random.default_rng(0).permutation(len(px))[:1200])
+    dots = "".join(f'<circle class="a faint" cx="{frame.at_x(px[i]):.1f}" cy="{frame.at_y(py[i]):.1f}" r="1.7"/>' for i in keep)
+    order = np.argsort(px, kind="stable")
+    parts = [part for part in np.array_split(order, max(min(bins, len(px) // 5), 1)) if len(part)]
+    middle = [(float(np.median(px[part])), float(np.median(py[part]))) for part in parts]
+    path = "M" + "L".join(f"{frame.at_x(a):.1f} {frame.at_y(b):.1f}" for a, b in middle)
+    alt = f"{what}: " + "; ".join(f"{show(b)} at {show(a)}" for a, b in middle) + "."
+    return _svg(frame.axes() + dots + f'<path class="trend" d="{path}"/>', alt)
+
+
+def _span(values: np.ndarray) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    margin = max((high - low) * 0.06, 0.5)
+    return low - margin, high + margin
+
+
+def counts(rows: Sequence[tuple[str, int]], *, what: str, most: int = 12) -> Markup:
+    """Horizontal bars with names; what does not fit is summed in a last bar."""
+    if not rows:
+        return empty(f"No {what}")
+    shown = list(rows[:most])
+    if len(rows) > most:
+        shown = [*rows[: most - 1], (f"{len(rows) - most + 1} more", sum(n for _, n in rows[most - 1 :]))]
+    top = max(n for _, n in shown)
+    parts = []
+    for i, (name, n) in enumerate(shown):
+        y = 6 + 22 * i
+        label = name if len(name) <= 18 else "…" + name[-17:]
+        parts.append(f'<text x="118" y="{y + 13}" text-anchor="end">{escape(label)}</text>')
+        parts.append(f'<rect class="a" x="124" y="{y + 2}" width="{max(160 * n / top, 1):.1f}" height="15" rx="2"/>')
+        parts.append(f'<text x="{128 + 160 * n / top:.1f}" y="{y + 14}">{n:,}</text>')
+    alt = f"{what}: " + ", ".join(f"{name} {n:,}" for name, n in shown) + "."
+    return _svg("".join(parts), alt, height=12 + 22 * len(shown))

@@ -1,0 +1,43 @@
+"""Round numbers for axes, and numbers as people write them."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def ticks(low: float, high: float, about: int = 5) -> list[float]:
+    """Round values from ``low`` to ``high``, some ``about`` of them, a step of 1, 2 or 5 times a power of ten apart.
+
+    Example:
+        >>> ticks(0, 31)
+        [0.0, 10.0, 20.0, 30.0]
+    """
+    if not high > low:
+        return [low]
+    raw = (high - low) / about
+    power = 10 ** math.floor(math.log10(raw))
+    step = next(step * power for step in (1, 2, 5, 10) if step * power >= raw * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    return [round(i * step, 10) + 0.0 for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def show(value: float, digits: int = 3) -> str:
+    """A number with some ``digits`` significant digits, thousands set apart, no trailing zeros.
+
+    Example:
+        >>> show(1234.5), show(0.12345), show(float("nan"))
+        ('1,234', '0.123', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "∞" if value is not None and math.isinf(value) else "–"
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    text = f"{value:.{digits}g}"
+    return f"{float(text):f}".rstrip("0").rstrip(".") if "e" in text else text
+
+
+def finite(values: Sequence[float]) -> "np.ndarray":
+    """The finite ones as float64."""
+    array = np.asarray(values, float)
+    return array[np.isfinite(array)]

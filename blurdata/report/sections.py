@@ -1,0 +1,199 @@
+"""What each part of the page says: from measurements and findings to words, tables and charts."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from blurdata.quality import KINDS, Finding, PairFacts, Survey
+from blurdata.report import charts
+from blurdata.report.scale import finite, show
+
+Card = dict[str, Any]
+SHIFT_LINE_PX = 0.7
+
+
+def lead(survey: Survey) -> str:
+    """One line under the title."""
+    sizes = Counter(f.size for f in survey.facts if not f.error)
+    splits = {f.split for f in survey.facts if f.split}
+    scenes = {f.scene for f in survey.facts if f.scene}
+    parts = [f"{survey.total:,} blurry/sharp pairs"]
+    if splits:
+        parts.append(f"{len(splits)} {'split' if len(splits) == 1 else 'splits'}")
+    if scenes:
+        parts.append(f"{len(scenes):,} {'scene' if len(scenes) == 1 else 'scenes'}")
+    if sizes:
+        (height, width), _ = sizes.most_common(1)[0]
+        parts.append(f"{width}×{height} px" + (f" and {len(sizes) - 1} other sizes" if len(sizes) > 1 else ""))
+    if survey.sampled:
+        parts.append(f"a sample of {len(survey.facts):,} was looked at")
+    return " · ".join(parts)
+
+
+def tiles(survey: Survey, findings: Sequence[Finding]) -> list[dict[str, str]]:
+    """The few numbers that a hurried reader wants."""
+    readable = [f for f in survey.facts if not f.error]
+    suspects = len({f.key for f in findings})
+    share = 100 * suspects / max(len(survey.facts), 1)
+    return [
+        {"value": f"{survey.total:,}", "label": "pairs", "css": ""},
+        {"value": f"{suspects:,}", "label": f"suspect pairs ({show(share, 2)} %)", "css": "bad" if suspects else "good"},
+        {"value": f"{_median(readable, lambda f: f.length_px)} px", "label": "median length of blur", "css": ""},
+        {"value": f"{_median(readable, lambda f: f.shift_px, 2)} px", "label": "median shift between the halves", "css": ""},
+        {"value": f"{_median(readable, lambda f: f.psnr)} dB", "label": "median PSNR of the untouched input", "css": ""},
+    ]
+
+
+def _median(facts: Sequence[PairFacts], of: Callable[[PairFacts], float], digits: int = 3) -> str:
+    values = finite([of(f) for f in facts])
+    return show(float(np.median(values)), digits) if len(values) else "–"
+
+
+def verdict(survey: Survey, findings: Sequence[Finding], ignored: int) -> str:
+    """The sentence over the list of suspects."""
+    looked = f"{len(survey.facts):,} pairs" + (f" (a sample of {survey.total:,}, seed {survey.seed})" if survey.sampled else "")
+    hidden = f" {ignored} {'is' if ignored == 1 else 'are'} left out, judged harmless in the ignore file." if ignored else ""
+    pairs = len({f.key for f in findings})
+    if not pairs:
+        return f"No suspect among {looked}.{hidden}"
+    kinds = len({f.kind for f in findings})
+    return (
+        f"{pairs:,} of {looked} {'is' if pairs == 1 else 'are'} suspect, in {kinds} {'kind' if kinds == 1 else 'kinds'}. "
+        f"Each entry gives its value, the line it crossed and the median of the set.{hidden}"
+    )
+
+
+def blur_cards(facts: Sequence[PairFacts]) -> list[Card]:
+    """Length, direction and PSNR by length."""
+    by_origin = [
+        (name, [f.length_px for f in facts if f.length_from == origin], css)
+        for name, origin, css in (("meta", "meta", "a"), ("measured", "pair", "b"), ("rough", "rough", "c"))
+    ]
+    straight = [f for f in facts if f.anisotropy > 0.5 and f.length_px > 2]
+    return [
+        {
+            "title": "Length",
+            "chart": charts.histogram(by_origin, x_label="length of blur, px", what=f"blur length of {len(facts)} pairs"),
+            "text": "Length in px of a straight uniform motion of the same width: blue as the set's own records say, amber measured from the pair.",
+        },
+        {
+            "title": "Direction",
+            "chart": charts.rose([f.angle_deg for f in straight], what=f"direction of {len(straight)} elongated blurs"),
+            "text": f"{len(straight):,} pairs whose blur is longer than 2 px and at least twice as long as wide. 0° is horizontal, counter-clockwise.",
+        },
+        {
+            "title": "PSNR of the untouched input",
+            "chart": charts.curve_by(
+                [f.length_px for f in facts],
+                [f.psnr for f in facts],
+                x_label="length of blur, px",
+                y_label="PSNR, dB",
+                what="Median PSNR of the blurry half in dB, by length of blur in px",
+            ),
+            "text": "What a network that does nothing would score.",
+        },
+    ]
+
+
+def agree_cards(facts: Sequence[PairFacts], findings: Sequence[Finding]) -> list[Card]:
+    """Shift, its map and brightness."""
+    shifted = {f.key for f in findings if f.kind in ("misaligned", "late")}
+    grids = np.array([f.grid for f in facts if len(f.grid) == 9], float).reshape(-1, 9, 2)
+    return [
+        {
+            "title": "Shift between the halves",
+            "chart": charts.target(
+                [f.dx for f in facts],
+                [f.dy for f in facts],
+                [f.key in shifted for f in facts],
+                line=SHIFT_LINE_PX,
+                what=f"blurry against sharp in {len(facts)} pairs",
+            ),
+            "text": "Offset of the PSF's centroid in px; uneven motion moves it a little without any error of the maker. Dashed: the line of suspicion.",
+        },
+        {
+            "title": "Shift over the picture",
+            "chart": charts.grid_map(grids, what=f"{len(grids)} pairs on a 3×3 grid"),
+            "text": "Median offset per part. The same everywhere means misaligned; varying means rotation, depth or moving things.",
+        },
+        {
+            "title": "Brightness agreement",
+            "chart": charts.histogram(
+                [("ratio", [float(np.mean(f.ratio)) for f in facts], "a")],
+                x_label="blurry over sharp, linear light",
+                what=f"ratio of mean light in {len(facts)} pairs",
+                lines=(1.0,),
+            ),
+            "text": "Blur neither makes nor loses light: good pairs lie at 1.",
+        },
+    ]
+
+
+def tone_table(facts: Sequence[PairFacts]) -> dict[str, Any]:
+    """Gain and offset per channel, clipping and noise per half."""
+
+    def cell(of: Callable[[PairFacts], float], factor: float = 1.0, digits: int = 3) -> str:
+        values = finite([of(f) for f in facts]) * factor
+        if not len(values):
+            return "–"
+        low, middle, high = np.percentile(values, [5, 50, 95])
+        return f"{show(float(middle), digits)} ({show(float(low), digits)} to {show(float(high), digits)})"
+
+    rows = [
+        ["Gain, blurry over sharp", *[cell(lambda f, c=c: f.gain[c]) for c in range(3)]],  # type: ignore[misc]
+        ["Offset, % of full light", *[cell(lambda f, c=c: f.offset[c], 100, 2) for c in range(3)]],  # type: ignore[misc]
+    ]
+    halves = [
+        ["Noise, 8-bit codes", cell(lambda f: f.noise_blurry, digits=2), cell(lambda f: f.noise_sharp, digits=2)],
+        ["Pixels at black, %", cell(lambda f: f.clipped_blurry[0], 100, 2), cell(lambda f: f.clipped_sharp[0], 100, 2)],
+        ["Pixels at white, %", cell(lambda f: f.clipped_blurry[1], 100, 2), cell(lambda f: f.clipped_sharp[1], 100, 2)],
+        ["Width of the sharpest edges, px", cell(lambda f: f.edge_blurry), cell(lambda f: f.edge_sharp)],
+    ]
+    return {"channels": rows, "halves": halves}
+
+
+def count_cards(facts: Sequence[PairFacts]) -> list[Card]:
+    """Pairs by split, scene, size and family of blur."""
+    made: list[tuple[str, Counter[str]]] = [
+        ("Split", Counter(f.split or "(none)" for f in facts)),
+        ("Scene", Counter(f.scene or f.sequence or "(none)" for f in facts)),
+        ("Size", Counter(f"{f.size[1]}×{f.size[0]}, {f.bits} bit" if not f.error else "(unreadable)" for f in facts)),
+    ]
+    return [{"title": f"By {name.lower()}", "chart": charts.counts(counter.most_common(), what=f"Pairs by {name.lower()}")} for name, counter in made]
+
+
+def group_findings(findings: Sequence[Finding], thumbs: Mapping[str, Any], *, most: int) -> list[dict[str, Any]]:
+    """Suspects by kind, those with pictures first, at most ``most`` a kind."""
+    groups = []
+    for kind, about in KINDS.items():
+        mine = [f for f in findings if f.kind == kind]
+        if mine:
+            suspects = [_suspect(f, thumbs.get(f.key)) for f in mine]
+            suspects.sort(key=lambda s: s["thumbs"] is None)
+            groups.append(
+                {
+                    "kind": kind,
+                    "title": about.title,
+                    "meaning": about.meaning,
+                    "remedy": about.remedy,
+                    "count": f"{len(mine):,}",
+                    "suspects": suspects[:most],
+                    "left": max(len(mine) - most, 0),
+                }
+            )
+    return groups
+
+
+def _suspect(finding: Finding, thumbs: Any) -> dict[str, Any]:
+    measured = np.isfinite(finding.value)
+    return {
+        "key": finding.key,
+        "sentence": finding.sentence,
+        "value": f"{show(finding.value)} {finding.unit}" if measured else "",
+        "line": show(finding.line),
+        "median": show(finding.median),
+        "unit": finding.unit,
+        "thumbs": thumbs,
+    }
