@@ -13,6 +13,7 @@ _COMMANDS: dict[str, str] = {
     "synthesize": "blurdata.cli.synthesize",
     "pack": "blurdata.cli.pack",
     "verify": "blurdata.cli.verify",
+    "report": "blurdata.cli.report",
 }
 
 

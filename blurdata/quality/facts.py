@@ -1,8 +1,8 @@
 """What is measured on one pair: a flat record, and the function that fills it."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from blurdata.color import curve
 from blurdata.errors import SourceError
 from blurdata.pairs import Image, Pair
-from blurdata.quality.shift import estimate_shift, shift_grid
 from blurdata.quality.sharpness import blank_rows, edge_width
-from blurdata.quality.tone import Three, clipped_share, compare_tone, noise_codes, to_light
+from blurdata.quality.shift import estimate_shift, shift_grid
+from blurdata.quality.tone import UNKNOWN_TONE, Tone, clipped_share, compare_tone, noise_codes, to_light
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # what a meta must hold to promise a blur, and what a straight motion of the same width would measure
@@ -26,7 +26,8 @@ _PROMISES = {"length_px": 1.0, "radius_px": 3**0.5, "sigma_px": 12**0.5, "extent
 class PairFacts:
     """Measurements of one pair. Lengths in px, angles in degrees counter-clockwise from +x with y up, light as a fraction of full light.
 
-    ``error`` is the sentence of a pair that could not be read; everything measured is then NaN.
+    ``error`` is the sentence of a pair that could not be read; what is measured is then NaN. ``tone_of_codes`` is the tone with codes
+    taken for light, where the pair does not say which curve its blur was made in.
     """
 
     index: int
@@ -53,11 +54,8 @@ class PairFacts:
     shift_error_px: float = float("nan")
     coherence: float = float("nan")
     grid: tuple[tuple[float, float], ...] = ()
-    ratio: Three = (float("nan"),) * 3
-    gain: Three = (float("nan"),) * 3
-    offset: Three = (float("nan"),) * 3
-    channel_of: tuple[int, int, int] = (0, 1, 2)
-    channel_gain: float = 1.0
+    tone: Tone = UNKNOWN_TONE
+    tone_of_codes: Tone | None = None
     clipped_blurry: tuple[float, float] = (float("nan"),) * 2
     clipped_sharp: tuple[float, float] = (float("nan"),) * 2
     noise_blurry: float = float("nan")
@@ -87,9 +85,9 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
         >>> measure_pair(Pair("a", scene, scene)).psnr
         inf
     """
-    name, light = _light(pair)
+    bits = 8 * pair.sharp.dtype.itemsize
+    name, known, light = _light(pair, bits)
     b, s = to_light(pair.blurry, light) @ _LUMA, to_light(pair.sharp, light) @ _LUMA
-    tone = compare_tone(pair.blurry, pair.sharp, light)
     codes_b, codes_s = _code_plane(pair.blurry), _code_plane(pair.sharp)
     facts: dict[str, Any] = {
         "index": index,
@@ -99,16 +97,13 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
         "sequence": str(pair.meta.get("sequence") or ""),
         "position": _whole(pair.meta.get("position")),
         "size": pair.size,
-        "bits": 8 * pair.sharp.dtype.itemsize,
+        "bits": bits,
         "curve": name,
         "blurry_hash": _content(pair.blurry),
         "sharp_hash": _content(pair.sharp),
         "promised_px": promised_blur(pair.meta),
-        "ratio": tone.ratio,
-        "gain": tone.gain,
-        "offset": tone.offset,
-        "channel_of": tone.channel_of,
-        "channel_gain": tone.channel_gain,
+        "tone": compare_tone(pair.blurry, pair.sharp, light),
+        "tone_of_codes": None if known else compare_tone(pair.blurry, pair.sharp, _table("linear", bits)),
         "clipped_blurry": clipped_share(pair.blurry),
         "clipped_sharp": clipped_share(pair.sharp),
         "noise_blurry": noise_codes(pair.blurry),
@@ -141,6 +136,19 @@ def _geometry(b: NDArray[np.float32], s: NDArray[np.float32], meta: Mapping[str,
     }
 
 
+def settle_curve(facts: Sequence[PairFacts]) -> list[PairFacts]:
+    """The same records with one curve for all pairs that name none: code values where their halves agree better so than under sRGB.
+
+    Blur made on code values (most folders of older sets) keeps the mean code, blur made of light keeps the mean light.
+    """
+    open_ = [f for f in facts if f.tone_of_codes is not None]
+    by_light = [abs(np.log(f.tone.mean_ratio)) for f in open_]
+    by_codes = [abs(np.log(f.tone_of_codes.mean_ratio)) for f in open_ if f.tone_of_codes is not None]
+    if not open_ or np.median(by_light) <= np.median(by_codes):
+        return list(facts)
+    return [f if f.tone_of_codes is None else replace(f, tone=f.tone_of_codes, curve="linear") for f in facts]
+
+
 def promised_blur(meta: Mapping[str, Any]) -> float:
     """The blur that a pair's meta promises, as the length in px of a straight motion of the same width; NaN where it promises none."""
     for name, factor in _PROMISES.items():
@@ -158,14 +166,13 @@ def _whole(value: object) -> int:
     return value if isinstance(value, int) else -1
 
 
-def _light(pair: Pair) -> tuple[str, NDArray[np.float32]]:
-    """The pair's curve, sRGB where its meta names none that can be used, and the light of every code."""
-    name = str(pair.meta.get("curve") or "srgb")
-    bits = 8 * pair.sharp.dtype.itemsize
+def _light(pair: Pair, bits: int) -> tuple[str, bool, NDArray[np.float32]]:
+    """The pair's curve (sRGB where its meta names none that can be used), whether it was named, and the light of every code."""
+    name = pair.meta.get("curve")
     try:
-        return name, _table(name, bits)
+        return str(name or "srgb"), bool(name), _table(str(name or "srgb"), bits)
     except (ValueError, SourceError):
-        return "srgb", _table("srgb", bits)
+        return "srgb", False, _table("srgb", bits)
 
 
 @lru_cache(maxsize=8)

@@ -51,9 +51,13 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "unreadable": Kind("Cannot be read", "A picture is missing, cut off or damaged.", "Fetch or export it again."),
     "blank": Kind("Blank", "A half shows next to nothing.", "Leave the pair out, or look for the frame that belongs there."),
-    "cut": Kind("Cut off", "The foot or head of one half is filled with a single colour, as a broken download leaves it.", "Fetch it again."),
+    "cut": Kind(
+        "Cut off", "The foot or head of one half is filled with a single colour, as a broken download leaves it.", "Fetch it again."
+    ),
     "unmatched": Kind(
-        "Halves do not match", "The two halves do not show the same thing, as after pairing by a wrong name.", "Check how names were paired."
+        "Halves do not match",
+        "The two halves do not show the same thing, as after pairing by a wrong name.",
+        "Check how names were paired.",
     ),
     "late": Kind(
         "One half a frame late", "The blurry half fits a neighbour's sharp half better than its own.", "Check the numbering of one half."
@@ -66,9 +70,13 @@ KINDS: dict[str, Kind] = {
     "identical": Kind("Identical halves", "Both halves are the same picture, bit for bit.", "Build the pair again, or leave it out."),
     "soft": Kind("Sharp half is blurred", "The sharpest edges of the sharp half are far wider than the set's.", "Leave the pair out."),
     "brightness": Kind(
-        "Brightness differs", "In linear light one half is brighter than the other; blur cannot do that.", "Match exposure, or name the right curve."
+        "Brightness differs",
+        "In linear light one half is brighter than the other; blur cannot do that.",
+        "Match exposure, or name the right curve.",
     ),
-    "channels": Kind("Channels exchanged", "A colour channel of one half fits another channel of the other half.", "Check RGB against BGR."),
+    "channels": Kind(
+        "Channels exchanged", "A colour channel of one half fits another channel of the other half.", "Check RGB against BGR."
+    ),
     "copy": Kind("Exact copies", "The same sharp picture, bit for bit, is in two pairs.", "Keep one of them."),
     "leak": Kind(
         "Leak between splits", "Two splits hold the same, or nearly the same, sharp picture.", "Move the whole scene into one split."
@@ -124,7 +132,12 @@ def _blank(facts: Sequence[PairFacts]) -> Rule:
         if min(f.contrast) < line:
             half = "blurry" if f.contrast[0] < f.contrast[1] else "sharp"
             yield Finding(
-                "blank", f.key, min(f.contrast), line, column.median, "codes",
+                "blank",
+                f.key,
+                min(f.contrast),
+                line,
+                column.median,
+                "codes",
                 f"The {half} half has a contrast of {min(f.contrast):.1f} codes.",
             )
 
@@ -132,9 +145,11 @@ def _blank(facts: Sequence[PairFacts]) -> Rule:
 def _cut(facts: Sequence[PairFacts]) -> Rule:
     for f in facts:
         value = abs(f.blank_foot[0] - f.blank_foot[1])
-        if value > 0.04:
+        if value > 0.06:
             half = "blurry" if f.blank_foot[0] > f.blank_foot[1] else "sharp"
-            yield Finding("cut", f.key, 100 * value, 4.0, 0.0, "% of the height", f"{value:.0%} of the {half} half's height is one flat colour.")
+            yield Finding(
+                "cut", f.key, 100 * value, 6.0, 0.0, "% of the height", f"{value:.0%} of the {half} half's height is one flat colour."
+            )
 
 
 def _unmatched(facts: Sequence[PairFacts]) -> Rule:
@@ -143,7 +158,12 @@ def _unmatched(facts: Sequence[PairFacts]) -> Rule:
     for f in facts:
         if f.coherence < line:
             yield Finding(
-                "unmatched", f.key, f.coherence, line, column.median, "coherence",
+                "unmatched",
+                f.key,
+                f.coherence,
+                line,
+                column.median,
+                "coherence",
                 f"The halves share {f.coherence:.2f} of their coarse structure.",
             )
 
@@ -154,7 +174,12 @@ def _misaligned(facts: Sequence[PairFacts]) -> Rule:
         line = 0.7 + 3 * f.shift_error_px
         if f.shift_px > line:
             yield Finding(
-                "misaligned", f.key, f.shift_px, line, column.median, "px",
+                "misaligned",
+                f.key,
+                f.shift_px,
+                line,
+                column.median,
+                "px",
                 f"The blurry half lies {f.dx:+.1f} px in x and {f.dy:+.1f} px in y (downwards) from its sharp half.",
             )
 
@@ -165,7 +190,12 @@ def _swapped(facts: Sequence[PairFacts]) -> Rule:
         value = f.edge_blurry / f.edge_sharp
         if value < 0.8:
             yield Finding(
-                "swapped", f.key, value, 0.8, column.median, "edge widths",
+                "swapped",
+                f.key,
+                value,
+                0.8,
+                column.median,
+                "edge widths",
                 f"Edges of the blurry half are {value:.2f} times as wide as the sharp half's.",
             )
 
@@ -176,7 +206,12 @@ def _unblurred(facts: Sequence[PairFacts]) -> Rule:
         line = 0.4 * f.promised_px
         if f.promised_px >= 1.5 and f.length_px < line:
             yield Finding(
-                "unblurred", f.key, f.length_px, line, column.median, "px",
+                "unblurred",
+                f.key,
+                f.length_px,
+                line,
+                column.median,
+                "px",
                 f"{f.promised_px:.1f} px of blur were promised, {f.length_px:.1f} px are there.",
             )
 
@@ -193,7 +228,12 @@ def _soft(facts: Sequence[PairFacts]) -> Rule:
     for f in facts:
         if f.edge_sharp > line:
             yield Finding(
-                "soft", f.key, f.edge_sharp, line, column.median, "px",
+                "soft",
+                f.key,
+                f.edge_sharp,
+                line,
+                column.median,
+                "px",
                 f"The sharpest edges of the sharp half are {f.edge_sharp:.1f} px wide.",
             )
 
@@ -205,23 +245,33 @@ def _brightness(facts: Sequence[PairFacts]) -> Rule:
         value = _ratio(f)
         if abs(value - 1) > line:
             yield Finding(
-                "brightness", f.key, value, 1 + np.copysign(line, value - 1), column.median, "times",
-                "Blurry over sharp in linear light: " + ", ".join(f"{c} {r:.3f}" for c, r in zip("RGB", f.ratio, strict=True)) + ".",
+                "brightness",
+                f.key,
+                value,
+                1 + np.copysign(line, value - 1),
+                column.median,
+                "times",
+                "Blurry over sharp in linear light: " + ", ".join(f"{c} {r:.3f}" for c, r in zip("RGB", f.tone.ratio, strict=True)) + ".",
             )
 
 
 def _ratio(f: PairFacts) -> float:
     """The channel that is furthest from 1."""
-    return max(f.ratio, key=lambda r: abs(np.log(max(r, 1e-6))))
+    return max(f.tone.ratio, key=lambda r: abs(np.log(max(r, 1e-6))))
 
 
 def _channels(facts: Sequence[PairFacts]) -> Rule:
-    column = Column(facts, lambda f: f.channel_gain)
+    column = Column(facts, lambda f: f.tone.channel_gain)
     for f in facts:
-        if f.channel_of != (0, 1, 2) and f.channel_gain > 2:
-            names = ", ".join(f"{c} fits {'RGB'[k]}" for c, k in zip("RGB", f.channel_of, strict=True) if "RGB"[k] != c)
+        if f.tone.channel_of != (0, 1, 2) and f.tone.channel_gain > 2:
+            names = ", ".join(f"{c} fits {'RGB'[k]}" for c, k in zip("RGB", f.tone.channel_of, strict=True) if "RGB"[k] != c)
             yield Finding(
-                "channels", f.key, f.channel_gain, 2.0, column.median, "times the error",
+                "channels",
+                f.key,
+                f.tone.channel_gain,
+                2.0,
+                column.median,
+                "times the error",
                 f"Blurry against sharp: {names}.",
             )
 
@@ -235,6 +285,12 @@ def _copies(facts: Sequence[PairFacts]) -> Rule:
         across = earlier.split != f.split
         where = f"'{earlier.split}' and '{f.split}'" if across else "this set"
         yield Finding(
-            "leak" if across else "copy", f.key, 0.0, 0.0, float("nan"), "differing bits",
-            f"The same sharp picture is in {earlier.key} and {f.key} ({where}).", earlier.key,
+            "leak" if across else "copy",
+            f.key,
+            0.0,
+            0.0,
+            float("nan"),
+            "differing bits",
+            f"The same sharp picture is in {earlier.key} and {f.key} ({where}).",
+            earlier.key,
         )

@@ -26,7 +26,8 @@ class Shift:
         dy: The same, y downwards.
         error_px: Standard error of the fit, px.
         coherence: Mean coherence in the band, [0, 1]; near 0 the halves do not show the same thing.
-        moments: Covariance of the PSF (xx, xy, yy) in px^2, y downwards; negative along a direction in which the "blurry" half is the sharper one.
+        moments: Covariance of the PSF (xx, xy, yy) in px^2, y downwards; negative along a direction in which the "blurry" half
+            is the sharper one.
     """
 
     dx: float
@@ -144,7 +145,7 @@ def _phase_slope(spectrum: Spectrum, inside: NDArray[np.bool_]) -> tuple[Float, 
     d = inverse @ (design.T @ (weight * phase))
     residual = phase - design @ d
     freedom = max(inside.sum() / 4 - 2, 1)  # neighbours share their window and their smoothing
-    variance = float((weight * residual**2).sum() / weight.sum() * weight.sum() / freedom)
+    variance = float((weight * residual**2).sum() / freedom)
     return d, float(np.sqrt(variance * np.trace(inverse)))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from blurdata.errors import BlurDataError
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
-from blurdata.quality.facts import PairFacts, measure_pair
+from blurdata.quality.facts import PairFacts, measure_pair, settle_curve
 
 _RUN = 16  # pairs a task: long enough for video to decode forwards, short enough for even progress
 
@@ -36,9 +36,7 @@ class Survey:
         return len(self.facts) < self.total
 
 
-def survey(
-    source: PairSource, *, sample: int | None = None, seed: int = 0, workers: int = 1, progress: Advance = SILENT
-) -> Survey:
+def survey(source: PairSource, *, sample: int | None = None, seed: int = 0, workers: int = 1, progress: Advance = SILENT) -> Survey:
     """Measure the pairs of ``source``.
 
     A pair that cannot be read becomes a record with its ``error`` and does not stop the rest.
@@ -57,7 +55,7 @@ def survey(
     else:
         found = [measured for part in _in_processes(source, runs, workers, progress) for measured in part]
     found.sort(key=lambda facts: facts.index)
-    return Survey(tuple(found), len(source), seed if len(indices) < len(source) else None)
+    return Survey(tuple(settle_curve(found)), len(source), seed if len(indices) < len(source) else None)
 
 
 def choose(total: int, sample: int | None, seed: int) -> list[int]:
@@ -124,11 +122,11 @@ _source: PairSource | None = None
 
 
 def _start_worker(source: PairSource) -> None:
-    global _source  # noqa: PLW0603  one source a worker process, opened once
+    global _source
     cv2.setNumThreads(1)
     _source = source
 
 
 def _worker_run(run: Sequence[int]) -> list[PairFacts]:
-    assert _source is not None  # noqa: S101  set by the initializer
+    assert _source is not None
     return _measure_run(_source, run)

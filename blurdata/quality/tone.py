@@ -36,6 +36,15 @@ class Tone:
     channel_of: tuple[int, int, int]
     channel_gain: float
 
+    @property
+    def mean_ratio(self) -> float:
+        """Mean of ``ratio`` over the channels, at least 1e-6."""
+        return max(sum(self.ratio) / 3, 1e-6)
+
+
+_NAN = float("nan")
+UNKNOWN_TONE = Tone((_NAN,) * 3, (_NAN,) * 3, (_NAN,) * 3, (0, 1, 2), 1.0)
+
 
 def compare_tone(blurry: Image, sharp: Image, light: NDArray[np.float32]) -> Tone:
     """Gain, offset and channel order of a pair.
@@ -142,5 +151,7 @@ def noise_codes(image: Image) -> float:
     rows, columns = detail.shape[0] // block, detail.shape[1] // block
     if not rows or not columns:
         return float(np.median(detail) / 0.6745)
-    blocks = detail[: rows * block, : columns * block].reshape(rows, block, columns, block).transpose(0, 2, 1, 3).reshape(rows * columns, -1)
+    blocks = (
+        detail[: rows * block, : columns * block].reshape(rows, block, columns, block).transpose(0, 2, 1, 3).reshape(rows * columns, -1)
+    )
     return float(np.percentile(np.sqrt((blocks**2).mean(axis=1)), 20))

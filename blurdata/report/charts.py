@@ -13,7 +13,7 @@ _LEFT, _RIGHT, _TOP, _FOOT = 44, 10, 12, 38
 
 
 def _svg(body: str, alt: str, *, height: int = _H) -> Markup:
-    return Markup(  # noqa: S704  every text that goes in is escaped where it is made
+    return Markup(
         f'<svg class="chart" viewBox="0 0 {_W} {height}" role="img" aria-label="{escape(alt)}"><title>{escape(alt)}</title>{body}</svg>'
     )
 
@@ -80,7 +80,10 @@ def histogram(
     everything = np.concatenate([values for _, values, _ in clean]) if clean else np.array([])
     if not len(everything):
         return empty(f"No {what}")
-    low, high = span or (float(min(everything.min(), *lines, *[everything.min()])), float(max(everything.max(), *lines, *[everything.max()])))
+    low, high = span or (
+        float(min(everything.min(), *lines, *[everything.min()])),
+        float(max(everything.max(), *lines, *[everything.max()])),
+    )
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, bins + 1)
@@ -126,8 +129,9 @@ def rose(angles_deg: Sequence[float], *, what: str, petals: int = 12) -> Markup:
         parts.append(f'<text x="{x:.0f}" y="{y + 4:.0f}" text-anchor="{anchor}">{text}</text>')
     most = int(counts.argmax())
     alt = (
-        f"Rose plot: {what}; {show(100 * counts.max() / counts.sum())} % lie within {show(width / 2)} degrees of {show(most * width)} degrees, "
-        f"the emptiest direction ({show(int(counts.argmin()) * width)} degrees) holds {show(100 * counts.min() / counts.sum())} %."
+        f"Rose plot: {what}; {show(100 * counts.max() / counts.sum())} % lie within {show(width / 2)} degrees of "
+        f"{show(most * width)} degrees, the emptiest direction ({show(int(counts.argmin()) * width)} degrees) "
+        f"holds {show(100 * counts.min() / counts.sum())} %."
     )
     return _svg("".join(parts), alt, height=224)
 
@@ -139,20 +143,24 @@ def target(dx: Sequence[float], dy: Sequence[float], suspect: Sequence[bool], *,
     if not good.any():
         return empty(f"No {what}")
     x, y, bad = x[good], y[good], bad[good]
-    reach = max(float(np.abs(np.concatenate([x, y])).max()), 1.3 * line)
-    reach = min(reach, 8.0)
+    length = np.hypot(x, y)
+    reach = float(np.clip(1.1 * np.percentile(length, 98), 1.5 * line, 6.0))  # what lies further out is drawn at the rim
     cx, cy, scale = _W / 2, 112, 88 / reach
-    parts = [f'<line class="rule" x1="{cx - 92}" x2="{cx + 92}" y1="{cy}" y2="{cy}"/><line class="rule" x1="{cx}" x2="{cx}" y1="{cy - 92}" y2="{cy + 92}"/>']
+    parts = [
+        f'<line class="rule" x1="{cx - 92}" x2="{cx + 92}" y1="{cy}" y2="{cy}"/>',
+        f'<line class="rule" x1="{cx}" x2="{cx}" y1="{cy - 92}" y2="{cy + 92}"/>',
+    ]
     for value in ticks(0, reach, about=3)[1:]:
         parts.append(f'<circle class="rule" cx="{cx}" cy="{cy}" r="{value * scale:.1f}" fill="none"/>')
         parts.append(f'<text class="muted" x="{cx + 3}" y="{cy - value * scale - 2:.1f}">{show(value)}</text>')
     parts.append(f'<circle class="limit" cx="{cx}" cy="{cy}" r="{line * scale:.1f}" fill="none"/>')
     keep = np.sort(np.random.default_rng(0).permutation(len(x))[:1500])
     for i in keep:
-        px, py = cx + np.clip(x[i], -reach, reach) * scale, cy + np.clip(y[i], -reach, reach) * scale
+        inwards = min(1.0, reach / max(length[i], 1e-9)) * scale
+        px, py = cx + x[i] * inwards, cy + y[i] * inwards
         parts.append(f'<circle class="{"bad" if bad[i] else "a"}" cx="{px:.1f}" cy="{py:.1f}" r="{2.4 if bad[i] else 1.7}"/>')
-    length = np.hypot(x, y)
-    alt = f"Offsets: {what}; median {show(float(np.median(length)))} px, 95th percentile {show(float(np.percentile(length, 95)))} px, largest {show(float(length.max()))} px."
+    middle, high, most = (show(float(value)) for value in np.percentile(length, [50, 95, 100]))
+    alt = f"Offsets: {what}; median {middle} px, 95th percentile {high} px, largest {most} px."
     return _svg("".join(parts), alt, height=224)
 
 
@@ -168,7 +176,8 @@ def grid_map(offsets: np.ndarray, *, what: str) -> Markup:
     for i, (dx, dy) in enumerate(median):
         x, y = 70 + 100 * (i % 3), 36 + 62 * (i // 3)
         parts.append(f'<rect class="cell" x="{x - 48}" y="{y - 29}" width="96" height="58" rx="4"/>')
-        parts.append(f'<circle class="dot" cx="{x}" cy="{y}" r="2.2"/><line class="arrow" x1="{x}" y1="{y}" x2="{x + dx * scale:.1f}" y2="{y + dy * scale:.1f}"/>')
+        parts.append(f'<circle class="dot" cx="{x}" cy="{y}" r="2.2"/>')
+        parts.append(f'<line class="arrow" x1="{x}" y1="{y}" x2="{x + dx * scale:.1f}" y2="{y + dy * scale:.1f}"/>')
         parts.append(f'<text class="muted" x="{x + 44}" y="{y + 25}" text-anchor="end">{length[i]:.2f}</text>')
     alt = f"Median offset of {what}: " + ", ".join(f"{value:.2f}" for value in length) + " px, row by row."
     return _svg("".join(parts), alt, height=200)

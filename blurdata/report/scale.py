@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
@@ -37,7 +38,7 @@ def show(value: float, digits: int = 3) -> str:
     return f"{float(text):f}".rstrip("0").rstrip(".") if "e" in text else text
 
 
-def finite(values: Sequence[float]) -> "np.ndarray":
+def finite(values: Sequence[float]) -> NDArray[np.float64]:
     """The finite ones as float64."""
     array = np.asarray(values, float)
-    return array[np.isfinite(array)]
+    return np.asarray(array[np.isfinite(array)])

@@ -1,0 +1,52 @@
+"""What ``blurdata report`` checks before it starts and says when it is done."""
+
+import difflib
+import os
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from blurdata.report import Report
+
+
+def available_cpus() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_kinds(text: str | None) -> list[str]:
+    """Kinds of ``--fail-on``; an unknown one is wrong usage, so that a typo cannot pass for a clean set."""
+    from blurdata.quality import KINDS
+
+    wanted = [kind.strip() for kind in (text or "").split(",") if kind.strip()]
+    for kind in wanted:
+        if kind != "any" and kind not in KINDS:
+            near = difflib.get_close_matches(kind, KINDS, n=1)
+            hint = f"Did you mean '{near[0]}'? " if near else ""
+            msg = f"'{kind}' is no kind of finding. {hint}The kinds are any, {', '.join(KINDS)}."
+            raise typer.BadParameter(msg, param_hint="--fail-on")
+    return list(KINDS) if "any" in wanted else wanted
+
+
+def say_result(report: "Report", fail_on: Sequence[str], *, card: Path | None, as_json: bool) -> None:
+    """Counts by kind (or the findings) on stdout, the files and the next command on stderr; exit 1 where ``fail_on`` says so."""
+    counts = Counter(finding.kind for finding in report.findings)
+    if as_json:
+        typer.echo(report.findings_file.read_text(encoding="utf-8").rstrip())
+    else:
+        looked = f"{len(report.survey.facts)} of {report.survey.total} pairs" if report.survey.sampled else f"{report.survey.total} pairs"
+        pairs = len({finding.key for finding in report.findings})
+        typer.echo(f"{looked} looked at, {pairs} suspect" + (f", {report.ignored} findings ignored" if report.ignored else ""))
+        for kind, count in counts.items():
+            typer.echo(f"  {kind:<12} {count:>6}")
+    written = [str(report.page), str(report.findings_file), *([str(card)] if card else [])]
+    typer.echo(f"Wrote {', '.join(written)}. Next: open {report.page} in a browser.", err=True)
+    failing = {kind: counts[kind] for kind in fail_on if counts[kind]}
+    if failing:
+        said = ", ".join(f"{count} {kind}" for kind, count in failing.items())
+        typer.echo(f"blurdata: --fail-on: {said}; look at {report.page}.", err=True)
+        raise typer.Exit(1)

@@ -1,0 +1,169 @@
+"""Measure a set, judge it, and write its page and its findings."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import blurdata
+from blurdata.errors import OutputError, SourceError
+from blurdata.files import write_atomic
+from blurdata.pairs import PairSource
+from blurdata.progress import SILENT, Advance
+from blurdata.quality import Finding, Survey, judge, measure_pair, survey
+from blurdata.quality.findings import SCHEMA
+from blurdata.recipe import recipe_id
+from blurdata.report import show
+from blurdata.report.ignore import read_ignore
+from blurdata.report.page import MARK, Scores, render
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found and where it was written.
+
+    Args:
+        page: The HTML file.
+        findings_file: The JSON file.
+        survey: Measurements of every pair that was looked at.
+        findings: Suspicions, those of the ignore file taken out.
+        ignored: How many the ignore file took out.
+    """
+
+    page: Path
+    findings_file: Path
+    survey: Survey
+    findings: tuple[Finding, ...]
+    ignored: int
+
+
+def write_report(
+    source: PairSource,
+    out: Path | str,
+    *,
+    title: str | None = None,
+    notes: Sequence[str] = (),
+    scores: Scores | None = None,
+    samples: Sequence[str] | None = None,
+    restored: show.Restore | None = None,
+    ignore: Path | str | None = None,
+    findings: Path | str | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    overwrite: bool = False,
+    progress: Advance = SILENT,
+) -> Report:
+    """Write one self-contained page about ``source``, and its findings as JSON beside it.
+
+    Args:
+        source: Any source of pairs.
+        out: The HTML file; one that this function wrote before is replaced.
+        title: Heading of the page; by default the source's name.
+        notes: Sentences that stand under "How it was made".
+        scores: A table: row name to column name to value, as ``{"untouched input": {"PSNR, dB": 28.1}}``.
+        samples: Keys of the contact sheet; by default eight pairs from short to long blur.
+        restored: Restored pictures for the contact sheet: a mapping from key to an array like the sharp half, or a function of the pair.
+        ignore: File of findings judged harmless, one ``KIND KEY`` a line.
+        findings: The JSON file; by default ``findings.json`` beside the page.
+        sample: Look at this many pairs only; the page says so.
+        seed: Seed of that draw.
+        workers: Processes that measure.
+        overwrite: Replace an HTML file that this function did not write.
+        progress: Called as pairs are measured, with their number.
+
+    Raises:
+        SourceError: If the source holds no pair, or a key of ``samples`` is not in it.
+        OutputError: If ``out`` is some other page and ``overwrite`` is off, or cannot be written.
+    """
+    page, listing = Path(out), Path(findings) if findings is not None else Path(out).with_name("findings.json")
+    _check(source, page, samples, overwrite=overwrite)
+    harmless = read_ignore(Path(ignore)) if ignore is not None else frozenset()
+    measured = survey(source, sample=sample, seed=seed, workers=workers, progress=progress)
+    everything = judge(measured.facts)
+    kept = [f for f in everything if (f.kind, f.key) not in harmless]
+    text = render(
+        source,
+        measured,
+        kept,
+        title=title or _title(source),
+        notes=notes,
+        scores=scores,
+        pictures=_pictures(source, measured, kept, samples, restored),
+        ignored=len(everything) - len(kept),
+        findings_name=listing.name,
+    )
+    write_atomic(listing, json.dumps(findings_json(source, measured, kept, ignored=len(everything) - len(kept)), indent=1) + "\n")
+    write_atomic(page, text)
+    return Report(page, listing, measured, tuple(kept), len(everything) - len(kept))
+
+
+def _check(source: PairSource, page: Path, samples: Sequence[str] | None, *, overwrite: bool) -> None:
+    if not len(source):
+        msg = f"{source.text or 'The source'} holds no pair; there is nothing to report."
+        raise SourceError(msg)
+    unknown = sorted(set(samples or ()) - set(source.keys))
+    if unknown:
+        msg = f"{source.text or 'The source'} holds no pair '{unknown[0]}'; take keys of the contact sheet from its list of keys."
+        raise SourceError(msg)
+    if page.is_dir():
+        msg = f"{page}: is a folder; give the name of an HTML file, such as {page / 'report.html'}."
+        raise OutputError(msg)
+    if page.exists() and not overwrite and MARK not in page.read_text(encoding="utf-8", errors="replace")[:4096]:
+        msg = f"{page}: exists and is no report of blurdata; choose another name, or give --overwrite."
+        raise OutputError(msg)
+
+
+def _title(source: PairSource) -> str:
+    path = source.text.partition(":")[2].partition("?")[0]
+    return Path(path).name or "A set of blurry and sharp pairs"
+
+
+def _pictures(
+    source: PairSource, measured: Survey, findings: Sequence[Finding], samples: Sequence[str] | None, restored: show.Restore | None
+) -> dict[str, Any]:
+    facts = {f.key: f for f in measured.facts}
+    place = {key: i for i, key in enumerate(source.keys)}
+    suspects = [f.key for f in findings]
+    on_sheet = list(samples) if samples is not None else show.pick(measured.facts, suspects, 8)
+    on_wipe = show.pick([facts[key] for key in on_sheet if key in facts] or measured.facts, suspects, 4)
+    with_thumbs = set(show.thumbs_wanted(findings))
+    pictures: dict[str, Any] = {"wipes": [], "sheet": [], "thumbs": {}, "example": None}
+    for key in dict.fromkeys([*on_sheet, *on_wipe, *sorted(with_thumbs, key=lambda key: place[key])]):
+        pair = show.read_pair(source, place[key])
+        if pair is None:
+            continue
+        about = facts.get(key) or measure_pair(pair, place[key])
+        if key in on_sheet:
+            pictures["sheet"].append(show.sheet_row(pair, about, restored))
+            pictures["example"] = pictures["example"] or pair
+        if key in on_wipe:
+            pictures["wipes"].append(show.wipe(pair, about))
+        if key in with_thumbs:
+            pictures["thumbs"][key] = show.thumbs(pair)
+    return pictures
+
+
+def findings_json(source: PairSource, measured: Survey, findings: Iterable[Finding], *, ignored: int) -> dict[str, Any]:
+    """The findings as a program reads them; ``schema`` grows when a field changes its meaning."""
+    listed = [{name: _json(value) for name, value in asdict(finding).items()} for finding in findings]
+    return {
+        "schema": SCHEMA,
+        "blurdata": blurdata.__version__,
+        "source": source.text,
+        "recipe_id": recipe_id(json.loads(json.dumps(dict(source.recipe), default=str))) if source.recipe else None,
+        "fingerprint": source.fingerprint(),
+        "pairs": measured.total,
+        "examined": len(measured.facts),
+        "sample_seed": measured.seed,
+        "ignored": ignored,
+        "suspect_pairs": len({finding["key"] for finding in listed}),
+        "findings": listed,
+    }
+
+
+def _json(value: Any) -> Any:
+    """NaN and infinity have no JSON."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,176 @@
+"""The page about a set: self-contained, counts pairs, lists suspects, remembers verdicts."""
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from blurdata.cli import build_app
+from blurdata.errors import OutputError, SourceError
+from blurdata.files import write_png
+from blurdata.report import write_card, write_report
+from blurdata.sources import open_source
+
+
+def scene(seed, side=96):
+    """A colourful random scene with edges at every scale."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((side, side, 3), 110, np.uint8)
+    for _ in range(60):
+        x, y = (int(v) for v in rng.integers(0, side, 2))
+        colour = tuple(int(v) for v in rng.integers(10, 235, 3))
+        cv2.rectangle(picture, (x, y), (x + int(rng.integers(3, 30)), y + int(rng.integers(3, 30))), colour, -1)
+    return picture
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six pairs in two splits; one of them is shifted by 4 px."""
+    for i in range(6):
+        sharp = scene(i)
+        blurry = cv2.GaussianBlur(sharp, (0, 0), 1.5)
+        split = "train" if i < 4 else "test"
+        write_png(tmp_path / "set" / split / "sharp" / f"{i}.png", sharp)
+        write_png(tmp_path / "set" / split / "blurry" / f"{i}.png", np.roll(blurry, 4, axis=1) if i == 2 else blurry)
+    return tmp_path / "set"
+
+
+def test_page_is_self_contained(folder, tmp_path):
+    """The page asks nothing of any other machine: every picture, style and script stands in it."""
+    source = open_source(f"pairs:{folder}")
+
+    report = write_report(source, tmp_path / "r.html", title="A <set> & more", scores={"input": {"PSNR": 20.0}}, notes=["made by hand"])
+    text = report.page.read_text()
+
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", text)
+    assert "A &lt;set&gt; &amp; more" in text
+    assert "20.00" in text
+    assert "made by hand" in text
+    assert all(re.search(r'alt="[^"]+"', image) for image in re.findall(r"<img [^>]*>", text))
+
+
+def test_shifted_pair_is_listed(folder, tmp_path):
+    """A pair shifted by 4 px is listed with value, line and median, and no good pair is."""
+    report = write_report(open_source(f"pairs:{folder}"), tmp_path / "r.html")
+    data = json.loads((tmp_path / "findings.json").read_text())
+
+    assert {finding.key for finding in report.findings} == {"train/2"}
+    assert data["schema"] == 1
+    assert data["pairs"] == 6
+    (finding,) = [f for f in data["findings"] if f["kind"] == "misaligned"]
+    assert finding["value"] == pytest.approx(4, abs=0.4)
+    assert finding["line"] < 2
+    assert finding["median"] < 0.5
+
+
+def test_ignored_finding_is_not_listed_again(folder, tmp_path):
+    """A verdict in the ignore file takes the finding off the page, and the page says how many were taken off."""
+    source = open_source(f"pairs:{folder}")
+    first = write_report(source, tmp_path / "r.html")
+    ignore = tmp_path / "ignore.txt"
+    ignore.write_text("# looked at\n" + "\n".join(f"{f.kind} {f.key}" for f in first.findings))
+
+    again = write_report(source, tmp_path / "r.html", ignore=ignore)
+
+    assert again.findings == ()
+    assert again.ignored == len(first.findings)
+    assert "judged harmless" in again.page.read_text()
+
+
+def test_misspelt_ignore_line_is_refused(folder, tmp_path):
+    """A line that names no kind is an error that suggests one, since it would silently ignore nothing."""
+    ignore = tmp_path / "ignore.txt"
+    ignore.write_text("misalined train/2\n")
+
+    with pytest.raises(SourceError, match="did you mean 'misaligned'"):
+        write_report(open_source(f"pairs:{folder}"), tmp_path / "r.html", ignore=ignore)
+
+
+def test_restored_pictures_stand_on_the_sheet(folder, tmp_path):
+    """A restored picture, from a mapping or a function, stands between blurry and sharp."""
+    source = open_source(f"pairs:{folder}")
+
+    by_map = write_report(
+        source, tmp_path / "a.html", samples=["test/4"], restored={"test/4": source[list(source.keys).index("test/4")].sharp}
+    ).page.read_text()
+    by_call = write_report(source, tmp_path / "b.html", samples=["test/4"], restored=lambda pair: pair.sharp).page.read_text()
+
+    assert "Restored detail of test/4" in by_map
+    assert by_map == by_call
+
+
+def test_sample_is_said(folder, tmp_path):
+    """A sampled page says that it sampled, of how many, with which seed."""
+    report = write_report(open_source(f"pairs:{folder}"), tmp_path / "r.html", sample=3, seed=5)
+
+    assert len(report.survey.facts) == 3
+    assert "3 of 6 pairs, drawn with seed 5" in report.page.read_text()
+    assert json.loads((tmp_path / "findings.json").read_text())["sample_seed"] == 5
+
+
+def test_foreign_page_is_not_overwritten(folder, tmp_path):
+    """A page that this tool did not write is kept unless --overwrite says so; its own page is replaced."""
+    source = open_source(f"pairs:{folder}")
+    page = tmp_path / "r.html"
+    page.write_text("my thesis")
+
+    with pytest.raises(OutputError, match="no report of blurdata"):
+        write_report(source, page)
+    write_report(source, page, overwrite=True)
+    write_report(source, page)
+
+    assert "blurdata report" in page.read_text()
+
+
+def test_broken_picture_is_listed_and_the_rest_goes_on(folder, tmp_path):
+    """A picture that was cut off is a finding; the other pairs are still measured."""
+    source = open_source(f"pairs:{folder}")
+    broken = folder / "train" / "blurry" / "1.png"
+    broken.write_bytes(broken.read_bytes()[:200])
+
+    report = write_report(source, tmp_path / "r.html")
+
+    assert [f.key for f in report.findings if f.kind == "unreadable"] == ["train/1"]
+    assert sum(not f.error for f in report.survey.facts) == 5
+
+
+def test_workers_change_nothing(folder, tmp_path):
+    """Two processes find, byte for byte, what one finds."""
+    source = open_source(f"pairs:{folder}")
+
+    one = write_report(source, tmp_path / "a.html", workers=1).page.read_text()
+    two = write_report(source, tmp_path / "b.html", workers=2).page.read_text()
+
+    assert one == two
+
+
+def test_card_keeps_what_a_person_wrote(folder, tmp_path):
+    """Filling a card again replaces its own part and leaves the rest alone."""
+    source = open_source(f"pairs:{folder}")
+    report = write_report(source, tmp_path / "r.html")
+    card = tmp_path / "README.md"
+    write_card(source, report, card)
+    card.write_text(card.read_text().replace("# set", "# My set\n\nTaken on a bicycle."))
+
+    write_card(source, report, card)
+    text = card.read_text()
+
+    assert "Taken on a bicycle." in text
+    assert text.count("## The pairs in numbers") == 1
+    assert "| Pairs | 6 |" in text
+    assert text.startswith("---\n")
+
+
+def test_fail_on_serves_ci(folder, tmp_path):
+    """--fail-on exits with 1 where the kind was found, 0 where not, 2 for an unknown kind with a suggestion."""
+    run = CliRunner().invoke
+    common = ["report", f"pairs:{folder}", "--out", str(tmp_path / "r.html"), "--workers", "1"]
+
+    assert run(build_app(), [*common, "--fail-on", "misaligned"]).exit_code == 1
+    assert run(build_app(), [*common, "--fail-on", "leak,copy"]).exit_code == 0
+    wrong = run(build_app(), [*common, "--fail-on", "misalined"])
+    assert wrong.exit_code == 2
+    assert "misaligned" in wrong.output
