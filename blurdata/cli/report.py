@@ -37,10 +37,10 @@ def run(
     from blurdata.cli._report import available_cpus, check_kinds, say_result
     from blurdata.progress import progress
     from blurdata.report import write_card, write_report
-    from blurdata.sources import open_source
+    from blurdata.shards import open_input
 
     kinds = check_kinds(fail_on)
-    opened = open_source(source)
+    opened = open_input(source)
     total = min(sample or len(opened), len(opened))
     with progress("Measuring", total) as advance:
         report = write_report(
