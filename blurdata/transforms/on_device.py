@@ -79,7 +79,8 @@ def _noisy(light: Tensor, sample: dict[str, Any], frame: int) -> Tensor:
         return torch.from_numpy(noisy).permute(2, 0, 1).to(light.dtype)
     generator = torch.Generator(light.device).manual_seed(sample["seed"] + (frame << 32))
     electrons: Tensor = shot * torch.poisson(light / shot, generator=generator) if shot > 0 else light
-    return electrons + read * torch.randn(light.shape, generator=generator, device=light.device, dtype=light.dtype)
+    readout = torch.randn(light.shape, generator=generator, device=light.device, dtype=light.dtype)
+    return electrons.add(readout, alpha=read)
 
 
 @degrade_on_device.register
