@@ -1,32 +1,65 @@
 """Pairs for training: only the crop is read, and what happens to a sample depends on (seed, epoch, key) alone."""
 
-import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from torchvision import tv_tensors
 
+from blurdata.errors import SourceError
 from blurdata.pair_types import Sharp
-from blurdata.shards.reader import ShardReader
+from blurdata.shards.augment import Augment, Moves, draw_box
+from blurdata.shards.order import runs, sample_seed
+from blurdata.shards.reader import MAX_OPEN, ShardReader
+from blurdata.shards.shardfile import Box
 
 Sample = dict[str, Any]
 
 
 class ShardDataset(Dataset[Sample]):
-    """Blurry/sharp pairs of a folder of shards, as torchvision images.
+    """Blurry/sharp pairs of a folder of shards as torchvision images, for training.
+
+    A sample is ``{"blurry": Image, "sharp": Sharp, "key": str}`` with (3, H, W) uint8 (or uint16) pictures, (T, 3, H, W) for
+    clips. Make floats of them on the collated batch, on the device: workers then ship a quarter of the bytes.
+
+    Index it with (epoch, index), as :class:`ShardSampler` does, and a sample's crop and augmentation depend on (seed, epoch,
+    key) alone, whatever the worker or rank. A plain index draws them from torch's generator, as torchvision transforms do.
+    Files open on first use in each process, so the data set may be pickled, forked and spawned.
 
     Args:
         root: The folder that ``build`` or ``blurdata pack`` wrote.
-        crop_hw: Height and width of the crop that is read, the same for both halves; None reads whole pictures.
-        transform: Called with the sample; a torchvision v2 transform moves both halves alike.
-        where: Keep only pairs whose meta data meet this condition, such as ``"blur_px_p95 < 25"``.
+        crop_hw: Height and width of a random crop, the same for both halves, and all that is read; None reads whole pictures.
+        transform: Called with the sample, and its result is returned; a torchvision v2 transform moves both halves alike.
+        where: Keep only pairs whose meta data meet this condition, such as ``"blur_px_p95 < 25"`` (see ``shards.where``).
+        clip: Samples are runs of this many consecutive pairs of one sequence with one crop; ``key`` is the first pair's.
+        augment: Flips, quarter turns and colour for both halves. Quarter turns that would change the shape of the sample
+            become none or half turns.
+        extras: Names of extra arrays that every pair has and a sample shall hold, moved along: ``mask``, ``blur_vectors``
+            (x right, y down), ``psf``. Each becomes a (C, H, W) tensor; ``psf`` is turned and flipped but not cropped.
         seed: Start of all randomness.
+        allow_incomplete: Use a set whose build has not finished.
+        max_open: Shard files a process keeps open.
 
-    A sample is ``{"blurry": tv_tensors.Image, "sharp": Sharp, "key": str}`` with (3, H, W) uint8 (or uint16) pictures.
+    Raises:
+        SourceError: If ``root`` holds no shards or the condition cannot be read.
+        Incomplete: If shards are missing.
+        ShardCorrupt: When damaged data are read; it names shard and key.
+        ValueError: If the crop does not fit a picture.
+
+    Example:
+        >>> import tempfile
+        >>> from blurdata.pairs import Pair, PairList
+        >>> from blurdata.shards import build
+        >>> grey, folder = np.full((32, 48, 3), 128, np.uint8), tempfile.mkdtemp()
+        >>> _ = build(PairList([Pair("a/0", grey, grey)]), folder)
+        >>> sample = ShardDataset(folder, crop_hw=(16, 16))[0]
+        >>> sample["key"], tuple(sample["blurry"].shape), sample["sharp"].dtype
+        ('a/0', (3, 16, 16), torch.uint8)
     """
 
     def __init__(
@@ -36,52 +69,134 @@ class ShardDataset(Dataset[Sample]):
         transform: Callable[[Sample], Any] | None = None,
         *,
         where: str = "",
+        clip: int = 1,
+        augment: Augment | None = None,
+        extras: Sequence[str] = (),
         seed: int = 0,
+        allow_incomplete: bool = False,
+        max_open: int = MAX_OPEN,
     ) -> None:
-        self._reader = ShardReader(root)
-        self._positions = self._reader.select(where)
-        self.crop_hw, self.transform, self.seed = crop_hw, transform, seed
+        _check_arguments(crop_hw, clip)
+        self._reader = ShardReader(root, allow_incomplete=allow_incomplete, max_open=max_open)
+        self._kept = self._reader.select(where)
+        self._starts = range(len(self._kept)) if clip == 1 else self._find_runs(clip)
+        self.crop_hw, self.transform, self.clip, self.seed = crop_hw, transform, clip, seed
+        self._augment, self._extras = augment, tuple(extras)
+        self._check_extras()
+
+    def _check_extras(self) -> None:
+        there = self._reader.extra_names(self._kept[0]) if self._extras and self._kept else self._extras
+        for name in self._extras:
+            if name not in there:
+                msg = f"{self._reader.root}: its pairs have no extra '{name}'; they have {', '.join(there) or 'none'}."
+                raise SourceError(msg)
+
+    def _find_runs(self, clip: int) -> list[int]:
+        metas = [self._reader.meta(position) for position in self._kept]
+        keys = [self._reader.plan.keys[position] for position in self._kept]
+        sequences = [str(meta.get("sequence") or key.rpartition("/")[0]) for meta, key in zip(metas, keys, strict=True)]
+        positions = [int(meta.get("position", kept)) for meta, kept in zip(metas, self._kept, strict=True)]
+        return runs(sequences, positions, clip)
 
     def __len__(self) -> int:
-        return len(self._positions)
+        return len(self._starts)
 
     @property
     def keys(self) -> list[str]:
-        """Keys in order."""
-        return [self._reader.plan.keys[position] for position in self._positions]
+        """The key of each sample; of a clip, that of its first pair."""
+        return [self._reader.plan.keys[self._kept[start]] for start in self._starts]
 
     @property
     def provenance(self) -> Mapping[str, str]:
-        """Ids of what the pairs came from."""
+        """What the pairs came from: source, plan id, recipe id."""
         plan = self._reader.plan
         return {"source": plan.source, "plan_id": plan.id, "recipe_id": plan.recipe_id}
 
+    def meta(self, index: int) -> Mapping[str, Any]:
+        """What is known of a sample; of a clip, of its first pair."""
+        return self._reader.meta(self._kept[self._starts[index]])
+
+    def values(self, field: str) -> list[float]:
+        """One number of the meta data for each sample.
+
+        Raises:
+            SourceError: If a pair has no such number.
+        """
+        found = [self.meta(index).get(field) for index in range(len(self))]
+        for index, value in enumerate(found):
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                msg = f"{self._reader.root}: pair '{self.keys[index]}' has no number '{field}' in its meta data."
+                raise SourceError(msg)
+        return [float(value) for value in found if value is not None]
+
     def __getitem__(self, index: int | tuple[int, int]) -> Any:
         epoch, index = index if isinstance(index, tuple) else (None, index)
-        position = self._positions[index]
-        key = self._reader.plan.keys[position]
+        start = self._starts[index]
+        positions = self._kept[start : start + self.clip]
+        key = self._reader.plan.keys[positions[0]]
         seed = int(torch.randint(2**62, ())) if epoch is None else sample_seed(self.seed, epoch, key)
-        box = self._box(position, key, seed)
-        blurry, sharp = (torch.from_numpy(half.transpose(2, 0, 1).copy()) for half in self._reader.images(position, box))
-        sample = {"blurry": tv_tensors.Image(blurry), "sharp": Sharp(sharp), "key": key}
-        if self.transform is None:
-            return sample
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return self.transform(sample)
+        moves, box = self._chance(positions, seed)
+        sample = self._read(positions, moves, box)
+        sample["key"] = key
+        return sample if self.transform is None else _seeded(self.transform, sample, seed)
 
-    def _box(self, position: int, key: str, seed: int) -> tuple[int, int, int, int] | None:
-        if self.crop_hw is None:
-            return None
-        height, width = self._reader.size(position)
-        if self.crop_hw[0] > height or self.crop_hw[1] > width:
-            msg = f"crop_hw {self.crop_hw} is larger than pair '{key}' of {(height, width)}; choose a smaller crop."
+    def _chance(self, positions: Sequence[int], seed: int) -> tuple[Moves, Box | None]:
+        """The augmentation and crop of a sample; without either, no header is read."""
+        if self.crop_hw is None and self._augment is None:
+            return Moves(), None
+        rng = np.random.Generator(np.random.Philox(key=seed))
+        moves = self._augment.draw(rng) if self._augment is not None else Moves()
+        size = self._reader.size(positions[0])
+        height, width = self.crop_hw or size
+        if height > size[0] or width > size[1]:
+            key = self._reader.plan.keys[positions[0]]
+            msg = f"crop_hw {self.crop_hw} is larger than pair '{key}' of {size}; choose a smaller crop or leave it out with `where`."
             raise ValueError(msg)
-        rng = np.random.Generator(np.random.Philox(seed))
-        y, x = rng.integers(height - self.crop_hw[0] + 1), rng.integers(width - self.crop_hw[1] + 1)
-        return int(y), int(x), *self.crop_hw
+        if moves.turns % 2:
+            if self.crop_hw is not None and width <= size[0] and height <= size[1]:
+                height, width = width, height
+            elif height != width:
+                moves = replace(moves, turns=moves.turns - 1)
+        return moves, draw_box(size, (height, width), rng) if self.crop_hw else None
+
+    def _read(self, positions: Sequence[int], moves: Moves, box: Box | None) -> Sample:
+        read = [self._reader.images(position, box) for position in positions]
+        blurry, sharp = (self._picture([pair[half] for pair in read], positions) for half in (0, 1))
+        sample: Sample = {
+            "blurry": tv_tensors.Image(moves.noise(moves.colour(moves.geometry(blurry)))),
+            "sharp": Sharp(moves.colour(moves.geometry(sharp))),
+        }
+        for name in self._extras:
+            arrays = [self._reader.extra(position, name, None if name == "psf" else box) for position in positions]
+            tensor = self._picture([array if array.ndim == 3 else array[..., None] for array in arrays], positions)
+            sample[name] = moves.vectors(tensor) if name == "blur_vectors" else moves.geometry(tensor).contiguous()
+        return sample
+
+    def _picture(self, arrays: Sequence[NDArray[Any]], positions: Sequence[int]) -> torch.Tensor:
+        """(H, W, C) arrays as one (C, H, W) tensor, or (T, C, H, W) for clips."""
+        planes = [torch.from_numpy(array.transpose(2, 0, 1).copy()) for array in arrays]
+        if self.clip == 1:
+            return planes[0]
+        if len({plane.shape for plane in planes}) > 1:
+            msg = f"The pairs of the clip from '{self._reader.plan.keys[positions[0]]}' on differ in size; give a crop_hw."
+            raise ValueError(msg)
+        return torch.stack(planes)
 
 
-def sample_seed(seed: int, epoch: int, key: str) -> int:
-    """The seed of one sample in one epoch, whatever the worker: 62 bits of a hash."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}/{epoch}/{key}".encode(), digest_size=8).digest(), "big") >> 2
+def _check_arguments(crop_hw: tuple[int, int] | None, clip: int) -> None:
+    if crop_hw is not None and (len(crop_hw) != 2 or min(crop_hw) < 1):
+        msg = f"crop_hw must be a height and a width of at least 1 pixel, got {crop_hw}."
+        raise ValueError(msg)
+    if clip < 1:
+        msg = f"clip must be at least 1, got {clip}."
+        raise ValueError(msg)
+
+
+def _seeded(transform: Callable[[Sample], Any], sample: Sample, seed: int) -> Any:
+    """Run a transform with torch's generator seeded, and put the generator back. ``fork_rng`` does the same, 100 times slower."""
+    before = torch.default_generator.get_state()
+    torch.default_generator.manual_seed(seed)
+    try:
+        return transform(sample)
+    finally:
+        torch.default_generator.set_state(before)

@@ -77,7 +77,12 @@ def check_links(file: h5f.FileID, name: str, known: set[str]) -> None:
     for part in name.split("/"):
         path = f"{path}/{part}" if path else part
         if path not in known:
-            if file.links.get_info(path.encode()).type != _HARD:
+            try:
+                kind = file.links.get_info(path.encode()).type
+            except KeyError:
+                msg = f"'{path}' is missing"
+                raise ValueError(msg) from None
+            if kind != _HARD:
                 msg = f"'{path}' is a link to elsewhere, which shards never have"
                 raise ValueError(msg)
             known.add(path)

@@ -114,6 +114,18 @@ class ShardReader:
             file = self._file(shard)
             return {name: file.extra(key, name) for name in file.extra_names(key)}
 
+    def extra_names(self, position: int) -> list[str]:
+        """Names of a pair's extra arrays."""
+        shard, key = self._where(position)
+        with self._lock:
+            return self._file(shard).extra_names(key)
+
+    def extra(self, position: int, name: str, box: Box | None = None) -> NDArray[Any]:
+        """One extra array of a pair, or the box in it."""
+        shard, key = self._where(position)
+        with self._lock:
+            return self._file(shard).extra(key, name, box)
+
     def pair(self, position: int) -> Pair:
         """A whole pair."""
         blurry, sharp = self.images(position)

@@ -1,0 +1,102 @@
+"""Orders are permutations, ranks share them without loss, and any resume point leads to the same future."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blurdata.shards import ShardSampler
+from blurdata.shards.order import balanced, permutation
+
+
+def steps(size: int, world: int, batch: int, state: dict[str, int] | None = None, *, count: int) -> tuple[list[set], list[dict]]:
+    """The samples of each global step, and the state after it, as a training loop on ``world`` ranks would see them."""
+    crew = [ShardSampler(range(size), seed=5, rank=rank, world=world) for rank in range(world)]
+    for sampler in crew:
+        sampler.load_state_dict(state or {"epoch": 0, "consumed": 0})
+    seen, states = [], []
+    while len(seen) < count:
+        streams = [iter(sampler) for sampler in crew]
+        for _ in range(len(crew[0]) // batch):
+            seen.append({next(stream) for stream in streams for _ in range(batch)})
+            for sampler in crew:
+                sampler.advance(batch * world)
+            states.append(crew[0].state_dict())
+    return seen, states
+
+
+@given(size=st.integers(1, 60), seed=st.integers(0, 2**40), epoch=st.integers(0, 2**20))
+def test_permutation_holds_everything_once(size: int, seed: int, epoch: int) -> None:
+    """An epoch is a permutation, the same whenever it is asked for."""
+    order = permutation(size, seed, epoch)
+    assert sorted(order.tolist()) == list(range(size))
+    np.testing.assert_array_equal(order, permutation(size, seed, epoch))
+
+
+def test_permutation_never_changes() -> None:
+    """The order is pinned: a new numpy or machine must not reshuffle a run that resumes."""
+    assert permutation(8, seed=1, epoch=2).tolist() == [2, 5, 7, 4, 1, 3, 0, 6]
+
+
+def test_epochs_and_seeds_differ() -> None:
+    """Another epoch or another seed is another order."""
+    orders = {tuple(permutation(50, seed, epoch).tolist()) for seed in range(5) for epoch in range(5)}
+    assert len(orders) == 25
+
+
+@settings(deadline=None)
+@given(size=st.integers(1, 50), world=st.integers(1, 8), consumed=st.integers(0, 49))
+def test_ranks_share_an_epoch(size: int, world: int, consumed: int) -> None:
+    """Ranks yield equally many, together everything that is left once, and then the next epoch goes on behind it."""
+    consumed %= size
+    crew = [ShardSampler(range(size), seed=5, rank=rank, world=world) for rank in range(world)]
+    for sampler in crew:
+        sampler.load_state_dict({"epoch": 0, "consumed": consumed})
+    first = [list(sampler) for sampler in crew]
+    assert {len(part) for part in first} == {-(-(size - consumed) // world)}
+    second = [list(sampler) for sampler in crew]
+
+    counts = Counter(item for part in first + second for item in part)
+    assert set(counts.values()) == {1}
+    assert {index for epoch, index in counts if epoch == 0} == set(permutation(size, 5, 0)[consumed:].tolist())
+    assert len({tuple(sampler.state_dict().items()) for sampler in crew}) == 1
+
+
+@pytest.mark.parametrize("resumed_world", [1, 2, 4, 8])
+def test_elastic_resume(resumed_world: int) -> None:
+    """Stop 4 ranks after any step, go on with 1 to 8: with the same global batch every later step sees the same samples."""
+    full, states = steps(64, world=4, batch=2, count=16)
+    for stop in range(12):
+        rest, _ = steps(64, world=resumed_world, batch=8 // resumed_world, state=states[stop], count=15 - stop)
+        assert rest[: 15 - stop] == full[stop + 1 : 16]
+
+
+def test_balanced_draws_are_even_and_repeatable() -> None:
+    """Every octave of blur is drawn equally often up to one, and within it items come once before any comes again."""
+    values = [0.2] * 70 + [3.0] * 20 + [9.0] * 9 + [100.0]
+    draws = balanced(values, seed=1, epoch=0)
+    octave = Counter(values[index] for index in draws.tolist())
+    assert sum(octave.values()) == 100
+    assert set(octave.values()) == {25}
+    assert set(Counter(index for index in draws.tolist() if values[index] == 3.0).values()) == {1, 2}
+    np.testing.assert_array_equal(draws, balanced(values, seed=1, epoch=0))
+    assert draws.tolist() != balanced(values, seed=1, epoch=1).tolist()
+
+
+@pytest.mark.parametrize("state", [{"epoch": 0, "consumed": 10}, {"epoch": -1, "consumed": 0}])
+def test_foreign_states_are_refused(state: dict[str, int]) -> None:
+    """A state that cannot be of this data set is an error."""
+    with pytest.raises(ValueError, match="does not belong"):
+        ShardSampler(range(10)).load_state_dict(state)
+
+
+def test_wrong_arguments() -> None:
+    """Ranks out of range, empty data sets and balance without meta data are errors at the door."""
+    with pytest.raises(ValueError, match="rank"):
+        ShardSampler(range(3), rank=2, world=2)
+    with pytest.raises(ValueError, match="empty"):
+        ShardSampler([])
+    with pytest.raises(TypeError, match="ShardDataset"):
+        ShardSampler(range(3), balance="blur_px_p95")
