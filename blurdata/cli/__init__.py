@@ -14,6 +14,7 @@ _COMMANDS: dict[str, str] = {
     "pack": "blurdata.cli.pack",
     "verify": "blurdata.cli.verify",
     "report": "blurdata.cli.report",
+    "evaluate": "blurdata.cli.evaluate",
 }
 
 

@@ -25,61 +25,10 @@ from blurdata.naming import name_tokens, some
 PUBLISHED = {"train": 3758, "test": 980}
 REFERENCES = 182  # all in train
 FOLDERS = {"J": "RealBlur-J_ECC_IMCORR_centroid_itensity_ref", "R": "RealBlur-R_BM3D_ECC_IMCORR_centroid_itensity_ref"}
-_TEST_SCENES = frozenset(
-    int(number)
-    for number in [
-        "2",
-        "6",
-        "11",
-        "15",
-        "17",
-        "24",
-        "44",
-        "47",
-        "50",
-        "56",
-        "59",
-        "71",
-        "75",
-        "85",
-        "94",
-        "97",
-        "100",
-        "101",
-        "103",
-        "105",
-        "107",
-        "108",
-        "112",
-        "118",
-        "120",
-        "122",
-        "125",
-        "129",
-        "130",
-        "141",
-        "142",
-        "149",
-        "155",
-        "159",
-        "162",
-        "173",
-        "176",
-        "188",
-        "194",
-        "204",
-        "205",
-        "206",
-        "207",
-        "208",
-        "209",
-        "218",
-        "223",
-        "230",
-        "232",
-        "234",
-    ]
-)
+_TEST_SCENES = frozenset((
+    2, 6, 11, 15, 17, 24, 44, 47, 50, 56, 59, 71, 75, 85, 94, 97, 100, 101, 103, 105, 107, 108, 112, 118, 120, 122, 125, 129, 130, 141,
+    142, 149, 155, 159, 162, 173, 176, 188, 194, 204, 205, 206, 207, 208, 209, 218, 223, 230, 232, 234,
+))  # fmt: skip
 _SAMPLE = 24  # pictures that are read to tell J from R
 _LINEAR_BELOW, _ENCODED_ABOVE = 0.055, 0.11  # median code of a set, of 1: R lies near J decoded
 Kind = Literal["J", "R"]

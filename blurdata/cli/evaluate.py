@@ -1,0 +1,118 @@
+"""``blurdata evaluate``: score restored pictures by a published protocol."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from blurdata.datasets import FilePairs
+
+
+class ProtocolName(StrEnum):
+    """The protocols, for the command's help."""
+
+    plain = "plain"
+    realblur = "realblur"
+    gopro_matlab = "gopro-matlab"
+
+
+def run(
+    restored: Annotated[Path, typer.Argument(help="Folder of restored pictures, in any nesting.", show_default=False)],
+    sharp: Annotated[
+        str, typer.Argument(help="Folder of ground truths, or a source such as realblur-j:PATH?split=test.", show_default=False)
+    ],
+    protocol: Annotated[ProtocolName, typer.Option(help="How to score; the protocols' numbers cannot be compared.", show_default=False)],
+    clip: Annotated[bool, typer.Option("--clip", help="realblur: clip to [0, 1] after alignment, as RSBlur does.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything here (- for standard output).")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write one line an image here.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default all cores.")] = None,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Score a part: ground truths may lack a restored picture.")
+    ] = False,
+) -> None:
+    """Score restored pictures against their ground truth.
+
+    \b
+    blurdata evaluate results/gopro GOPRO_Large/test --protocol gopro-matlab
+    blurdata evaluate results/RealBlur_J realblur-j:RealBlur?split=test --protocol realblur --json scores.json
+    blurdata evaluate mine/restored mine/sharp --protocol plain --csv scores.csv
+
+    Pictures are paired by name. With --json or --csv a run that is stopped carries on where it was.
+    """  # noqa: D301  \b keeps typer from joining the examples
+    if clip and protocol is not ProtocolName.realblur:
+        raise typer.BadParameter("only the realblur protocol can clip.", param_hint="--clip")
+    from blurdata.files import write_atomic
+    from blurdata.metrics import Protocol, Task, evaluate, match_restored
+    from blurdata.metrics.matching import restored_names
+    from blurdata.metrics.tables import as_csv, as_json, as_text
+    from blurdata.progress import progress
+
+    chosen = Protocol(protocol.value, clip=clip)
+    truths, about = _ground_truths(sharp)
+    outputs = restored_names(restored)
+    tasks = [Task(key, outputs[name], truths[key]) for name, key in match_restored(outputs, truths, allow_missing=allow_missing)]
+    files = [path for path in (json_file, csv_file) if path is not None and str(path) != "-"]
+    journal = _journal(files)
+    with progress("scoring", len(tasks), unit="images") as advance:
+        rows = evaluate(tasks, chosen, workers=workers, journal=journal, advance=advance)
+    to_stdout = json_file is not None and str(json_file) == "-"
+    if json_file is not None:
+        text = json.dumps(as_json(rows, chosen, {"restored": str(restored), **about}), indent=1, allow_nan=False)
+        typer.echo(text) if to_stdout else write_atomic(json_file, text + "\n")
+    if csv_file is not None:
+        write_atomic(csv_file, as_csv(rows, chosen))
+    if journal is not None:
+        journal.unlink(missing_ok=True)
+    typer.echo(as_text(rows, chosen), err=to_stdout)
+    failed = sum(row.status == "failed" for row in rows)
+    if failed:
+        typer.echo(f"blurdata: {failed} of {len(rows)} pictures could not be scored; mend them and run the same command again.", err=True)
+        raise typer.Exit(1)
+    typer.echo(
+        f"Next: blurdata report {sharp} --out report.html" if about["kind"] != "folder" else "Next: blurdata audit pairs:PATH", err=True
+    )
+
+
+def _ground_truths(sharp: str) -> tuple[dict[str, Path], dict[str, Any]]:
+    """Sharp files by name, and what is known of their origin."""
+    from blurdata.files import fingerprint_files
+    from blurdata.metrics.matching import sharp_names
+    from blurdata.recipe import recipe_id
+
+    source = None if Path(sharp).is_dir() else _source(sharp)
+    if source is not None:
+        files = {entry.key: entry.sharp for entry in source.entries}
+        recipe, root, kind = dict(source.recipe), source.root, str(source.recipe["kind"])
+    else:
+        root, kind = Path(sharp), "folder"
+        files = sharp_names(root)
+        recipe = {"kind": kind}
+    fingerprint = fingerprint_files(files.values(), root=root)
+    return files, {"sharp": sharp, "kind": kind, "recipe_id": recipe_id(recipe), "recipe": recipe, "sharp_fingerprint": fingerprint}
+
+
+def _source(text: str) -> "FilePairs | None":
+    """The source of pictures on disk that ``text`` names; None where it is a plain path."""
+    from blurdata.datasets import FilePairs
+    from blurdata.errors import SourceError
+    from blurdata.sources import kinds, open_source
+
+    if text.partition(":")[0] not in kinds():
+        return None
+    source = open_source(text)
+    if not isinstance(source, FilePairs):
+        msg = f"'{text}' has no sharp pictures on disk to score against; give a folder or a source of pictures."
+        raise SourceError(msg)
+    return source
+
+
+def _journal(files: list[Path]) -> Path | None:
+    """A hidden file beside the first result; proves that it can be written before hours are spent."""
+    from blurdata.files import make_folder
+
+    for path in files:
+        make_folder(path.parent)
+    return files[0].with_name(f".{files[0].name}.partial") if files else None
