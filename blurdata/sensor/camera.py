@@ -190,7 +190,7 @@ def _store(light: Float, response: Curve, bits: int) -> Codes:
 
 def _compress(picture: Codes, quality: int) -> Codes:
     _, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded: Codes = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return np.ascontiguousarray(decoded[..., ::-1])
 
 
