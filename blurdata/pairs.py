@@ -7,7 +7,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -188,3 +188,54 @@ class PairList(PairSource):
             for array in (pair.blurry, pair.sharp, *(pair.extras[name] for name in sorted(pair.extras))):
                 total.update(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
         return total.hexdigest()
+
+
+class JoinedSource(PairSource):
+    """Several sources as one, each a split of it.
+
+    Args:
+        splits: Split name -> source, in order; keys become ``<split>/<key>`` and ``meta["split"]`` the split's name.
+    """
+
+    def __init__(self, splits: Mapping[str, PairSource]) -> None:
+        self._splits = dict(splits)
+        self.recipe: Mapping[str, Any] = {name: dict(source.recipe) for name, source in self._splits.items()}
+        self._places = [(name, index) for name, source in self._splits.items() for index in range(len(source))]
+        self._keys = [f"{name}/{self._splits[name].keys[index]}" for name, index in self._places]
+
+    @property
+    def keys(self) -> Sequence[str]:
+        """Keys of all splits in order."""
+        return self._keys
+
+    def __getitem__(self, index: int) -> Pair:
+        name, place = self._places[index]
+        return self._labelled(name, self._splits[name][place])
+
+    def pairs(self, start: int = 0, stop: int | None = None) -> Iterator[Pair]:
+        """Pairs in order; each split is run through forwards."""
+        offset = 0
+        start, stop, _ = slice(start, stop).indices(len(self))
+        for name, source in self._splits.items():
+            begin, end = max(start - offset, 0), min(stop - offset, len(source))
+            if begin < end:
+                yield from (self._labelled(name, pair) for pair in source.pairs(begin, end))
+            offset += len(source)
+
+    @staticmethod
+    def _labelled(name: str, pair: Pair) -> Pair:
+        return replace(pair, key=f"{name}/{pair.key}", meta={**pair.meta, "split": name})
+
+    def nbytes(self, index: int) -> int:
+        """Raw bytes of both halves of a pair."""
+        name, place = self._places[index]
+        return self._splits[name].nbytes(place)
+
+    def fingerprint(self) -> str:
+        """Hash over the splits' names and fingerprints."""
+        text = json.dumps({name: source.fingerprint() for name, source in self._splits.items()})
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def summary(self) -> Mapping[str, Any]:
+        """Pairs of each split."""
+        return {"pairs": len(self), **{f"{name}_pairs": len(source) for name, source in self._splits.items()}}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from blurdata.errors import PairMismatch
-from blurdata.pairs import Pair, PairSource
+from blurdata.pairs import JoinedSource, Pair, PairSource
 
 GREY = np.full((4, 6, 3), 9, np.uint8)
 
@@ -69,3 +69,18 @@ def test_meta_is_flat_json(meta):
     """What JSON cannot keep is refused when the pair is made, not when it is stored."""
     with pytest.raises(ValueError, match="meta"):
         Pair("a", GREY, GREY, meta)
+
+
+def test_joined_sources_are_splits_of_one():
+    """Keys carry the split, meta says it, and runs cross from one split into the next in order."""
+    joined = JoinedSource({"train": Numbers(), "test": Numbers()})
+    assert len(joined) == 20
+    assert [pair.key for pair in joined.pairs(8, 12)] == ["train/n/08", "train/n/09", "test/n/00", "test/n/01"]
+    assert [pair.key for pair in joined] == list(joined.keys)
+    assert (joined[13].key, joined[13].meta) == ("test/n/03", {"number": 3, "split": "test"})
+    assert joined[-1].key == "test/n/09"
+    assert joined.nbytes(15) == 2 * GREY.nbytes
+    assert joined.summary() == {"pairs": 20, "train_pairs": 10, "test_pairs": 10}
+    assert joined.fingerprint() != JoinedSource({"test": Numbers(), "train": Numbers()}).fingerprint()
+    with pytest.raises(IndexError):
+        joined[20]
