@@ -1,17 +1,25 @@
 """How is one picture blurred by one PSF?"""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
 from blurdata.color import Curve
 from blurdata.color import curve as open_curve
+from blurdata.convolution import strokes
 from blurdata.convolution.border import check_border, source_index
 
 Picture = NDArray[Any]
+Light = NDArray[np.floating]
+Blur = Callable[[Light, NDArray[np.floating], str], Light]
+
+_PAIR_NS, _TAP_NS, _FFT_NS = 0.035, 0.05, 18.0
+_MOST_TAPS = 1000  # beyond them transforms are quicker whatever their shape
 
 
 def convolve(image: Picture, kernel: NDArray[np.floating], *, curve: str | Path | Curve = "srgb", border: str = "reflect") -> Picture:
@@ -44,7 +52,11 @@ def convolve(image: Picture, kernel: NDArray[np.floating], *, curve: str | Path 
     _check_picture(image, response)
     check_border(border)
     planes = image if image.ndim == 3 else image[..., None]
-    return _direct_fft(planes, weights, response, border).reshape(image.shape)
+    if image.dtype == np.uint8 and response.channels == 1:
+        return _blur_bytes(np.ascontiguousarray(planes), weights, response, border).reshape(image.shape)
+    if image.dtype == np.float64 or _way(weights, np.inf) == "fft":
+        return _by_light(planes, weights, response, border, _fft).reshape(image.shape)
+    return _by_light(planes, weights, response, border, _taps).reshape(image.shape)
 
 
 def check_kernel(kernel: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -74,17 +86,76 @@ def _check_picture(image: Picture, response: Curve) -> None:
         raise ValueError(msg)
 
 
-def _direct_fft(planes: Picture, kernel: NDArray[np.floating], response: Curve, border: str) -> Picture:
-    height, width, _ = planes.shape
-    top, left = kernel.shape[0] // 2, kernel.shape[1] // 2
-    rows, columns = source_index(height, top, top, border), source_index(width, left, left, border)
+def _way(kernel: NDArray[np.floating], pairs: float) -> str:
+    """The cheapest way to apply a kernel: ``pairs`` and ``taps`` one by one, ``separable`` as two lines, else ``fft``.
+
+    Costs in nanoseconds a sample, measured on one core of a 2020s server (``tools/bench/augment.py --ways`` prints them anew).
+    """
+    taps = np.count_nonzero(kernel)
+    costs = {"pairs": _PAIR_NS * pairs, "taps": 0.5 + _TAP_NS * taps, "fft": _FFT_NS}
+    if min(kernel.shape) > 1 and factors(kernel) is not None:
+        costs["separable"] = 1.0 + _TAP_NS * sum(kernel.shape)
+    if (kernel < 0).any():
+        return "fft"  # sums that cancel need float64
+    return min(costs, key=lambda way: costs[way])
+
+
+def factors(kernel: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """The column and row whose product the kernel is, or None."""
+    exact = np.asarray(kernel, np.float64)
+    column, row, total = exact.sum(axis=1, keepdims=True), exact.sum(axis=0, keepdims=True), exact.sum()
+    if total == 0 or np.abs(column * row / total - exact).max() > 1e-7 * np.abs(exact).max():
+        return None
+    return column, row / total
+
+
+def _blur_bytes(planes: NDArray[np.uint8], kernel: NDArray[np.floating], response: Curve, border: str) -> NDArray[np.uint8]:
+    height, width, channels = planes.shape
+    codes = planes.reshape(height, width * channels)
+    taps = strokes.pairs_of(kernel) if np.count_nonzero(kernel) <= _MOST_TAPS else None
+    tables = strokes.integer_tables(response, taps.scale) if taps else None
+    way = _way(kernel, len(taps.weights) if taps and tables else np.inf)
+    if taps and tables and way == "pairs":
+        return strokes.blur_integers(codes, channels, taps, kernel.shape, tables, border)
+    if way == "taps":
+        return strokes.blur_codes(codes, channels, kernel, response, border)
+    light = cv2.LUT(planes, response.light_of_codes(8)[0].astype(np.float32)).reshape(planes.shape)
+    return strokes.codes_of((_taps if way == "separable" else _fft)(light, kernel, border), response)
+
+
+def _by_light(planes: Picture, kernel: NDArray[np.floating], response: Curve, border: str, blur: Blur) -> Picture:
+    """Decoded, blurred and encoded by the formulas, without tables of codes: 16-bit pictures, floats, curves of three channels."""
     full = np.iinfo(planes.dtype).max if planes.dtype.kind == "u" else 1
-    light = response.decode(planes / np.float64(full))[rows][:, columns]
-    light[rows < 0] = 0
-    light[:, columns < 0] = 0
-    shape = [fft.next_fast_len(n, real=True) for n in light.shape[:2]]
-    spectrum = fft.rfft2(light, shape, axes=(0, 1)) * fft.rfft2(kernel.astype(np.float64), shape)[..., None]
-    blurred = fft.irfft2(spectrum, shape, axes=(0, 1))[2 * top :, 2 * left :][:height, :width]
+    if planes.dtype.kind == "u" and response.channels == 1:
+        light = response.light_of_codes(planes.dtype.itemsize * 8)[0][planes]
+    else:
+        light = response.decode(planes / np.float64(full))
+    blurred = np.asarray(blur(light, kernel, border), np.float64)
     if planes.dtype.kind == "f":
         return np.asarray(response.encode(blurred), planes.dtype)
     return np.asarray(np.rint(response.encode(np.clip(blurred, 0, 1)) * full), planes.dtype)
+
+
+def _taps(light: Light, kernel: NDArray[np.floating], border: str) -> Light:
+    """Tap by tap in float32, as two lines where the kernel is their product."""
+    light = np.ascontiguousarray(light, np.float32)
+    lines = factors(kernel) if min(kernel.shape) > 1 else None
+    for part in lines or (kernel,):
+        light = strokes.blur_floats(light, part, border)
+    return light
+
+
+def _fft(light: Light, kernel: NDArray[np.floating], border: str) -> Light:
+    """By Fourier transforms in the type of ``light``, whose rounding is relative to the brightest light of the picture."""
+    height, width, _ = light.shape
+    top, left = kernel.shape[0] // 2, kernel.shape[1] // 2
+    rows, columns = source_index(height, top, top, border), source_index(width, left, left, border)
+    shape = [fft.next_fast_len(n, real=True) for n in (len(rows), len(columns))]
+    padded = np.zeros((light.shape[2], *shape), light.dtype)  # a plane for each channel: transforms of whole rows are quicker
+    padded[:, : len(rows), : len(columns)] = light.transpose(2, 0, 1)[:, np.maximum(rows, 0)][:, :, np.maximum(columns, 0)]
+    padded[:, : len(rows)][:, rows < 0] = 0
+    padded[:, :, : len(columns)][:, :, columns < 0] = 0
+    spectrum = fft.rfft2(padded, overwrite_x=True)
+    spectrum *= fft.rfft2(np.asarray(kernel, light.dtype), shape)
+    blurred = fft.irfft2(spectrum, shape, overwrite_x=True)[:, 2 * top : 2 * top + height, 2 * left : 2 * left + width]
+    return np.ascontiguousarray(blurred.transpose(1, 2, 0))

@@ -8,6 +8,7 @@ from blurdata.psf._checks import number
 from blurdata.psf._raster import Float, Psf, filled
 
 _SAGITTA_PX = 2e-4  # how far a chord may lie from its arc; the outline keeps the arc's area, so the error averages out
+_POINT_PX = 1e-6  # an area under 1e-12 px² drowns in rounding
 
 
 def disk(radius_px: float) -> Psf:
@@ -27,7 +28,7 @@ def disk(radius_px: float) -> Psf:
         array([[1.]], dtype=float32)
     """
     radius = number("radius_px", radius_px)
-    if radius == 0:
+    if radius < _POINT_PX:
         return np.ones((1, 1), np.float32)
     count = 4 * math.ceil(min(math.pi / 2 / _turn(radius), 1000))  # a multiple of 4 keeps the symmetry
     return filled(_arc(radius, 2 * np.pi * np.arange(count) / count, 2 * np.pi / count), name="radius_px")
@@ -58,7 +59,7 @@ def polygon(radius_px: float, *, blades: int, rotation_deg: float = 0.0, roundne
     if count != int(count):
         msg = f"blades must be a whole number from 3 to 64, got {blades!r}."
         raise ValueError(msg)
-    if radius == 0:
+    if radius < _POINT_PX:
         return np.ones((1, 1), np.float32)
     if bend == 1:
         return disk(radius)
