@@ -100,7 +100,7 @@ def blur_floats(light: NDArray[np.float32], kernel: NDArray[np.floating], border
     from blurdata.convolution import _kernels
 
     height, width, channels = light.shape
-    rows, columns, left = _sources((height, width * channels), channels, kernel.shape, border)
+    rows, columns, _ = _sources((height, width * channels), channels, kernel.shape, border)
     padded = scratch("light", (len(rows) + 1, _stride(len(columns), _kernels.BLOCK)), np.float32)
     at = np.maximum(columns, 0)
     flat = light.reshape(height, -1)
