@@ -4,9 +4,11 @@ Sampled from one generator, applied without further chance (but for the noise, w
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from blurdata.recipe import Recipe
 from blurdata.shards.shardfile import Box
@@ -64,10 +66,18 @@ class Moves:
     noise_sigma: float = 0.0
     noise_seed: int = 0
 
-    def geometry(self, image: Tensor) -> Tensor:
-        """Flip, then turn counter-clockwise, the last two axes."""
-        image = image.flip(-1) if self.flip else image
-        return torch.rot90(image, self.turns, (-2, -1)) if self.turns else image
+    def geometry(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Flip, then turn counter-clockwise, an (H, W, ...) array; a view, so that all moves cost one copy."""
+        array = array[:, ::-1] if self.flip else array
+        return np.rot90(array, self.turns) if self.turns else array
+
+    def vectors(self, field: NDArray[Any]) -> NDArray[Any]:
+        """An (H, W, 2) field of (x right, y down) vectors: moved like a picture, and the vectors turned with it."""
+        x, y = np.moveaxis(self.geometry(field), -1, 0)
+        x = -x if self.flip else x
+        for _ in range(self.turns):  # a quarter turn counter-clockwise takes right to up
+            x, y = y, -x
+        return np.stack((x, y), -1)
 
     def colour(self, image: Tensor) -> Tensor:
         """Channel order and saturation of (..., 3, H, W) pictures."""
@@ -83,14 +93,6 @@ class Moves:
         generator = torch.Generator().manual_seed(self.noise_seed)
         grain = torch.randn(image.shape, generator=generator) * (self.noise_sigma * top)
         return (image.float() + grain).round_().clamp_(0, top).to(image.dtype)
-
-    def vectors(self, field: Tensor) -> Tensor:
-        """A (..., 2, H, W) field of (x right, y down) vectors: moved like a picture, and the vectors turned with it."""
-        x, y = self.geometry(field).unbind(-3)
-        x = -x if self.flip else x
-        for _ in range(self.turns):  # a quarter turn counter-clockwise takes right to up
-            x, y = y, -x
-        return torch.stack((x, y), -3)
 
 
 def saturate(image: Tensor, factor: float) -> Tensor:

@@ -161,15 +161,12 @@ class ShardDataset(Dataset[Sample]):
 
     def _read(self, positions: Sequence[int], moves: Moves, box: Box | None) -> Sample:
         read = [self._reader.images(position, box) for position in positions]
-        blurry, sharp = (self._picture([pair[half] for pair in read], positions) for half in (0, 1))
-        sample: Sample = {
-            "blurry": tv_tensors.Image(moves.noise(moves.colour(moves.geometry(blurry)))),
-            "sharp": Sharp(moves.colour(moves.geometry(sharp))),
-        }
+        blurry, sharp = (self._picture([moves.geometry(pair[half]) for pair in read], positions) for half in (0, 1))
+        sample: Sample = {"blurry": tv_tensors.Image(moves.noise(moves.colour(blurry))), "sharp": Sharp(moves.colour(sharp))}
         for name in self._extras:
             arrays = [self._reader.extra(position, name, None if name == "psf" else box) for position in positions]
-            tensor = self._picture([array if array.ndim == 3 else array[..., None] for array in arrays], positions)
-            sample[name] = moves.vectors(tensor) if name == "blur_vectors" else moves.geometry(tensor).contiguous()
+            move = moves.vectors if name == "blur_vectors" else moves.geometry
+            sample[name] = self._picture([move(array if array.ndim == 3 else array[..., None]) for array in arrays], positions)
         return sample
 
     def _picture(self, arrays: Sequence[NDArray[Any]], positions: Sequence[int]) -> torch.Tensor:
