@@ -44,9 +44,9 @@ def convolve(image: Picture, kernel: NDArray[np.floating], *, curve: str | Path 
 
     Example:
         >>> image = np.zeros((5, 5), np.uint8)
-        >>> image[2, 2] = 255
+        >>> image[2, 2] = 200
         >>> convolve(image, np.array([[0.25, 0.5, 0.25]]), curve="linear")[2]
-        array([  0,  64, 128,  64,   0], dtype=uint8)
+        array([  0,  50, 100,  50,   0], dtype=uint8)
     """
     response, weights = open_curve(curve), check_kernel(kernel)
     _check_picture(image, response)
