@@ -35,6 +35,16 @@ def kinds() -> list[str]:
     return sorted(_KINDS)
 
 
+def options_of(kind: str) -> list[str]:
+    """The options that a kind of source takes; none for a kind that does not exist.
+
+    Example:
+        >>> "variant" in options_of("gopro")
+        True
+    """
+    return list(inspect.signature(_opener(kind)).parameters)[1:] if kind in _KINDS else []
+
+
 def open_source(text: str) -> PairSource:
     """Open the source that ``text`` names: ``KIND:PATH?option=value&option=value``.
 

@@ -15,6 +15,7 @@ _COMMANDS: dict[str, str] = {
     "verify": "blurdata.cli.verify",
     "report": "blurdata.cli.report",
     "evaluate": "blurdata.cli.evaluate",
+    "audit": "blurdata.cli.audit",
     "calibrate-response": "blurdata.cli.calibrate_response",
 }
 

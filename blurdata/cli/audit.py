@@ -1,0 +1,105 @@
+"""``blurdata audit``: what is wrong with a set?"""
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from blurdata.quality.audit import Audit
+
+
+def run(
+    source: Annotated[
+        str, typer.Argument(help="KIND:PATH?option=value, or a folder of shards.", metavar="SOURCE|SHARDS", show_default=False)
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the answers as JSON.")] = False,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="The set is a part on purpose: missing pairs are told, not held against it.")
+    ] = False,
+    sample: Annotated[int | None, typer.Option(min=1, help="Open this many pairs only.", metavar="N")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default all cores.", show_default=False)] = None,
+) -> None:
+    """Check a set: variant, missing and doubled frames, counts, sizes, alignment, brightness, leaks between splits.
+
+    \b
+    blurdata audit gopro:GOPRO_Large?variant=blur_gamma
+    blurdata audit realblur-j:RealBlur --json
+    blurdata audit pairs:data/mine --sample 200
+
+    Open all splits at once (no split=…) to find leaks between them. Exits 1 where something is wrong.
+    """  # noqa: D301  \b keeps typer from joining the examples
+    from blurdata.cli._report import available_cpus
+    from blurdata.progress import progress
+    from blurdata.quality.audit import audit
+    from blurdata.shards import open_input
+
+    opened = open_input(_leaving_out(source))
+    looked_at = min(sample or len(opened), len(opened))
+    with progress("auditing", 2 * looked_at, unit="pictures") as advance:
+        found = audit(opened, partial=partial, sample=sample, seed=seed, workers=workers or available_cpus(), progress=advance)
+    if as_json:
+        typer.echo(json.dumps({"source": source, **found.as_dict()}, indent=1, allow_nan=False))
+    else:
+        typer.echo(as_text(found))
+    if not found.sound:
+        typer.echo(f"blurdata: {len(found.faults)} kinds of fault; see each pair with `blurdata report {source}`.", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"Next: blurdata pack {source} --out shards", err=True)
+
+
+def _leaving_out(text: str) -> str:
+    """The same source, told to go on without pictures that lost a half: the audit lists them with everything else."""
+    from blurdata.sources import options_of
+
+    if "unmatched" not in options_of(text.partition(":")[0]) or "unmatched=" in text:
+        return text
+    return f"{text}{'&' if '?' in text else '?'}unmatched=leave-out"
+
+
+def as_text(found: "Audit") -> str:
+    """The answers for a person."""
+    averaging = found.averaging
+    means = {
+        "codes": "in code values (as GoPro 'blur')",
+        "light": "in light (as GoPro 'blur_gamma' or a camera)",
+        "unclear": "cannot be told",
+    }
+    slope = f", slope {averaging.slope:.2f} ± {averaging.error:.2f} over {averaging.pairs} pairs" if averaging.pairs > 3 else ""
+    lines = [
+        f"pairs       {found.pairs}{_part(found)}",
+        f"splits      {_counts(found.splits)}{_published(found)}",
+        f"scenes      {len(found.scenes)}"
+        + (f", {min(found.scenes.values())} to {max(found.scenes.values())} pairs each" if found.scenes else ""),
+        f"sizes       {_counts(found.sizes)}",
+        f"bits        {_counts(found.bits)}",
+        f"averaged    {means[averaging.verdict]}{slope}" + (f"; opened as '{found.claimed}'" if found.claimed else ""),
+        f"brightness  sharp halves have a median of {found.median_code:.2f} of full code; blurry over sharp light {found.brightness:.3f}",
+        f"shift       median {found.shift_px[0]:.2f} px, 95 % below {found.shift_px[1]:.2f} px",
+    ]
+    if "looks_like" in found.summary:
+        lines.append(f"looks like  RealBlur-{found.summary['looks_like']}")
+    if found.sound:
+        return "\n".join([*lines, "", "Nothing is wrong."])
+    lines += ["", "Wrong:"]
+    for fault in found.faults:
+        lines.append(f"  {fault.kind:<11} {fault.sentence}")
+        if fault.keys:
+            more = f" and {fault.count - 5} more" if fault.count > 5 else ""
+            lines.append(f"  {'':<11} {', '.join(fault.keys[:5])}{more}")
+    return "\n".join(lines)
+
+
+def _part(found: "Audit") -> str:
+    return f" ({found.looked_at} opened)" if found.looked_at < found.pairs else ""
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+
+
+def _published(found: "Audit") -> str:
+    told = {name.removeprefix("published_"): count for name, count in found.summary.items() if name.startswith("published_")}
+    return f" (published: {_counts(told)})" if told else ""

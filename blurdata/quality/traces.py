@@ -1,0 +1,76 @@
+"""What an audit remembers of every pair beside its measurements: a print of its sharp half, and how its blur was averaged."""
+
+import multiprocessing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from blurdata.errors import BlurDataError
+from blurdata.pairs import Pair, PairSource
+from blurdata.progress import SILENT, Advance
+from blurdata.quality.hashes import Print, take_print
+from blurdata.quality.response import Evidence, averaging_evidence
+
+_RUN = 16  # pairs a task
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One pair: its print, its evidence, and the median code of its sharp half as a fraction of full code."""
+
+    sharp: Print
+    evidence: Evidence
+    median: float
+
+
+def take_trace(pair: Pair) -> Trace:
+    """The trace of a pair."""
+    median = float(np.median(pair.sharp[::4, ::4])) / np.iinfo(pair.sharp.dtype).max
+    print_ = take_print(pair.sharp, pair.key, str(pair.meta.get("split") or ""))
+    return Trace(print_, averaging_evidence(pair.blurry, pair.sharp), median)
+
+
+def take_traces(source: PairSource, indices: Sequence[int], *, workers: int = 1, progress: Advance = SILENT) -> list[Trace]:
+    """Traces of the pairs at ``indices``, in order; pairs that cannot be read leave none."""
+    runs = [indices[start : start + _RUN] for start in range(0, len(indices), _RUN)]
+    if workers <= 1 or len(runs) < 2:
+        return [trace for run in runs for trace in _told(_traces(source, run), len(run), progress)]
+    context = multiprocessing.get_context("forkserver")
+    with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(source,)) as pool:
+        parts = zip(runs, pool.map(_in_worker, runs), strict=True)
+        return [trace for run, part in parts for trace in _told(part, len(run), progress)]
+
+
+def _told(traces: list[Trace], count: int, progress: Advance) -> list[Trace]:
+    progress(count)
+    return traces
+
+
+def _traces(source: PairSource, run: Sequence[int]) -> list[Trace]:
+    return list(_readable(source, run))
+
+
+def _readable(source: PairSource, run: Sequence[int]) -> Iterator[Trace]:
+    for index in run:
+        try:
+            pair = source[index]
+        except BlurDataError:  # told by the survey, with its reason
+            continue
+        yield take_trace(pair)
+
+
+_source: PairSource | None = None
+
+
+def _start(source: PairSource) -> None:
+    global _source
+    cv2.setNumThreads(1)
+    _source = source
+
+
+def _in_worker(run: Sequence[int]) -> list[Trace]:
+    assert _source is not None
+    return _traces(_source, run)
