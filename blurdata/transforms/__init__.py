@@ -27,11 +27,13 @@ if TYPE_CHECKING:
         AnyBlur,
         CameraShakeBlur,
         DefocusBlur,
+        DepthDefocusBlur,
         GaussianBlur,
         ImageNetCBlur,
         MotionBlur,
         Saturation,
         SensorNoise,
+        ZoomBlur,
     )
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "CameraShakeBlur",
     "DefocusBlur",
     "Depth",
+    "DepthDefocusBlur",
     "GaussianBlur",
     "ImageNetCBlur",
     "MakePair",
@@ -47,6 +50,7 @@ __all__ = [
     "SensorNoise",
     "Sharp",
     "WithParams",
+    "ZoomBlur",
 ]
 
 _HOME = {

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from blurdata.errors import MissingDependency
-from blurdata.transforms import any_blur, defocus, gaussian, imagenet_c, motion, noise, saturation, shake
+from blurdata.transforms import any_blur, defocus, depth, gaussian, imagenet_c, motion, noise, saturation, shake, zoom
 from blurdata.transforms.degradation import Array, Degradation
 
 _NEEDED = "pip install 'albumentations>=2.0.8,<2.1'"
@@ -80,6 +80,12 @@ class BlurTransform(Degradation, A.ImageOnlyTransform):  # type: ignore[misc]  #
         degrade = self.prepare(params)
         return np.stack([degrade(image, frame) for frame, image in enumerate(images)])
 
+    def apply_with_params(self, params: dict[str, Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Apply to all targets; a depth map under ``depth`` is used and passed on, but not logged."""
+        extra = {"depth": kwargs["depth"]} if kwargs.get("depth") is not None else {}
+        out: dict[str, Any] = super().apply_with_params({**params, **extra}, *args, **kwargs)
+        return out
+
     def should_apply(self, force_apply: bool = False) -> bool:
         """Whether this call changes the picture; drawn like the parameters, so that workers differ here as well."""
         if force_apply or self.p >= 1:
@@ -128,6 +134,18 @@ class GaussianBlur(gaussian.GaussianBlur, BlurTransform):
     """Gaussian blur in linear light."""
 
     __doc__ = gaussian.GaussianBlur.__doc__
+
+
+class ZoomBlur(zoom.ZoomBlur, BlurTransform):
+    """Zoom and roll during the exposure."""
+
+    __doc__ = zoom.ZoomBlur.__doc__
+
+
+class DepthDefocusBlur(depth.DepthDefocusBlur, BlurTransform):
+    """Defocus by depth."""
+
+    __doc__ = depth.DepthDefocusBlur.__doc__
 
 
 class SensorNoise(noise.SensorNoise, BlurTransform):

@@ -9,22 +9,26 @@ from numpy.typing import NDArray
 
 from blurdata.transforms.defocus import DefocusBlur
 from blurdata.transforms.degradation import Array, Degradation, Degrade, Params, check_curve
+from blurdata.transforms.depth import DepthDefocusBlur
 from blurdata.transforms.gaussian import GaussianBlur
 from blurdata.transforms.motion import MotionBlur
 from blurdata.transforms.noise import SensorNoise
 from blurdata.transforms.ranges import Bounds, Choice, IntRange, Range, Seed
 from blurdata.transforms.saturation import Saturation
 from blurdata.transforms.shake import CameraShakeBlur
+from blurdata.transforms.zoom import ZoomBlur
 
 KINDS: dict[str, type[Degradation]] = {
     "motion": MotionBlur,
     "shake": CameraShakeBlur,
     "defocus": DefocusBlur,
     "gaussian": GaussianBlur,
+    "zoom": ZoomBlur,
+    "depth": DepthDefocusBlur,
     "noise": SensorNoise,
     "saturation": Saturation,
 }
-_DEFAULT_WEIGHTS = {"motion": 1.0, "shake": 1.0, "defocus": 1.0, "gaussian": 1.0}
+_DEFAULT_WEIGHTS = {"motion": 1.0, "shake": 1.0, "defocus": 1.0, "gaussian": 1.0, "zoom": 1.0, "depth": 1.0}
 
 
 class AnyBlur(Degradation):
@@ -83,8 +87,9 @@ class AnyBlur(Degradation):
     def chosen(self, params: Mapping[str, Any]) -> tuple[Degradation, Params]:
         """The degradation that ``params`` chose, and its own parameters."""
         child = self._children[params["kind"]]
-        whole = (IntRange, Seed)
-        return child, {name: int(params[name]) if isinstance(child.drawn(name), whole) else params[name] for name in child.names}
+        whole = (IntRange, Seed)  # in a batch whole numbers come as floats, because other kinds' are NaN
+        own = {name: int(params[name]) if isinstance(child.drawn(name), whole) else params[name] for name in child.names}
+        return child, own | ({"depth": params["depth"]} if "depth" in params else {})
 
     def prepare(self, params: Mapping[str, Any]) -> Degrade:
         """The function of the chosen kind."""

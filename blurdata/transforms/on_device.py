@@ -4,7 +4,7 @@ On the CPU and without gradients the numpy path is used instead, which is faster
 in a batch and under albumentations.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import singledispatch
 from typing import Any
 
@@ -18,9 +18,11 @@ from blurdata.convolution.tensor_light import decode, encode
 from blurdata.sensor import NoiseLevel, poisson_gaussian
 from blurdata.transforms.any_blur import AnyBlur
 from blurdata.transforms.degradation import Degradation, KernelBlur
+from blurdata.transforms.depth import DepthDefocusBlur, Layer
 from blurdata.transforms.frames import Frames
 from blurdata.transforms.noise import SensorNoise
 from blurdata.transforms.saturation import Saturation
+from blurdata.transforms.zoom import ZoomBlur, camera_steps
 
 Samples = list[dict[str, Any]]
 _INTEGERS = {torch.uint8: 255, torch.uint16: 65535}
@@ -58,6 +60,49 @@ def _convolve(images: Tensor, kernels: list[Any], curve: str, border: str) -> Te
         return convolve_batch(images, kernels, curve=curve, border=border)
     codes = convolve_batch(images.double() / 65535, kernels, curve=curve, border=border)  # float32 would err by dozens of codes
     return (codes.clamp(0, 1) * 65535).round().to(torch.uint16)
+
+
+@degrade_on_device.register
+def _(degradation: ZoomBlur, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
+    def zoom_each(light: Tensor) -> Tensor:
+        return torch.stack([_zoomed(light[n], samples[n], degradation.border) for n in range(len(samples))])
+
+    return _in_light(images, degradation.curve, zoom_each)
+
+
+def _zoomed(light: Tensor, sample: dict[str, Any], border: str) -> Tensor:
+    """The mean of (C, H, W) light over the camera's steps, bilinear."""
+    if sample["zoom"] == 1 and sample["roll_deg"] == 0:
+        return light
+    height, width = light.shape[-2:]
+    y, x = torch.meshgrid(*(torch.arange(n, device=light.device, dtype=light.dtype) for n in (height, width)), indexing="ij")
+    places = torch.stack([x, y, torch.ones_like(x)], dim=-1)
+    span = torch.tensor([max(width - 1, 1), max(height - 1, 1)], device=light.device, dtype=light.dtype)
+    mode = {"reflect": "reflection", "replicate": "border", "constant": "zeros"}[border]
+    total, count = torch.zeros_like(light), 0
+    for matrix in camera_steps(height, width, sample["zoom"], sample["roll_deg"]):
+        grid = 2 * (places @ torch.from_numpy(matrix.T).to(places)) / span - 1
+        total = total + torch.nn.functional.grid_sample(light[None], grid[None], padding_mode=mode, align_corners=True)[0]
+        count += 1
+    return total / count
+
+
+@degrade_on_device.register
+def _(degradation: DepthDefocusBlur, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
+    def defocus_each(light: Tensor) -> Tensor:
+        return torch.stack([_layered(light[n], degradation.layers(samples[n], *light.shape[-2:])) for n in range(len(samples))])
+
+    return _in_light(images, degradation.curve, defocus_each)
+
+
+def _layered(light: Tensor, layers: Iterator[Layer]) -> Tensor:
+    """(C, H, W) light blurred layer by layer, as :func:`blurdata.transforms.depth.blur_by_layers` does."""
+    total = torch.zeros_like(torch.cat([light, light[:1]]))
+    for kernel, weights in layers:
+        weight = torch.from_numpy(weights).to(light)
+        blurred = convolve_batch(torch.cat([light * weight, weight[None]])[None], [kernel], curve="linear")[0]
+        total = total * (1 - blurred[-1:].clamp(0, 1)) + blurred
+    return total[:-1] / total[-1:].clamp_min(1e-9)
 
 
 @degrade_on_device.register

@@ -15,8 +15,9 @@ from torchvision import tv_tensors
 from torchvision.transforms import v2
 
 from blurdata.pair_types import Sharp
-from blurdata.transforms import any_blur, defocus, gaussian, imagenet_c, motion, noise, saturation, shake
+from blurdata.transforms import any_blur, defocus, depth, gaussian, imagenet_c, motion, noise, saturation, shake, zoom
 from blurdata.transforms.degradation import Degradation
+from blurdata.transforms.depth_map import Depth
 from blurdata.transforms.frames import Frames, count_samples
 from blurdata.transforms.on_device import degrade_on_device
 
@@ -40,7 +41,7 @@ class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvi
             a single picture or clip). ``applied`` says which samples were changed.
     """
 
-    _transformed_types = (_is_degradable,)
+    _transformed_types = (_is_degradable, Depth)  # a depth map is read and returned as it is
     last_params: dict[str, Any]
 
     def __init__(self, *, p: float = 1.0) -> None:
@@ -62,11 +63,13 @@ class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvi
         Returns:
             Name to (B,) tensor, or list of B names; ``applied`` is (B,) bool.
         """
-        uniforms = torch.rand(count_samples(flat_inputs), 1 + self.uniforms, dtype=torch.float64)
+        pictures = [item for item in flat_inputs if not isinstance(item, Depth)]
+        uniforms = torch.rand(count_samples(pictures), 1 + self.uniforms, dtype=torch.float64)
         drawn = [self.draw(row[1:]) for row in uniforms.tolist()]
         params = {name: _column([sample.get(name, math.nan) for sample in drawn]) for name in self.names}
         self.last_params = {**params, "applied": uniforms[:, 0] < self.p}
-        return dict(self.last_params)
+        maps = [item for item in flat_inputs if isinstance(item, Depth)]
+        return {**self.last_params, "depth": _depth_maps(maps[0], len(uniforms))} if maps else dict(self.last_params)
 
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
@@ -82,6 +85,16 @@ class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvi
         if inpt.device.type == "cpu" and not inpt.requires_grad:
             return frames.map_numpy([None if sample is None else self.prepare(sample) for sample in samples])
         return frames.map_torch(samples, lambda images, chosen, numbers: degrade_on_device(self, images, chosen, numbers))
+
+
+def _depth_maps(depth: Depth, samples: int) -> list[np.ndarray[Any, Any]]:
+    """One (H, W) map a sample: (H, W) serves all, (B, H, W) or (B, 1, H, W) has one each."""
+    maps = depth.detach().as_subclass(torch.Tensor).double().cpu().numpy()
+    maps = maps.reshape(-1, *maps.shape[-2:])
+    if len(maps) not in (1, samples):
+        msg = f"A depth map must be (H, W), or (B, H, W) with B = {samples}, got shape {tuple(depth.shape)}."
+        raise ValueError(msg)
+    return [maps[index % len(maps)] for index in range(samples)]
 
 
 def _column(values: list[Any]) -> Any:
@@ -136,6 +149,18 @@ class GaussianBlur(gaussian.GaussianBlur, BlurTransform):
     """Gaussian blur in linear light."""
 
     __doc__ = gaussian.GaussianBlur.__doc__
+
+
+class ZoomBlur(zoom.ZoomBlur, BlurTransform):
+    """Zoom and roll during the exposure."""
+
+    __doc__ = zoom.ZoomBlur.__doc__
+
+
+class DepthDefocusBlur(depth.DepthDefocusBlur, BlurTransform):
+    """Defocus by depth."""
+
+    __doc__ = depth.DepthDefocusBlur.__doc__
 
 
 class SensorNoise(noise.SensorNoise, BlurTransform):

@@ -12,6 +12,7 @@ import torch
 from blurdata import transforms
 
 cv2.setNumThreads(1)
+torch.set_num_threads(1)  # tiny tensors: threads that wait for each other cost more than they do, most of all on a busy machine
 
 
 @pytest.fixture

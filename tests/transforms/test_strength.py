@@ -17,6 +17,8 @@ ZERO: list[vision.BlurTransform] = [
     T.DefocusBlur(radius_px=0),
     T.DefocusBlur(radius_px=0, blades=6),
     T.GaussianBlur(sigma_px=0),
+    T.ZoomBlur(zoom=1),
+    T.DepthDefocusBlur(near_m=2, far_m=2, focus_m=2),
     T.SensorNoise(shot=0, read=0),
     T.Saturation(gain=1),
     T.AnyBlur(severity=0),

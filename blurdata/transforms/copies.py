@@ -1,0 +1,175 @@
+"""Blurred copies of pictures and folders: which file becomes which, with what drawn, and how a run goes on."""
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from blurdata.errors import OutputError, SourceError
+from blurdata.files import IMAGE_SUFFIXES, list_images, make_folder, natural_key, read_image, write_atomic, write_png
+from blurdata.progress import SILENT, Advance
+from blurdata.transforms.degradation import Degradation, Params
+
+RECORD = "blur.json"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One picture and the name of its blurred copy, relative to the output folder."""
+
+    source: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a run: counts, and the sentences of the pictures that failed."""
+
+    blurred: int
+    kept: int
+    failed: Sequence[str]
+
+
+def plan_copies(inputs: Sequence[Path], out: Path) -> list[Copy]:
+    """Every picture of files and folders (and their sub-folders) with the name of its copy.
+
+    One folder is mirrored from its top, several things from the folder they have in common, so that names cannot collide;
+    pictures that differ in nothing but their suffix keep it (``a.jpg.png``). What lies in ``out`` itself is left out.
+
+    Raises:
+        SourceError: If an input is missing, is no picture, or a folder holds none.
+    """
+    sources: dict[Path, None] = {}
+    for given in inputs:
+        found = _pictures(given.absolute(), out.absolute()) if given.is_dir() else [_picture(given).absolute()]
+        if not found:
+            msg = f"{given}: holds no pictures ({', '.join(IMAGE_SUFFIXES)})."
+            raise SourceError(msg)
+        sources.update(dict.fromkeys(Path(os.path.normpath(path)) for path in found))
+    tops = {os.path.normpath(given.absolute() if given.is_dir() else given.absolute().parent) for given in inputs}
+    top = Path(os.path.commonpath(tops))
+    stems = Counter(path.with_suffix("") for path in sources)
+    return [
+        Copy(path, (path if stems[path.with_suffix("")] > 1 else path.with_suffix("")).relative_to(top).as_posix() + ".png")
+        for path in sources
+    ]
+
+
+def blur_copies(
+    copies: Sequence[Copy],
+    out: Path,
+    degradation: Degradation,
+    *,
+    seed: int = 0,
+    settings: Mapping[str, Any],
+    save_psf: bool = False,
+    advance: Advance = SILENT,
+) -> Outcome:
+    """Write the blurred copies as PNG, 16-bit pictures as 16-bit, and ``blur.json`` with everything that was drawn.
+
+    What a picture gets depends on the seed and its name alone. Copies that are there already and no older than their picture
+    are kept, so the same call carries on where a killed one stopped.
+
+    Args:
+        copies: From :func:`plan_copies`.
+        out: Folder for the copies.
+        degradation: What to do to each picture.
+        seed: Seed of everything drawn.
+        settings: JSON-able description of the degradation; ``out`` may hold copies of these settings only.
+        save_psf: Also write ``NAME.psf.npy``, the (K, L) float32 PSF, beside each copy.
+        advance: Moves a progress display on.
+
+    Raises:
+        OutputError: If ``out`` cannot be written or holds copies made with other settings.
+    """
+    make_folder(out)
+    _claim(out, {**settings, "seed": seed})
+    kept, failed, record = 0, [], {}
+    for copy in copies:
+        params = draw_for(degradation, copy.name, seed)
+        try:
+            kept += not _blur_one(copy, out, degradation, params, save_psf=save_psf)
+        except SourceError as error:
+            failed.append(str(error))
+        else:
+            record[copy.name] = {"source": str(copy.source), **({"unchanged": True} if params is None else params)}
+        advance()
+    write_atomic(out / RECORD, json.dumps({"settings": {**settings, "seed": seed}, "pictures": record}, indent=1) + "\n")
+    return Outcome(len(record) - kept, kept, failed)
+
+
+def draw_for(degradation: Degradation, name: str, seed: int) -> Params | None:
+    """The parameters of the picture ``name``, None if it stays as it is."""
+    digest = int.from_bytes(hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=8).digest(), "little")
+    uniforms = np.random.default_rng([seed, digest]).random(1 + degradation.uniforms).tolist()
+    return degradation.draw(uniforms[1:]) if uniforms[0] < degradation.p else None
+
+
+def _blur_one(copy: Copy, out: Path, degradation: Degradation, params: Params | None, *, save_psf: bool) -> bool:
+    """Write one copy; False if it was there."""
+    target = out / copy.name
+    beside = target.with_suffix(".psf.npy") if save_psf and params is not None else None
+    if _is_fresh(target, copy.source) and (beside is None or beside.exists()):
+        return False
+    picture = read_image(copy.source)
+    if beside is not None and params is not None:
+        write_atomic(beside, _npy(degradation.kernel(params)))
+    write_png(target, picture if params is None else degradation.prepare(params)(picture, 0))
+    return True
+
+
+def _is_fresh(target: Path, source: Path) -> bool:
+    return target.exists() and source.exists() and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
+
+
+def _npy(array: Any) -> bytes:
+    stream = BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+def _claim(out: Path, settings: Mapping[str, Any]) -> None:
+    """Refuse a folder of other settings; mark a new one."""
+    record = out / RECORD
+    if not record.exists():
+        write_atomic(record, json.dumps({"settings": dict(settings), "pictures": {}}) + "\n")
+        return
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))["settings"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        msg = f"{record}: is no record of blurred copies; choose another --out."
+        raise OutputError(msg) from error
+    if found != json.loads(json.dumps(settings)):
+        msg = f"{out}: holds copies made with other settings ({_differing(found, settings)}); choose another --out or the same settings."
+        raise OutputError(msg)
+
+
+def _differing(found: Any, settings: Mapping[str, Any]) -> str:
+    names = sorted(name for name in {*found, *settings} if found.get(name) != json.loads(json.dumps(settings.get(name))))
+    return ", ".join(f"{name} {found.get(name)}" for name in names[:3])
+
+
+def _picture(path: Path) -> Path:
+    if not path.exists():
+        msg = f"{path}: there is no such file or folder."
+        raise SourceError(msg)
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        msg = f"{path}: is no picture ({', '.join(IMAGE_SUFFIXES)})."
+        raise SourceError(msg)
+    return path
+
+
+def _pictures(folder: Path, out: Path) -> list[Path]:
+    found: list[Path] = []
+    for place, folders, _ in os.walk(folder):
+        folders[:] = sorted((name for name in folders if not name.startswith(".") and Path(place, name) != out), key=natural_key)
+        if Path(place) != out:
+            found += list_images(Path(place))
+    return found
