@@ -1,0 +1,78 @@
+"""What can be chosen about an alignment, with RealBlur's values as defaults."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from blurdata.recipe import Recipe
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class AlignRecipe(Recipe):
+    """How captures of two cameras become pairs.
+
+    A scene is a folder; ``blurry`` and ``sharp`` say where in it the two cameras' pictures are, ``{name}`` standing for what both
+    share, without suffix. The first pair of a scene in natural order is its static reference.
+
+    Example:
+        >>> AlignRecipe().shift
+        'accurate'
+    """
+
+    kind: Literal["align"] = "align"
+    blurry: Name = "right/{name}"
+    sharp: Name = "left/{name}"
+    flip_sharp: bool = True
+    flip_blurry: bool = False
+    crop: tuple[int, int, int, int] | None = None
+    scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    lens_blurry: str | None = None
+    lens_sharp: str | None = None
+    undistort: bool = True
+    reference: Literal["ecc", "none"] = "ecc"
+    shift: Literal["accurate", "published", "none"] = "accurate"
+    photometric: Literal["robust", "published", "none"] = "robust"
+    photometric_from: Literal["pair", "reference"] = "pair"
+    trim: bool = True
+    denoise: Literal["none", "nlm"] = "none"
+    curve: Name = "srgb"
+    limit_px: Annotated[float, Field(gt=0, le=400)] = 80.0
+    kernel_px: Annotated[int, Field(ge=3, le=301)] = 70
+    max_residual_px: Annotated[float, Field(gt=0)] = 0.4
+    min_correlation: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    bits: Literal[8, 16] = 8
+    root: Name = "RealBlur-J_ECC_IMCORR_centroid_itensity_ref"
+    list_name: Name = "RealBlur_J_train_list.txt"
+
+    @field_validator("blurry", "sharp")
+    @classmethod
+    def _one_name(cls, pattern: str) -> str:
+        parts = pattern.split("/")
+        if pattern.count("{name}") != 1 or "{name}" not in parts[-1] or any(part in ("", ".", "..") for part in parts):
+            msg = "must be a path inside a scene whose last part holds '{name}' once, such as 'left/{name}'"
+            raise ValueError(msg)
+        return pattern
+
+    @field_validator("root", "list_name")
+    @classmethod
+    def _plain_name(cls, name: str) -> str:
+        if "/" in name or "\\" in name or " " in name or name in (".", ".."):
+            msg = "must be one plain name without '/' and blanks"
+            raise ValueError(msg)
+        return name
+
+    @field_validator("crop")
+    @classmethod
+    def _has_area(cls, crop: tuple[int, int, int, int] | None) -> tuple[int, int, int, int] | None:
+        if crop is not None and not (0 <= crop[0] < crop[2] and 0 <= crop[1] < crop[3]):
+            msg = "must be [top, left, bottom, right] with bottom > top >= 0 and right > left >= 0"
+            raise ValueError(msg)
+        return crop
+
+    @model_validator(mode="after")
+    def _patterns_differ(self) -> "AlignRecipe":
+        if self.blurry == self.sharp:
+            msg = f"fields 'blurry' and 'sharp' name the same pictures ({self.blurry!r})"
+            raise ValueError(msg)
+        return self
