@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import PairMismatch
+from blurdata.recipe import recipe_id
 
 Image = NDArray[np.uint8] | NDArray[np.uint16]
 Meta = Mapping[str, Any]
@@ -117,6 +118,11 @@ class PairSource(ABC):
     @abstractmethod
     def __getitem__(self, index: int) -> Pair:
         """The pair at ``index``; negative indices and IndexError as for a list."""
+
+    @property
+    def recipe_id(self) -> str:
+        """The id of the recipe, see :func:`blurdata.recipe.recipe_id`."""
+        return recipe_id(self.recipe)
 
     def __len__(self) -> int:
         return len(self.keys)

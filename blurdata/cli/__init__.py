@@ -10,6 +10,7 @@ from blurdata.errors import BlurDataError
 
 # name on the command line -> module whose function `run` is the command; the order is the order of the help page
 _COMMANDS: dict[str, str] = {
+    "demo": "blurdata.cli.demo",
     "synthesize": "blurdata.cli.synthesize",
     "blur": "blurdata.cli.blur",
     "pack": "blurdata.cli.pack",
