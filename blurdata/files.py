@@ -96,25 +96,38 @@ def read_image(path: Path) -> Image:
     image_size(path)
     try:
         data = np.fromfile(path, np.uint8)
-        picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
-    except (OSError, cv2.error) as error:
-        msg = f"{path}: cannot be decoded ({error})."
+    except OSError as error:
+        msg = f"{path}: cannot be read ({error.strerror})."
         raise SourceError(msg) from error
-    if picture is None or not _whole(path, data):
-        msg = f"{path}: is damaged or cut off; fetch or export it again."
+    return decode_image(data, str(path))
+
+
+def decode_image(data: NDArray[np.uint8], where: str) -> Image:
+    """The picture in the bytes of a PNG, JPEG, TIFF, BMP or WebP file, as :func:`read_image` gives it; ``where`` names it in errors.
+
+    Raises:
+        SourceError: If the bytes are no picture, damaged, cut off, or of another depth than 8 or 16 bits.
+    """
+    try:
+        picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:
+        msg = f"{where}: cannot be decoded ({error})."
+        raise SourceError(msg) from error
+    if picture is None or not _whole(data):
+        msg = f"{where}: is damaged or cut off; fetch or export it again."
         raise SourceError(msg)
     if picture.dtype not in (np.uint8, np.uint16):
-        msg = f"{path}: has {picture.dtype} samples; only 8- and 16-bit pictures are read, convert it first."
+        msg = f"{where}: has {picture.dtype} samples; only 8- and 16-bit pictures are read, convert it first."
         raise SourceError(msg)
     return np.ascontiguousarray(picture[..., ::-1])
 
 
-def _whole(path: Path, data: NDArray[np.uint8]) -> bool:
+def _whole(data: NDArray[np.uint8]) -> bool:
     """False for a PNG or JPEG whose end is missing: OpenCV fills what is cut off with grey and says nothing."""
-    tail = data[-4096:].tobytes()
-    if path.suffix.lower() == ".png":
+    head, tail = data[:8].tobytes(), data[-4096:].tobytes()
+    if head.startswith(b"\x89PNG"):
         return b"IEND" in tail
-    if path.suffix.lower() in (".jpg", ".jpeg"):
+    if head.startswith(b"\xff\xd8"):
         return b"\xff\xd9" in tail
     return True
 

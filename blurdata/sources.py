@@ -25,6 +25,7 @@ _KINDS = {
     "bsd": "blurdata.datasets:open_bsd",
     "dvd": "blurdata.datasets:open_dvd",
     "kohler": "blurdata.datasets:open_kohler",
+    "hf": "blurdata.datasets:open_hf",
     "video": "blurdata.synthesis:open_video",
     "convolve": "blurdata.synthesis:open_convolve",
 }
@@ -72,7 +73,7 @@ def open_source(text: str) -> PairSource:
     if "\x00" in path:
         msg = f"{text!r} holds a NUL character; no path does."
         raise SourceError(msg)
-    location = path if kind == "hf" else str(Path(path).expanduser().resolve())
+    location = path if kind == "hf" and not Path(path).exists() else str(Path(path).expanduser().resolve())
     source = opener(location, **options)
     source.text = f"{kind}:{location}" + (f"?{query}" if query else "")
     return source

@@ -18,6 +18,7 @@ _COMMANDS: dict[str, str] = {
     "report": "blurdata.cli.report",
     "evaluate": "blurdata.cli.evaluate",
     "audit": "blurdata.cli.audit",
+    "export": "blurdata.cli.export",
     "calibrate-response": "blurdata.cli.calibrate_response",
 }
 

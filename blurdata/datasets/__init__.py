@@ -7,6 +7,8 @@ from blurdata.datasets.base import Entry, FilePairs
 from blurdata.datasets.clips import open_bsd, open_dvd, open_reds
 from blurdata.datasets.folders import open_folders
 from blurdata.datasets.gopro import open_gopro
+from blurdata.datasets.hugging_face import HuggingFacePairs, open_hf
+from blurdata.datasets.parquet import export_parquet
 from blurdata.datasets.realblur import RealBlurPairs, open_realblur_j, open_realblur_r
 from blurdata.datasets.rsblur import open_rsblur
 from blurdata.datasets.singles import open_hide, open_kohler
@@ -14,11 +16,14 @@ from blurdata.datasets.singles import open_hide, open_kohler
 __all__ = [
     "Entry",
     "FilePairs",
+    "HuggingFacePairs",
     "RealBlurPairs",
+    "export_parquet",
     "open_bsd",
     "open_dvd",
     "open_folders",
     "open_gopro",
+    "open_hf",
     "open_hide",
     "open_kohler",
     "open_realblur_j",
