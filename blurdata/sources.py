@@ -26,6 +26,7 @@ _KINDS = {
     "dvd": "blurdata.datasets:open_dvd",
     "kohler": "blurdata.datasets:open_kohler",
     "hf": "blurdata.datasets:open_hf",
+    "lmdb": "blurdata.datasets:open_lmdb",
     "video": "blurdata.synthesis:open_video",
     "convolve": "blurdata.synthesis:open_convolve",
 }

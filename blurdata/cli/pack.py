@@ -21,11 +21,14 @@ def run(
 ) -> None:
     """Store the pairs of a source as HDF5 shards: checksummed, crash-safe, fast to crop from.
 
-    [bold]blurdata pack pairs:my_pairs --out shards[/bold]
+    Examples:
+      blurdata pack pairs:my_pairs --out shards
 
-    [bold]blurdata pack 'gopro:GOPRO_Large?split=train' --out shards --workers 8[/bold]
+      blurdata pack 'gopro:GOPRO_Large?split=train' --out shards --workers 8
 
-    [bold]blurdata pack 'hf:my_parquet_folder' --out shards --task $SLURM_ARRAY_TASK_ID --of 100[/bold]
+      blurdata pack 'shards:shards?where=blur_px_p95 < 25' --out fewer
+
+      blurdata pack pairs:my_pairs --out shards --task 0 --of 16
 
     A build that was stopped or killed carries on with the same command. Any number of workers or tasks gives the same bytes.
     """
@@ -44,7 +47,7 @@ def run(
         plan = build(opened, out, workers=workers, settings=settings, task=task, of=of, engine=engine, advance=advance)
     done = (out / "index.json").exists()
     typer.echo(f"{out}: {len(plan.keys)} pairs in {len(plan)} shards" + ("" if done else f"; task {task} of {of} is done, others are not"))
-    typer.echo(f"next: blurdata verify {out}" if done else "next: the other tasks; the last one writes index.json", err=True)
+    typer.echo(f"Next: blurdata verify {out}" if done else "Next: the other tasks; the last one writes index.json", err=True)
 
 
 def _check(task: int, of: int, engine: str, *, ray: bool) -> None:

@@ -16,9 +16,10 @@ def run(
 ) -> None:
     """Check hashes, checksums, counts, keys and sizes of all shards; lists every fault and exits 1 if there is one.
 
-    [bold]blurdata verify shards[/bold]
+    Examples:
+      blurdata verify shards
 
-    [bold]blurdata verify shards --repair[/bold]
+      blurdata verify shards --repair
     """
     import json
 
@@ -35,9 +36,9 @@ def run(
         _tell(shards, [str(fault) for fault in faults], [str(fault) for fault in left])
     if left:
         hint = "blurdata verify --repair" if not repair else "remove what is not in the plan, or the same blurdata pack again for"
-        typer.echo(f"next: {hint} {shards}", err=True)
+        typer.echo(f"Next: {hint} {shards}", err=True)
         raise typer.Exit(1)
-    typer.echo(f"next: blurdata report {shards} --out report.html", err=True)
+    typer.echo(f"Next: blurdata report {shards} --out report.html", err=True)
 
 
 def _count(shards: Path) -> int:

@@ -8,6 +8,7 @@ from blurdata.datasets.clips import open_bsd, open_dvd, open_reds
 from blurdata.datasets.folders import open_folders
 from blurdata.datasets.gopro import open_gopro
 from blurdata.datasets.hugging_face import HuggingFacePairs, open_hf
+from blurdata.datasets.lmdb import open_lmdb
 from blurdata.datasets.parquet import export_parquet
 from blurdata.datasets.realblur import RealBlurPairs, open_realblur_j, open_realblur_r
 from blurdata.datasets.rsblur import open_rsblur
@@ -26,6 +27,7 @@ __all__ = [
     "open_hf",
     "open_hide",
     "open_kohler",
+    "open_lmdb",
     "open_realblur_j",
     "open_realblur_r",
     "open_reds",

@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from blurdata.shards.build import build
+from blurdata.shards.describe import describe
+from blurdata.shards.export import export_folders
 from blurdata.shards.plan import Plan, Settings
 from blurdata.shards.source import ShardSource, open_input, open_shards
 from blurdata.shards.verify import Fault, repair, verify
@@ -26,6 +28,8 @@ __all__ = [
     "ShardSampler",
     "ShardSource",
     "build",
+    "describe",
+    "export_folders",
     "open_input",
     "open_shards",
     "repair",

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from blurdata.errors import SourceError
 from blurdata.pairs import Pair, PairSource
@@ -14,6 +14,7 @@ from blurdata.shards.records import INDEX, PLAN
 from blurdata.sources import open_source
 
 KIND = "shards"
+_PLAIN = " <>=!~'\"()[],/*"  # what a condition may hold and an option value too
 
 
 class ShardSource(PairSource):
@@ -33,7 +34,7 @@ class ShardSource(PairSource):
     def __init__(self, root: Path | str, where: str = "", *, allow_incomplete: bool = False) -> None:
         self._reader = ShardReader(root, allow_incomplete=allow_incomplete)
         self._kept = self._reader.select(where)
-        self.text = f"{KIND}:{self._reader.root.resolve()}" + (f"?where={where}" if where else "")
+        self.text = f"{KIND}:{self._reader.root.resolve()}" + (f"?where={quote(where, safe=_PLAIN)}" if where else "")
         self.recipe: Mapping[str, Any] = self._reader.plan.recipe
         self._where = where
 
@@ -85,8 +86,8 @@ def open_input(text: str) -> PairSource:
         Traceback (most recent call last):
         blurdata.errors.SourceError: /no/such/folder: holds no shards (there is no plan.json); give the folder that `blurdata pack` wrote.
     """
-    kind, _, rest = text.partition(":")
-    if kind == KIND:
+    kind, colon, rest = text.partition(":")
+    if colon and kind == KIND:
         path, _, query = rest.partition("?")
         options = dict(parse_qsl(query, keep_blank_values=True))
         if set(options) - {"where"}:

@@ -1,0 +1,28 @@
+"""``blurdata clean``: remove what killed builds left behind."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
+) -> None:
+    """Remove temporary files of killed builds, of this and of other machines; never a shard, nor what a living build holds.
+
+    Examples:
+      blurdata clean shards
+    """
+    from blurdata.errors import SourceError
+    from blurdata.shards.publish import leftovers, sweep
+
+    if not shards.is_dir():
+        msg = f"{shards}: is no folder; give the folder of shards."
+        raise SourceError(msg)
+    gone = leftovers(shards, any_host=True) if dry_run else sweep(shards, any_host=True)
+    for path in gone:
+        typer.echo(str(path))
+    typer.echo(f"{shards}: {len(gone)} leftovers {'would be removed' if dry_run else 'removed'}")
+    typer.echo(f"Next: blurdata verify {shards}", err=True)

@@ -1,0 +1,35 @@
+"""``blurdata convert``: pairs out of shards, or any source, into what other tools read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    source: Annotated[str, typer.Argument(help="A folder of shards, or KIND:PATH?option=value.", metavar="SHARDS|SOURCE")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    to: Annotated[str, typer.Option(help="folders: blurry/ and sharp/ with PNGs; hf: Hugging Face Parquet.")] = "folders",
+    extras: Annotated[bool, typer.Option(help="With folders: write blur maps, PSFs and masks too, as .npy.")] = True,
+) -> None:
+    """Write pairs as plain paired folders or as Hugging Face Parquet; `blurdata pack` is the way back.
+
+    Examples:
+      blurdata convert shards --out my_pairs
+
+      blurdata convert 'shards:shards?where=blur_px_p95 < 25' --to hf --out my_parquet
+
+      blurdata convert 'lmdb:datasets/GoPro/train' --out my_pairs
+    """
+    from blurdata.progress import progress
+    from blurdata.shards import open_input
+    from blurdata.shards.export import export_folders
+
+    if to not in ("folders", "hf"):
+        msg = f"--to is folders or hf, got '{to}'."
+        raise typer.BadParameter(msg)
+    opened = open_input(source)
+    with progress("writing", len(opened)) as advance:
+        count = export_folders(opened, out, extras=extras, advance=advance)
+    typer.echo(f"{out}: {count} pairs")
+    typer.echo(f"Next: blurdata pack {'pairs' if to == 'folders' else 'hf'}:{out} --out shards", err=True)

@@ -1,0 +1,65 @@
+"""``blurdata info``: what is in shards or a source, and where it came from."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def run(
+    source: Annotated[str, typer.Argument(help="A folder of shards, or KIND:PATH?option=value.", metavar="SHARDS|SOURCE")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Print what is inside shards, or any source of pairs, and where it came from.
+
+    Examples:
+      blurdata info shards
+
+      blurdata info 'gopro:GOPRO_Large?split=test' --json
+    """
+    import json
+
+    from blurdata.shards import describe
+    from blurdata.shards.source import is_shards
+
+    folder = Path(source.removeprefix("shards:")).expanduser()
+    shards = is_shards(folder) or (source.startswith("shards:") and "?" not in source)
+    told = describe(folder) if shards else _describe_source(source)
+    if as_json:
+        typer.echo(json.dumps(told, indent=1))
+    else:
+        for name, value in told.items():
+            _tell(name, value)
+    following = f"blurdata verify {folder}" if shards else f"blurdata pack '{source}' --out shards"
+    typer.echo(f"Next: {following}", err=True)
+
+
+def _describe_source(source: str) -> dict[str, Any]:
+    from blurdata.recipe import recipe_id
+    from blurdata.shards import open_input
+
+    opened = open_input(source)
+    first = opened[0]
+    return {
+        "source": opened.text,
+        **opened.summary(),
+        "first_key": first.key,
+        "first_size": f"{first.size[1]}x{first.size[0]} {first.sharp.dtype}",
+        "first_meta": dict(first.meta),
+        "extras": sorted(first.extras),
+        "recipe_id": recipe_id(opened.recipe),
+        "recipe": dict(opened.recipe),
+    }
+
+
+def _tell(name: str, value: Any) -> None:
+    """One line, or a name and indented lines for what has parts; empty things are left out."""
+    label = name.replace("_", " ")
+    if isinstance(value, dict) and value:
+        typer.echo(f"{label}:")
+        for field, one in value.items():
+            typer.echo(f"    {field:<22} {one}")
+    elif isinstance(value, list) and value:
+        typer.echo(f"{label:<26} {', '.join(map(str, value))}")
+    elif value not in ({}, [], "", None):
+        typer.echo(f"{label:<26} {value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{label:<26} {value}")

@@ -1,0 +1,176 @@
+"""The commands around shards do what their help says: pack, verify, info, clean, convert."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+import blurdata
+from blurdata.errors import OutputError, PairMismatch, SourceError
+from blurdata.files import write_png
+from blurdata.pairs import Pair, PairList
+from blurdata.shards import ShardSource, build, export_folders, open_input
+from blurdata.sources import open_source
+
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Run the command in an empty folder; it never shows a traceback."""
+
+    def command(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess:
+        environment = {**os.environ, "PYTHONPATH": str(Path(blurdata.__file__).parents[1]), "COLUMNS": "200"}
+        done = subprocess.run(
+            [sys.executable, "-m", "blurdata", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in done.stderr
+        assert done.returncode == expect, done.stderr
+        return done
+
+    return command
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Six pairs in two plain folders."""
+    rng = np.random.default_rng(0)
+    for half in ("blurry", "sharp"):
+        for index in range(6):
+            write_png(tmp_path / "set" / half / "a" / f"{index:03d}.png", rng.integers(0, 256, (24, 32, 3), np.uint8))
+    return tmp_path / "set"
+
+
+def test_pack_verify_repair_info(run: Run, folders: Path, tmp_path: Path) -> None:
+    """From a folder to shards and back to sound after damage, each command naming the next."""
+    done = run("pack", f"pairs:{folders}", "--out", "shards", "--pairs", "2", "--workers", "2")
+    assert "6 pairs in 3 shards" in done.stdout
+    assert "blurdata verify shards" in done.stderr
+    assert "sound" in run("verify", "shards").stdout
+    told = json.loads(run("info", "shards", "--json").stdout)
+    assert (told["pairs"], told["shards"], told["complete"], told["sizes"]) == (6, 3, True, {"32x24": 6})
+    assert told["source"] == f"pairs:{folders}"
+    assert "32x24" in run("info", "shards").stdout
+
+    path = tmp_path / "shards" / "shard-00001.h5"
+    golden = path.read_bytes()
+    path.write_bytes(golden[:2000] + bytes([golden[2000] ^ 1]) + golden[2001:])
+    done = run("verify", "shards", "--json", expect=1)
+    assert {fault["shard"] for fault in json.loads(done.stdout)["faults"]} == {1}
+    assert "(repaired)" in run("verify", "shards", "--repair").stdout
+    assert path.read_bytes() == golden
+    assert "5 pairs" in run("pack", "shards:shards?where=key != 'a/003'", "--out", "fewer").stdout
+
+
+def test_wrong_use_of_pack(run: Run, folders: Path) -> None:
+    """Wrong options exit with 2, wrong data with 1 and one sentence."""
+    run("pack", f"pairs:{folders}", "--out", "x", "--task", "3", "--of", "3", expect=2)
+    run("pack", f"pairs:{folders}", "--out", "x", "--engine", "spark", expect=2)
+    assert "compression" in run("pack", f"pairs:{folders}", "--out", "x", "--compression", "jpeg", expect=1).stderr
+    run("pack", f"pairs:{folders}", "--out", "shards")
+    done = run("pack", f"pairs:{folders}", "--out", "shards", "--chunk", "16", expect=1)
+    assert "chunk is 128 there and 16 now" in done.stderr
+    for command in ("verify", "info", "clean"):
+        assert "none" in run(command, "none", expect=1).stderr
+
+
+def test_clean_removes_leftovers_alone(run: Run, folders: Path, tmp_path: Path) -> None:
+    """Leftovers of any machine go, shards stay."""
+    run("pack", f"pairs:{folders}", "--out", "shards")
+    names = {path.name for path in (tmp_path / "shards").iterdir()}
+    (tmp_path / "shards" / ".shard-00000.h5.elsewhere.99-x.tmp").write_bytes(b"half")
+    assert "1 leftovers would be removed" in run("clean", "shards", "--dry-run").stdout
+    assert "1 leftovers removed" in run("clean", "shards").stdout
+    assert {path.name for path in (tmp_path / "shards").iterdir()} == names
+
+
+def test_folders_to_shards_and_back(run: Run, folders: Path, tmp_path: Path) -> None:
+    """Paired folders packed and converted back hold the same pictures under the same names."""
+    run("pack", f"pairs:{folders}", "--out", "shards")
+    run("convert", "shards", "--out", "back")
+    first, last = open_source(f"pairs:{folders}"), open_source(f"pairs:{tmp_path / 'back'}")
+    assert list(first.keys) == list(last.keys)
+    for one, two in zip(first, last, strict=True):
+        np.testing.assert_array_equal(one.blurry, two.blurry)
+        np.testing.assert_array_equal(one.sharp, two.sharp)
+
+
+def test_export_keeps_16_bits_meta_data_and_extras(tmp_path: Path) -> None:
+    """Nothing is lost on the way to folders, and a folder with something else in it is refused."""
+    rng = np.random.default_rng(0)
+    pair = Pair("a/b.c", *rng.integers(0, 65536, (2, 8, 9, 3), np.uint16), {"blur_px_p95": 3.0}, {"psf": np.eye(3)})
+    export_folders(PairList([pair]), tmp_path / "out")
+    again = open_source(f"pairs:{tmp_path / 'out'}")[0]
+    np.testing.assert_array_equal(again.sharp, pair.sharp)
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "extras" / "psf" / "a" / "b.c.npy"), np.eye(3))
+    assert json.loads((tmp_path / "out" / "pairs.jsonl").read_text()) == {"key": "a/b.c", "meta": {"blur_px_p95": 3.0}}
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("")
+    with pytest.raises(OutputError, match=r"thesis\.tex"):
+        export_folders(PairList([pair]), tmp_path / "other")
+
+
+def write_lmdb(folder: Path, pictures: dict[str, np.ndarray]) -> None:
+    """An LMDB folder as BasicSR's make_lmdb_from_imgs writes it."""
+    lmdb = pytest.importorskip("lmdb")
+    store = lmdb.open(str(folder), map_size=1 << 24)
+    lines = []
+    with store.begin(write=True) as change:
+        for key, picture in pictures.items():
+            data = cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+            change.put(key.encode("ascii"), data)
+            lines.append(f"{key}.png ({picture.shape[0]},{picture.shape[1]},{picture.shape[2]}) 1\n")
+    store.close()
+    (folder / "meta_info.txt").write_text("".join(lines))
+
+
+def test_basicsr_lmdb_becomes_shards(tmp_path: Path) -> None:
+    """BasicSR's LMDB folders open as a source, pickle, and pack to the same pixels."""
+    rng = np.random.default_rng(0)
+    halves = {half: {f"000{i}_s001": rng.integers(0, 256, (20, 30, 3), np.uint8) for i in range(5)} for half in ("blur", "sharp")}
+    for half, pictures in halves.items():
+        write_lmdb(tmp_path / f"train_{half}_crops.lmdb", pictures)
+    source = open_source(f"lmdb:{tmp_path}")
+    build(source, tmp_path / "shards", workers=2)
+    for pair in ShardSource(tmp_path / "shards"):
+        np.testing.assert_array_equal(pair.blurry, halves["blur"][pair.key])
+        np.testing.assert_array_equal(pair.sharp, halves["sharp"][pair.key])
+
+
+def test_broken_lmdb_is_told(tmp_path: Path) -> None:
+    """Missing partners, listed but absent pictures, damaged lists and unclear halves each have their sentence."""
+    picture = np.zeros((8, 8, 3), np.uint8)
+    with pytest.raises(SourceError, match=r"meta_info\.txt"):
+        open_source(f"lmdb:{tmp_path}")
+    write_lmdb(tmp_path / "a_blur.lmdb", {"1": picture, "2": picture})
+    write_lmdb(tmp_path / "a_sharp.lmdb", {"1": picture})
+    with pytest.raises(PairMismatch, match=r"1 pictures .* 2"):
+        open_source(f"lmdb:{tmp_path}")
+    listed = tmp_path / "a_sharp.lmdb" / "meta_info.txt"
+    listed.write_text("1.png (8,8,3) 1\n2.png (8,8,3) 1\n")
+    with pytest.raises(SourceError, match="no picture '2'"):
+        open_source(f"lmdb:{tmp_path}")[1]
+    listed.write_text("../1.png (8,8,3) 1\n")
+    with pytest.raises(SourceError, match="line 1"):
+        open_source(f"lmdb:{tmp_path}")
+    write_lmdb(tmp_path / "b_gt.lmdb", {"1": picture})
+    with pytest.raises(SourceError, match=r"\?sharp=NAME"):
+        open_source(f"lmdb:{tmp_path}")
+
+
+def test_open_input(run: Run, folders: Path, tmp_path: Path) -> None:
+    """A folder of shards, its text with a condition, and any source open by one function; slips are told."""
+    build(open_source(f"pairs:{folders}"), tmp_path / "shards")
+    assert len(open_input(str(tmp_path / "shards"))) == 6
+    chosen = open_input(f"shards:{tmp_path / 'shards'}?where=position < 2")
+    assert list(chosen.keys) == ["a/000", "a/001"]
+    assert list(open_input(chosen.text).keys) == ["a/000", "a/001"]
+    assert open_input(f"shards:{tmp_path / 'shards'}").fingerprint() != chosen.fingerprint()
+    with pytest.raises(SourceError, match="only option of shards"):
+        open_input(f"shards:{tmp_path / 'shards'}?were=1")
