@@ -10,6 +10,7 @@ def run(
     source: Annotated[str, typer.Argument(help="A folder of shards, or KIND:PATH?option=value.", metavar="SHARDS|SOURCE")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     to: Annotated[str, typer.Option(help="folders: blurry/ and sharp/ with PNGs; hf: Hugging Face Parquet.")] = "folders",
+    license_id: Annotated[str | None, typer.Option("--license", help="With hf: licence for the card, such as cc-by-4.0.")] = None,
     extras: Annotated[bool, typer.Option(help="With folders: write blur maps, PSFs and masks too, as .npy.")] = True,
 ) -> None:
     """Write pairs as plain paired folders or as Hugging Face Parquet; `blurdata pack` is the way back.
@@ -21,6 +22,7 @@ def run(
 
       blurdata convert 'lmdb:datasets/GoPro/train' --out my_pairs
     """
+    from blurdata.datasets import export_parquet
     from blurdata.progress import progress
     from blurdata.shards import open_input
     from blurdata.shards.export import export_folders
@@ -30,6 +32,9 @@ def run(
         raise typer.BadParameter(msg)
     opened = open_input(source)
     with progress("writing", len(opened)) as advance:
-        count = export_folders(opened, out, extras=extras, advance=advance)
-    typer.echo(f"{out}: {count} pairs")
+        if to == "folders":
+            export_folders(opened, out, extras=extras, advance=advance)
+        else:
+            export_parquet(opened, out, license_id=license_id, advance=advance)
+    typer.echo(f"{out}: {len(opened)} pairs")
     typer.echo(f"Next: blurdata pack {'pairs' if to == 'folders' else 'hf'}:{out} --out shards", err=True)

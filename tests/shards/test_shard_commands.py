@@ -101,6 +101,18 @@ def test_folders_to_shards_and_back(run: Run, folders: Path, tmp_path: Path) -> 
         np.testing.assert_array_equal(one.sharp, two.sharp)
 
 
+def test_shards_to_hugging_face_and_back(run: Run, folders: Path, tmp_path: Path) -> None:
+    """Shards converted to Hugging Face Parquet and packed again hold the same pictures under the same names."""
+    build(open_source(f"pairs:{folders}"), tmp_path / "shards")
+    run("convert", "shards", "--to", "hf", "--out", "hub")
+    run("pack", f"hf:{tmp_path / 'hub'}", "--out", "again")
+    first, last = ShardSource(tmp_path / "shards"), ShardSource(tmp_path / "again")
+    assert list(first.keys) == list(last.keys)
+    for one, two in zip(first, last, strict=True):
+        np.testing.assert_array_equal(one.blurry, two.blurry)
+        np.testing.assert_array_equal(one.sharp, two.sharp)
+
+
 def test_export_keeps_16_bits_meta_data_and_extras(tmp_path: Path) -> None:
     """Nothing is lost on the way to folders, and a folder with something else in it is refused."""
     rng = np.random.default_rng(0)
