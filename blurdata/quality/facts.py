@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from blurdata.color import curve
 from blurdata.errors import SourceError
 from blurdata.pairs import Image, Pair
+from blurdata.quality.blur import name_blur
 from blurdata.quality.sharpness import blank_rows, edge_width
 from blurdata.quality.shift import estimate_shift, shift_grid
 from blurdata.quality.tone import UNKNOWN_TONE, Tone, clipped_share, compare_tone, noise_codes, to_light
@@ -24,10 +25,13 @@ _PROMISES = {"length_px": 1.0, "radius_px": 3**0.5, "sigma_px": 12**0.5, "extent
 
 @dataclass(frozen=True)
 class PairFacts:
-    """Measurements of one pair. Lengths in px, angles in degrees counter-clockwise from +x with y up, light as a fraction of full light.
+    """Measurements of one pair.
 
-    ``error`` is the sentence of a pair that could not be read; what is measured is then NaN. ``tone_of_codes`` is the tone with codes
-    taken for light, where the pair does not say which curve its blur was made in.
+    Lengths are in px, angles in degrees counter-clockwise from +x with y up, light is a fraction of full light. ``length_px`` and
+    ``angle_deg`` are what the pair's own record says where it does, else what was measured (``length_from``); ``measured_px`` is always
+    the measured length. ``family`` and ``size_px`` name the blur (:func:`blurdata.quality.blur.name_blur`). ``tone_of_codes`` is the tone
+    with codes taken for light, where the pair does not say which curve its blur was made in. ``error`` is the sentence of a pair that
+    could not be read; what is measured is then NaN.
     """
 
     index: int
@@ -47,13 +51,15 @@ class PairFacts:
     angle_deg: float = float("nan")
     anisotropy: float = float("nan")
     family: str = "unknown"
+    size_px: float = float("nan")
     length_from: str = ""
-    excess: float = float("nan")
     dx: float = float("nan")
     dy: float = float("nan")
     shift_error_px: float = float("nan")
     coherence: float = float("nan")
     grid: tuple[tuple[float, float], ...] = ()
+    beside: tuple[float, float] = (float("nan"),) * 2
+    measured_px: float = float("nan")
     tone: Tone = UNKNOWN_TONE
     tone_of_codes: Tone | None = None
     clipped_blurry: tuple[float, float] = (float("nan"),) * 2
@@ -121,19 +127,37 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
 
 def _geometry(b: NDArray[np.float32], s: NDArray[np.float32], meta: Mapping[str, Any]) -> dict[str, Any]:
     shift = estimate_shift(b, s)
+    blur = name_blur(b, s, shift)
+    line = blur.family == "line"
+    measured = (blur.size_px, blur.angle_deg) if line else (shift.length_px, shift.angle_deg)
     known = _number(meta.get("length_px")), _number(meta.get("angle_deg"))
     from_meta = all(np.isfinite(known))
+    length, angle = known if from_meta else measured
     return {
         "dx": shift.dx,
         "dy": shift.dy,
         "shift_error_px": shift.error_px,
         "coherence": shift.coherence,
         "grid": tuple((x, y) for x, y in shift_grid(b, s, shift)),
-        "length_px": known[0] if from_meta else shift.length_px,
-        "angle_deg": known[1] % 180 if from_meta else shift.angle_deg,
-        "anisotropy": shift.anisotropy,
+        "length_px": length,
+        "measured_px": measured[0],
+        "angle_deg": angle % 180,
+        "anisotropy": 1.0 if line else shift.anisotropy,
+        "family": blur.family,
+        "size_px": blur.size_px,
         "length_from": "meta" if from_meta else "pair",
     }
+
+
+def look_beside(facts: PairFacts, pair: Pair, neighbours: Sequence[Pair]) -> PairFacts:
+    """The record with ``beside``: offset in px and coherence of the blurry half against the neighbour's sharp half that fits it best."""
+    _, _, light = _light(pair, facts.bits)
+    b = to_light(pair.blurry, light) @ _LUMA
+    shifts = [estimate_shift(b, to_light(other.sharp, light) @ _LUMA) for other in neighbours if other.sharp.shape == pair.sharp.shape]
+    if not shifts:
+        return facts
+    best = min(shifts, key=lambda shift: shift.px + 10 * (1 - shift.coherence))
+    return replace(facts, beside=(best.px, best.coherence))
 
 
 def settle_curve(facts: Sequence[PairFacts]) -> list[PairFacts]:

@@ -201,10 +201,10 @@ def _swapped(facts: Sequence[PairFacts]) -> Rule:
 
 
 def _unblurred(facts: Sequence[PairFacts]) -> Rule:
-    column = Column(facts, lambda f: f.length_px)
+    column = Column(facts, lambda f: f.measured_px)
     for f in facts:
         line = 0.4 * f.promised_px
-        if f.promised_px >= 1.5 and f.length_px < line:
+        if f.promised_px >= 1.5 and f.measured_px < line:
             yield Finding(
                 "unblurred",
                 f.key,
@@ -212,7 +212,7 @@ def _unblurred(facts: Sequence[PairFacts]) -> Rule:
                 line,
                 column.median,
                 "px",
-                f"{f.promised_px:.1f} px of blur were promised, {f.length_px:.1f} px are there.",
+                f"{f.promised_px:.1f} px of blur were promised, {f.measured_px:.1f} px are there.",
             )
 
 

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.quality.spectrum import COARSE_BAND, Float, Plane, Spectrum, cross_spectrum, reduce, reduction, window, windowed_fft
+from blurdata.quality.spectrum import COARSE_BAND, BandSpectra, Float, Plane, Spectrum, reduce, reduction, window, windowed_fft
 
 _ROUNDS = 8
-_BAND_PER_BLUR = 0.35
+_START_PX = 32.0  # the first round believes only what a blur of this length lets through
+_NEAR_PX = 14.0
+_BAND_PER_BLUR = 0.6
+_SKEW = 1.0  # standardised third moments of camera shake lie within this
+_PHASE_NOISE = 0.5  # in the units of the weights
 
 
 @dataclass(frozen=True)
@@ -89,15 +93,16 @@ def estimate_shift(blurry: Plane, sharp: Plane) -> Shift:
     return fit_shift(b, s, factor=factor)
 
 
-def fit_shift(blurry: Plane, sharp: Plane, *, factor: int, start_xy: tuple[float, float] | None = None) -> Shift:
+def fit_shift(blurry: Plane, sharp: Plane, *, factor: int, start_xy: tuple[float, float] | None = None, rounds: int = _ROUNDS) -> Shift:
     """As :func:`estimate_shift`, on planes already reduced by ``factor``; ``start_xy`` in full-size px saves the coarse search."""
     d = np.array(_coarse(blurry, sharp, factor) if start_xy is None else start_xy, float)
-    moments = np.zeros(3)
+    spectra = BandSpectra(blurry, sharp, factor=factor, band=2 * COARSE_BAND)
+    moments = np.array([1.0, 0.0, 1.0]) * _START_PX**2 / 12
     error, coherence = np.inf, 0.0
-    for turn in range(_ROUNDS):
-        spectrum = cross_spectrum(blurry, sharp, (d[0] / factor, d[1] / factor), factor=factor, band=2 * COARSE_BAND)
-        inside = _band(spectrum, moments, COARSE_BAND if turn else COARSE_BAND / 2)
-        step, error = _phase_slope(spectrum, inside)
+    for turn in range(rounds):
+        spectrum = spectra.at((d[0] / factor, d[1] / factor))
+        inside = _band(spectrum, moments, COARSE_BAND)
+        step, error = _phase_slope(spectrum, inside, moments)
         moments = _amplitude_moments(spectrum, moments)
         coherence = float(spectrum.coherence[inside].mean()) if inside.any() else 0.0
         d += step
@@ -107,7 +112,10 @@ def fit_shift(blurry: Plane, sharp: Plane, *, factor: int, start_xy: tuple[float
 
 
 def _coarse(blurry: Plane, sharp: Plane, factor: int) -> tuple[float, float]:
-    """Peak of the phase-only correlation below 0.03 cycles/px: right to a few px whatever the blur."""
+    """Peak of the phase-only correlation below 0.03 cycles/px, which the brightest blob of a PSF may pull by some px.
+
+    Up to ``_NEAR_PX`` the fit finds its way from 0 by itself.
+    """
     shape = sharp.shape
     taper = window(shape)
     cross = windowed_fft(blurry, taper) * windowed_fft(sharp, taper).conj()
@@ -118,7 +126,8 @@ def _coarse(blurry: Plane, sharp: Plane, factor: int) -> tuple[float, float]:
     y, x = np.unravel_index(int(surface.argmax()), shape)
     dy, dx = (int(p) - side if p > side // 2 else int(p) for p, side in ((y, shape[0]), (x, shape[1])))
     limit = min(shape) / 4
-    return (dx * factor, dy * factor) if abs(dx) < limit and abs(dy) < limit else (0.0, 0.0)
+    far = np.hypot(dx, dy) * factor > _NEAR_PX and abs(dx) < limit and abs(dy) < limit
+    return (dx * factor, dy * factor) if far else (0.0, 0.0)
 
 
 def _band(spectrum: Spectrum, moments: Float, limit: float) -> NDArray[np.bool_]:
@@ -135,18 +144,27 @@ def _band(spectrum: Spectrum, moments: Float, limit: float) -> NDArray[np.bool_]
     return inside
 
 
-def _phase_slope(spectrum: Spectrum, inside: NDArray[np.bool_]) -> tuple[Float, float]:
-    """Weighted least squares for the displacement that is left, and its standard error, in px."""
-    phase = np.angle(spectrum.cross[inside])
-    weight = spectrum.weight[inside]
-    design = -2 * np.pi * np.stack([spectrum.fx[inside], spectrum.fy[inside]], axis=1)
-    normal = design.T @ (design * weight[:, None]) + 1e-9 * np.eye(2)
+def _phase_slope(spectrum: Spectrum, inside: NDArray[np.bool_], moments: Float) -> tuple[Float, Float]:
+    """Weighted least squares for the displacement that is left, and its standard error, in px.
+
+    Besides the slope the phase has the PSF's third moments, ``(2 pi)^3 / 6 <(f.x)^3>``: four more unknowns, held near zero by what
+    the skewness of motion usually is.
+    """
+    fx, fy = spectrum.fx[inside], spectrum.fy[inside]
+    phase, weight = np.angle(spectrum.cross[inside]), spectrum.weight[inside]
+    turn = 2 * np.pi
+    cubes = [fx**3, 3 * fx**2 * fy, 3 * fx * fy**2, fy**3]
+    design = np.stack([-turn * fx, -turn * fy, *(turn**3 / 6 * cube for cube in cubes)], axis=1)
+    sx, sy = np.sqrt(np.maximum([moments[0], moments[2]], 0.05))
+    prior = _SKEW * np.array([sx**3, sx**2 * sy, sx * sy**2, sy**3])
+    ridge = np.concatenate([[1e-9, 1e-9], (_PHASE_NOISE / prior) ** 2])
+    normal = design.T @ (design * weight[:, None]) + np.diag(ridge)
     inverse = np.linalg.inv(normal)
-    d = inverse @ (design.T @ (weight * phase))
-    residual = phase - design @ d
+    solution = inverse @ (design.T @ (weight * phase))
+    residual = phase - design @ solution
     freedom = max(inside.sum() / 4 - 2, 1)  # neighbours share their window and their smoothing
-    variance = float((weight * residual**2).sum() / freedom)
-    return d, float(np.sqrt(variance * np.trace(inverse)))
+    variance = max(float((weight * residual**2).sum() / freedom), _PHASE_NOISE**2)
+    return solution[:2], float(np.sqrt(variance * (inverse[0, 0] + inverse[1, 1])))
 
 
 def _amplitude_moments(spectrum: Spectrum, moments: Float) -> Float:
@@ -178,6 +196,6 @@ def shift_grid(blurry: Plane, sharp: Plane, overall: Shift) -> list[list[float]]
     for y in (0, height // 2, s.shape[0] - height):
         for x in (0, width // 2, s.shape[1] - width):
             tile = slice(y, y + height), slice(x, x + width)
-            local = fit_shift(b[tile], s[tile], factor=factor, start_xy=(overall.dx, overall.dy))
+            local = fit_shift(b[tile], s[tile], factor=factor, start_xy=(overall.dx, overall.dy), rounds=4)
             grid.append([local.dx, local.dy])
     return grid

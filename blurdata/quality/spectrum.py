@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 Plane = NDArray[np.float32]
 Float = NDArray[np.float64]
@@ -47,10 +48,10 @@ class Spectrum:
 
 
 def reduce(plane: Plane, factor: int) -> Plane:
-    """Mean over ``factor`` x ``factor`` blocks, the rest at the right and lower edge cut off."""
-    height, width = (side // factor * factor for side in plane.shape)
+    """Mean over ``factor`` x ``factor`` blocks, cut at the right and lower edge to a size that transforms quickly."""
+    height, width = (factor * fft.prev_fast_len(side // factor) for side in plane.shape)
     if factor == 1:
-        return plane
+        return np.ascontiguousarray(plane[:height, :width])
     small = cv2.resize(plane[:height, :width], (width // factor, height // factor), interpolation=cv2.INTER_AREA)
     return np.asarray(small, np.float32)
 
@@ -69,34 +70,42 @@ def window(shape: tuple[int, ...], offset_xy: tuple[float, float] = (0.0, 0.0)) 
     return np.outer(*sides)
 
 
-def windowed_fft(plane: Plane, taper: Float) -> NDArray[np.complex128]:
+def windowed_fft(plane: Plane, taper: Float) -> NDArray[np.complex64]:
     """Centred transform of a plane under a window, its weighted mean taken out."""
     mean = float((plane * taper).sum() / max(taper.sum(), 1e-12))
-    return np.asarray(np.fft.fftshift(np.fft.fft2((plane - mean) * taper)))
+    return np.asarray(fft.fftshift(fft.fft2(((plane - mean) * taper).astype(np.float32))))
 
 
-def cross_spectrum(blurry: Plane, sharp: Plane, offset_xy: tuple[float, float], *, factor: int, band: float) -> Spectrum:
-    """Spectra of two reduced planes below ``band`` cycles per full-size px, ``blurry`` taken back by ``offset_xy`` reduced px."""
-    shape = sharp.shape
-    b = windowed_fft(blurry, window(shape, offset_xy))
-    s = windowed_fft(sharp, window(shape))
-    fy = np.fft.fftshift(np.fft.fftfreq(shape[0]))[:, None]
-    fx = np.fft.fftshift(np.fft.fftfreq(shape[1]))[None, :]
-    rows, columns = _inside(fy[:, 0], band * factor), _inside(fx[0], band * factor)
-    fy, fx, b, s = fy[rows], fx[:, columns], b[rows, columns], s[rows, columns]
-    cross = b * s.conj() * np.exp(2j * np.pi * (fx * offset_xy[0] + fy * offset_xy[1]))
-    mean = [_smooth(part) for part in (cross.real, cross.imag, np.abs(b) ** 2, np.abs(s) ** 2)]
-    radius = np.hypot(fx, fy)
-    floor = 1.5 / min(shape)  # below this the window itself is what is seen
-    upper = ((fx > 0) | ((fx == 0) & (fy > 0))) & (radius <= band * factor) & (radius >= floor)
-    gx, gy = np.broadcast_to(fx, upper.shape), np.broadcast_to(fy, upper.shape)
-    return Spectrum(
-        gx[upper] / factor,
-        gy[upper] / factor,
-        mean[0][upper] + 1j * mean[1][upper],
-        mean[2][upper],
-        mean[3][upper],
-    )
+class BandSpectra:
+    """Spectra of a pair of reduced planes below a band; the blurry one may be looked at under a window that moves along.
+
+    Args:
+        blurry: Reduced plane.
+        sharp: Reduced plane of the same shape.
+        factor: The reduction.
+        band: Highest frequency of interest, cycles per full-size px.
+    """
+
+    def __init__(self, blurry: Plane, sharp: Plane, *, factor: int, band: float) -> None:
+        self.shape, self._blurry = sharp.shape, blurry
+        fy, fx = (fft.fftshift(fft.fftfreq(side)) for side in self.shape)
+        self._rows, self._columns = _inside(fy, band * factor), _inside(fx, band * factor)
+        self._fy, self._fx = fy[self._rows, None], fx[None, self._columns]
+        self._sharp = windowed_fft(sharp, window(self.shape))[self._rows, self._columns]
+        radius = np.hypot(self._fx, self._fy)
+        floor = 1.5 / min(self.shape)  # below this the window itself is what is seen
+        self._half = ((self._fx > 0) | ((self._fx == 0) & (self._fy > 0))) & (radius <= band * factor) & (radius >= floor)
+        gx, gy = np.broadcast_to(self._fx, radius.shape), np.broadcast_to(self._fy, radius.shape)
+        self._full = gx[self._half] / factor, gy[self._half] / factor
+        self._power = _smooth(np.abs(self._sharp) ** 2)[self._half]
+
+    def at(self, offset_xy: tuple[float, float]) -> Spectrum:
+        """Smoothed spectra with the blurry plane taken back by ``offset_xy`` reduced px."""
+        b = windowed_fft(self._blurry, window(self.shape, offset_xy))[self._rows, self._columns]
+        turn = np.exp(2j * np.pi * self._fx * offset_xy[0]) * np.exp(2j * np.pi * self._fy * offset_xy[1])
+        cross = b * self._sharp.conj() * turn
+        smooth = _smooth(cross.real)[self._half] + 1j * _smooth(cross.imag)[self._half]
+        return Spectrum(*self._full, smooth, _smooth(np.abs(b) ** 2)[self._half], self._power)
 
 
 def _inside(frequencies: Float, band: float) -> slice:
@@ -106,4 +115,4 @@ def _inside(frequencies: Float, band: float) -> slice:
 
 
 def _smooth(values: Float) -> Float:
-    return np.asarray(cv2.blur(np.ascontiguousarray(values), (3, 3), borderType=cv2.BORDER_REPLICATE))
+    return np.asarray(cv2.blur(np.ascontiguousarray(values, np.float64), (3, 3), borderType=cv2.BORDER_REPLICATE))

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from blurdata.errors import BlurDataError
-from blurdata.pairs import PairSource
+from blurdata.pairs import Pair, PairSource
 from blurdata.progress import SILENT, Advance
-from blurdata.quality.facts import PairFacts, measure_pair, settle_curve
+from blurdata.quality.facts import PairFacts, look_beside, measure_pair, settle_curve
 
 _RUN = 16  # pairs a task: long enough for video to decode forwards, short enough for even progress
 
@@ -83,12 +83,28 @@ def _measure_run(source: PairSource, run: Sequence[int]) -> list[PairFacts]:
         at = run[len(facts)]
         try:
             for pair in source.pairs(at, run[-1] + 1):
-                facts.append(measure_pair(pair, run[len(facts)]))
+                facts.append(_with_neighbours(source, pair, measure_pair(pair, run[len(facts)])))
             if len(facts) < len(run):
                 facts.append(_unreadable(source, run[len(facts)], "the source ended before this pair"))
         except (BlurDataError, OSError, ValueError) as error:
             facts.append(_unreadable(source, run[len(facts)], str(error)))
     return facts
+
+
+def _with_neighbours(source: PairSource, pair: Pair, facts: PairFacts) -> PairFacts:
+    """Look at the pairs before and after where the halves do not agree: one half may be a frame late."""
+    if facts.shift_px < 0.5 and facts.coherence > 0.9:
+        return facts
+    neighbours = []
+    for index in (facts.index - 1, facts.index + 1):
+        if 0 <= index < len(source):
+            try:
+                other = source[index]
+            except (BlurDataError, OSError, ValueError):
+                continue
+            if other.meta.get("sequence") == pair.meta.get("sequence"):
+                neighbours.append(other)
+    return look_beside(facts, pair, neighbours)
 
 
 def _unreadable(source: PairSource, index: int, why: str) -> PairFacts:

@@ -69,7 +69,7 @@ def blur_cards(facts: Sequence[PairFacts]) -> list[Card]:
     """Length, direction and PSNR by length."""
     by_origin = [
         (name, [f.length_px for f in facts if f.length_from == origin], css)
-        for name, origin, css in (("meta", "meta", "a"), ("measured", "pair", "b"), ("rough", "rough", "c"))
+        for name, origin, css in (("meta", "meta", "a"), ("measured", "pair", "b"))
     ]
     straight = [f for f in facts if f.anisotropy > 0.5 and f.length_px > 2]
     return [
