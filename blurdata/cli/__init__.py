@@ -1,14 +1,17 @@
 """The ``blurdata`` command: thin. One file a command, each listed once in ``_COMMANDS``; imports happen inside the commands."""
 
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from importlib import import_module
 
 import typer
 
+from blurdata.cli._help import Command, Group
 from blurdata.errors import BlurDataError
 
-# name on the command line -> module whose function `run` is the command; the order is the order of the help page
+# name on the command line -> module whose function `run` is the command, or whose `app` holds sub-commands; the order is that of the help
 _COMMANDS: dict[str, str] = {
     "demo": "blurdata.cli.demo",
     "synthesize": "blurdata.cli.synthesize",
@@ -23,13 +26,18 @@ _COMMANDS: dict[str, str] = {
     "audit": "blurdata.cli.audit",
     "export": "blurdata.cli.export",
     "calibrate-response": "blurdata.cli.calibrate_response",
+    "recipe": "blurdata.cli.recipe",
+    "doctor": "blurdata.cli.doctor",
 }
+
+_STOPPED = 130  # 128 + SIGINT, as shells say it
 
 
 def build_app() -> typer.Typer:
     """The typer application with every command."""
     app = typer.Typer(
         name="blurdata",
+        cls=Group,
         help="Make, store, check and use image-blur data.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
@@ -38,8 +46,17 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_version)
     for name, module in _COMMANDS.items():
-        app.command(name, no_args_is_help=name != "demo")(import_module(module).run)
+        part = import_module(module)
+        if hasattr(part, "app"):
+            app.add_typer(part.app, name=name)
+        else:
+            app.command(name, cls=Command, no_args_is_help=_needs_arguments(part.run))(part.run)
     return app
+
+
+def _needs_arguments(run: Callable[..., None]) -> bool:
+    """Whether a command cannot run without arguments; then none at all asks for its help."""
+    return any(parameter.default is inspect.Parameter.empty for parameter in inspect.signature(run).parameters.values())
 
 
 def _version(version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True)) -> None:
@@ -60,10 +77,22 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
-        print("blurdata: stopped; the same command again carries on.", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+        _stopped()
+    except SystemExit as end:
+        if end.code == _STOPPED:  # what newer typers make of Ctrl-C, without a word
+            _stopped()
+        raise
     except MemoryError:
         _fail("not enough memory; use smaller pictures or fewer workers.")
+    except Exception as error:  # nobody should meet a traceback; who wants to mend it asks for one
+        if os.environ.get("BLURDATA_TRACEBACK"):
+            raise
+        _fail(f"{type(error).__name__}: {error} (this is a fault of blurdata; BLURDATA_TRACEBACK=1 shows where).")
+
+
+def _stopped() -> None:
+    print("blurdata: stopped; the same command again carries on.", file=sys.stderr)  # noqa: T201
+    sys.exit(_STOPPED)
 
 
 def _fail(sentence: str) -> None:

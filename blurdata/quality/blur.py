@@ -68,6 +68,8 @@ def name_blur(blurry: Plane, sharp: Plane, shift: Shift) -> Blur:
     length = max(shift.length_px, 1.0)
     fits = [_line(bins, length, shift.angle_deg), _disk(bins, length / 12**0.5), _gaussian(bins, length / 12**0.5)]
     least = min(fit.excess for fit in fits)
+    if not np.isfinite([fit.excess for fit in fits]).all():  # a blank half
+        return Blur("unknown", float("nan"), float("nan"), float("nan"))
     best = next(fit for fit in fits if fit.excess <= 1.02 * least)  # a tiny disk and a tiny Gaussian are one and the same
     if shift.length_px < _NONE_PX or (best.family == "line" and best.size_px < _NONE_PX):
         return Blur("none", float("nan"), float("nan"), best.excess)

@@ -1,6 +1,5 @@
 """What is measured on one pair: a flat record, and the function that fills it."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -14,6 +13,7 @@ from blurdata.color import curve
 from blurdata.errors import SourceError
 from blurdata.pairs import Image, Pair
 from blurdata.quality.blur import name_blur
+from blurdata.quality.hashes import Print, content_hash, take_print
 from blurdata.quality.sharpness import blank_rows, edge_width
 from blurdata.quality.shift import estimate_shift, shift_grid
 from blurdata.quality.tone import UNKNOWN_TONE, Tone, clipped_share, compare_tone, noise_codes, to_light
@@ -45,7 +45,7 @@ class PairFacts:
     error: str = ""
     curve: str = ""
     blurry_hash: str = ""
-    sharp_hash: str = ""
+    sharp_print: Print | None = None
     promised_px: float = float("nan")
     length_px: float = float("nan")
     angle_deg: float = float("nan")
@@ -105,8 +105,8 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
         "size": pair.size,
         "bits": bits,
         "curve": name,
-        "blurry_hash": _content(pair.blurry),
-        "sharp_hash": _content(pair.sharp),
+        "blurry_hash": content_hash(pair.blurry),
+        "sharp_print": take_print(pair.sharp, pair.key, str(pair.meta.get("split") or "")),
         "promised_px": promised_blur(pair.meta),
         "tone": compare_tone(pair.blurry, pair.sharp, light),
         "tone_of_codes": None if known else compare_tone(pair.blurry, pair.sharp, _table("linear", bits)),
@@ -206,10 +206,6 @@ def _table(name: str, bits: int) -> NDArray[np.float32]:
 
 def _code_plane(image: Image) -> NDArray[np.float32]:
     return np.asarray(image.astype(np.float32) @ _LUMA / np.iinfo(image.dtype).max, np.float32)
-
-
-def _content(image: Image) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(image).data, digest_size=12, person=str(image.shape).encode()[:16]).hexdigest()
 
 
 def _psnr(blurry: Image, sharp: Image) -> float:

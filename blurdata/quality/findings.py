@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from blurdata.quality.facts import PairFacts
+from blurdata.quality.hashes import NEAR_BITS, Print, copies_across_splits
 
 SCHEMA = 1
+SHIFT_LINE_PX = 0.7  # means of real frames with uneven motion reach 0.5
+_UNLIKE = 0.75  # coherence below which two halves show different things; good pairs are above 0.9
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,10 @@ def judge(facts: Sequence[PairFacts]) -> list[Finding]:
     gone = {finding.key for finding in found}
     whole = [f for f in readable if f.key not in gone]
     unmatched = list(_unmatched(whole))
-    found += unmatched
+    late = list(_late(whole))
+    beside = {finding.key for finding in late}
+    found += late + [finding for finding in unmatched if finding.key not in beside]
+    gone |= beside
     gone |= {finding.key for finding in unmatched}
     matched = [f for f in whole if f.key not in gone]
     for rule in (_misaligned, _swapped, _unblurred, _identical, _soft, _brightness, _channels):
@@ -154,7 +160,7 @@ def _cut(facts: Sequence[PairFacts]) -> Rule:
 
 def _unmatched(facts: Sequence[PairFacts]) -> Rule:
     column = Column(facts, lambda f: f.coherence)
-    line = min(0.75, column.median - 4 * column.spread)
+    line = min(_UNLIKE, column.median - 4 * column.spread)
     for f in facts:
         if f.coherence < line:
             yield Finding(
@@ -168,10 +174,14 @@ def _unmatched(facts: Sequence[PairFacts]) -> Rule:
             )
 
 
+def _shift_line(f: PairFacts) -> float:
+    return SHIFT_LINE_PX + 2 * f.shift_error_px
+
+
 def _misaligned(facts: Sequence[PairFacts]) -> Rule:
     column = Column(facts, lambda f: f.shift_px)
     for f in facts:
-        line = 0.7 + 3 * f.shift_error_px
+        line = _shift_line(f)
         if f.shift_px > line:
             yield Finding(
                 "misaligned",
@@ -218,7 +228,7 @@ def _unblurred(facts: Sequence[PairFacts]) -> Rule:
 
 def _identical(facts: Sequence[PairFacts]) -> Rule:
     for f in facts:
-        if f.blurry_hash == f.sharp_hash:
+        if f.sharp_print is not None and f.blurry_hash == f.sharp_print.content:
             yield Finding("identical", f.key, 0.0, 0.0, float("nan"), "differing pixels", "Both halves are the same picture.")
 
 
@@ -277,20 +287,27 @@ def _channels(facts: Sequence[PairFacts]) -> Rule:
 
 
 def _copies(facts: Sequence[PairFacts]) -> Rule:
-    first: dict[str, PairFacts] = {}
+    """Exact copies inside a split, and exact or near ones across splits, sharp half against sharp half."""
+    prints = [f.sharp_print for f in facts if f.sharp_print is not None]
+    first: dict[tuple[str, str], Print] = {}
+    for print_ in prints:
+        earlier = first.setdefault((print_.split, print_.content), print_)
+        if earlier is not print_:
+            said = f"The sharp picture is that of {earlier.key}, bit for bit."
+            yield Finding("copy", print_.key, 0.0, 0.0, float("nan"), "differing bits", said, earlier.key)
+    for copy in copies_across_splits(prints):
+        how = "bit for bit" if copy.exact else "mirrored" if copy.mirrored else "nearly"
+        said = f"'{copy.splits[1]}' holds the sharp picture of {copy.first} in '{copy.splits[0]}', {how}."
+        yield Finding("leak", copy.second, float(copy.bits), float(NEAR_BITS), float("nan"), "differing bits of 64", said, copy.first)
+
+
+def _late(facts: Sequence[PairFacts]) -> Rule:
+    """Pairs whose blurry half fits a neighbour's sharp half: fewer px of offset, and no less in common."""
+    column = Column(facts, lambda f: f.shift_px)
     for f in facts:
-        earlier = first.setdefault(f.sharp_hash, f)
-        if earlier is f:
-            continue
-        across = earlier.split != f.split
-        where = f"'{earlier.split}' and '{f.split}'" if across else "this set"
-        yield Finding(
-            "leak" if across else "copy",
-            f.key,
-            0.0,
-            0.0,
-            float("nan"),
-            "differing bits",
-            f"The same sharp picture is in {earlier.key} and {f.key} ({where}).",
-            earlier.key,
-        )
+        px, coherence = f.beside
+        line = _shift_line(f)
+        suspect = f.shift_px > line or f.coherence < _UNLIKE
+        if suspect and px < min(0.6 * f.shift_px, line) and coherence > max(f.coherence - 0.02, _UNLIKE):
+            said = f"The blurry half lies {f.shift_px:.1f} px from its own sharp half and {px:.1f} px from a neighbour's."
+            yield Finding("late", f.key, f.shift_px, line, column.median, "px", said)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from blurdata.pairs import Image
 
 HASH_BITS = 64
-_NEAR_BITS = 10  # of 64: re-encoded and resized pictures stay below, unlike pictures are at 32
+NEAR_BITS = 10  # of 64: re-encoded and resized pictures stay below, unlike pictures are at 32
 _DETAIL_SIDE, _DETAIL_SIGMA = 56, 3.0
 _ALIKE = 0.6  # correlation of fine structure; unlike pictures are near 0
 _FLAT_CODES = 1.5  # contrast below which a picture has no structure to compare
@@ -154,7 +154,7 @@ def _nearest(first: Sequence[Print], later: Print, differing: NDArray[Any]) -> C
     for place in np.argsort(differing, axis=None, kind="stable"):
         flipped, index = divmod(int(place), len(first))
         bits = int(differing[flipped, index])
-        if bits > _NEAR_BITS:
+        if bits > NEAR_BITS:
             return None
         detail = first[index].detail[:, ::-1] if flipped else first[index].detail
         if float((detail.astype(np.float32) * later.detail.astype(np.float32)).sum()) > _ALIKE:

@@ -144,7 +144,7 @@ def _band(spectrum: Spectrum, moments: Float, limit: float) -> NDArray[np.bool_]
     return inside
 
 
-def _phase_slope(spectrum: Spectrum, inside: NDArray[np.bool_], moments: Float) -> tuple[Float, Float]:
+def _phase_slope(spectrum: Spectrum, inside: NDArray[np.bool_], moments: Float) -> tuple[Float, float]:
     """Weighted least squares for the displacement that is left, and its standard error, in px.
 
     Besides the slope the phase has the PSF's third moments, ``(2 pi)^3 / 6 <(f.x)^3>``: four more unknowns, held near zero by what

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from blurdata.quality import KINDS, Finding, PairFacts, Survey
+from blurdata.quality.findings import SHIFT_LINE_PX
 from blurdata.report import charts
 from blurdata.report.scale import finite, show
 
 Card = dict[str, Any]
-SHIFT_LINE_PX = 0.7
 
 
 def lead(survey: Survey) -> str:

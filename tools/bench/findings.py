@@ -124,7 +124,7 @@ class Made(PairSource):
             cut[int(rng.uniform(0.2, 0.85) * len(cut)) :] = 128
             return (cut, sharp) if i % 2 else (blurry, cut)
         if fault == "copy across splits":
-            return self._halves(i - 4)  # i is in the other split than i - 4
+            return self._halves(next(j for j in (i - 1, i - 2, i - 3) if j not in self.faults))  # all of them in the other split
         return blurry, sharp
 
 
@@ -313,9 +313,8 @@ def film(args: argparse.Namespace) -> None:
         for i in mine:
             if line and late.keys[i] not in listed:
                 f = facts_late[i]
-                print(
-                    f"    missed {f.key} moves {_step(late, i):.2f} px a frame, shift {f.shift_px:.2f}±{f.shift_error_px:.2f}, coherence {f.coherence:.3f}"
-                )
+                about = f"moves {_step(late, i):.2f} px a frame, shift {f.shift_px:.2f}±{f.shift_error_px:.2f}"
+                print(f"    missed {f.key} {about}, coherence {f.coherence:.3f}")
 
 
 def _step(source: Film, i: int) -> float:
