@@ -102,12 +102,22 @@ class LightSum:
             if len(self._waiting) == _AT_ONCE:
                 self._fold()
 
-    def add_light(self, light: NDArray[Any], weight: int = 1) -> None:
-        """Add (H, W, 3) light that is on the integer grid already, ``weight`` times."""
-        total = self._total(light.shape)
-        grid: Any = light.astype(self._dtype)
-        total += grid * self._dtype(weight)
+    @property
+    def full(self) -> int:
+        """The integer that is white."""
+        return (1 << light_bits(self._bits)) - 1
+
+    def open(self, shape: tuple[int, ...], weight: int) -> Sums:
+        """The (H, W, 3) sum itself, for a caller that adds light of ``weight`` in all on the integer grid."""
+        self._fold()
         self.weight += weight
+        return self._total(shape)
+
+    def add_light(self, light: NDArray[Any], weight: int = 1) -> None:
+        """Add (H, W, 3) light in [0, 1], put on the integer grid, ``weight`` times."""
+        grid = np.floor(np.clip(light, 0, 1) * np.float64(self.full) + 0.5)
+        total = self.open(light.shape, weight)
+        total += (grid * weight).astype(total.dtype)
 
     def sums(self) -> Sums:
         """(H, W, 3) the sum."""
@@ -119,7 +129,7 @@ class LightSum:
 
     def mean(self) -> NDArray[np.float64]:
         """(H, W, 3) float64 mean light in [0, 1]."""
-        return np.asarray(self.sums() / (self.weight * ((1 << light_bits(self._bits)) - 1)))
+        return np.asarray(self.sums() / (self.weight * self.full))
 
     def codes(self) -> Image:
         """(H, W, 3) the mean's code values, rounded once, half up."""

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import Curve, curve
 from blurdata.pairs import Image, Pair
-from blurdata.synthesis.blend import LightSum, light_bits
-from blurdata.synthesis.interpolate import Between, Light
+from blurdata.synthesis.blend import LightSum
+from blurdata.synthesis.interpolate import Between
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.windows import Window
 
@@ -45,8 +44,7 @@ class Exposure:
         """Add frame ``number`` of the film, and before it the virtual frames since the last one."""
         frames = self.window.frames
         if between is not None:
-            for k in range(1, self.window.virtual):
-                self._add_virtual(between.light(k / self.window.virtual))
+            between.add_to(self._light, self._code, self.window.virtual, self._inner)
         weight = 1 if number in (frames[0], frames[-1]) else self._inner
         for total in (self._light, self._code):
             if total is not None:
@@ -54,13 +52,6 @@ class Exposure:
         if number == self.window.centre:
             self._sharp = frame
         self._last = frame
-
-    def _add_virtual(self, light: Light) -> None:
-        light = np.clip(light, 0, 1)
-        if self._light is not None:
-            self._light.add_light(to_grid(light, self._bits), self._inner)
-        if self._code is not None:
-            self._code.add_light(to_grid(self._curve.encode(light), self._bits), self._inner)
 
     def finish(self, meta: dict[str, Any]) -> Pair:
         """Close the shutter: the mean, rounded once; ``blur`` goes along in ``extras`` where both variants are asked for."""
@@ -75,9 +66,3 @@ class Exposure:
             blurry = self._code.codes()
         variant = "blur" if self._recipe.variant == "blur" else "blur_gamma"
         return Pair(self.window.key, blurry, self._sharp, {**meta, "variant": variant}, extras)
-
-
-def to_grid(light: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Light in [0, 1] on the grid of exact integers."""
-    full = (1 << light_bits(bits)) - 1
-    return np.asarray(np.floor(light * np.float64(full) + 0.5).astype(np.uint32 if bits <= 8 else np.uint64))

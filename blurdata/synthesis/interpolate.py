@@ -9,25 +9,27 @@ ends look more alike is taken, and an end that the other frame cannot see (its f
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import Curve
 from blurdata.pairs import Image
+from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.flow import both_flows
 from blurdata.synthesis.frames import grey_of
-from blurdata.synthesis.kernels import visible, warp_between
+from blurdata.synthesis.warp import add_between, visible
 
 Light = NDArray[np.float32]
+_CODE_STEPS = 4096
 
 
 class Between(Protocol):
-    """Virtual frames between two frames."""
+    """What lies between two neighbouring frames."""
 
-    def light(self, moment: float) -> Light:
-        """(H, W, 3) float32 linear light at ``moment`` in (0, 1)."""
+    def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:
+        """Add the ``steps - 1`` virtual frames, each ``weight`` times, to the sums of light and of code values."""
 
 
 class Interpolator(Protocol):
@@ -48,30 +50,35 @@ class DisInterpolator:
 
     def __init__(self, curve: Curve, *, bits: int, threads: int = 2) -> None:
         self._light = np.broadcast_to(curve.light_of_codes(bits), (3, 1 << bits)).astype(np.float32)
+        roots = np.repeat(np.linspace(0, 1, _CODE_STEPS + 1)[:, None] ** 2, 3, axis=1)
+        self._codes = np.ascontiguousarray(np.clip(curve.encode(roots), 0, 1).T)
         self._threads = threads
 
     def __call__(self, before: Image, after: Image) -> Between:
         """Flow both ways, and which pixels of each frame the other one sees."""
         forward, backward = both_flows(grey_of(before), grey_of(after))
-        return _DisBetween(self._linear(before), self._linear(after), forward, backward, self._threads)
+        return _DisBetween(self._linear(before), self._linear(after), forward, backward, self._codes, self._threads)
 
     def _linear(self, frame: Image) -> Light:
         return np.stack([self._light[c][frame[..., c]] for c in range(3)], axis=-1)
 
 
 class _DisBetween:
-    def __init__(self, a: Light, b: Light, forward: Light, backward: Light, threads: int) -> None:
+    def __init__(self, a: Light, b: Light, forward: Light, backward: Light, codes: NDArray[np.float64], threads: int) -> None:
         self._arrays = (a, b, forward, backward, visible(forward, backward), visible(backward, forward))
-        self._threads = threads
+        self._codes, self._threads = codes, threads
 
-    def light(self, moment: float) -> Light:
-        """Linear light at ``moment``."""
-        out = np.empty_like(self._arrays[0])
-        rows = np.linspace(0, out.shape[0], self._threads + 1).astype(int)
+    def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:
+        """Sum the virtual frames row by row on all threads."""
+        shape = self._arrays[0].shape
+        sums = [total.open(shape, weight * (steps - 1)) if total else None for total in (light, code)]
+        there = next(total for total in sums if total is not None)
+        light_sum, code_sum = (np.empty((0, 0, 0), there.dtype) if total is None else total for total in sums)
+        full = np.float64(next(total.full for total in (light, code) if total is not None))
+        rows = np.linspace(0, shape[0], self._threads + 1).astype(int)
 
-        def band(i: int) -> Any:
-            return warp_between(out, *self._arrays, np.float32(moment), rows[i], rows[i + 1])
+        def band(i: int) -> None:
+            add_between(light_sum, code_sum, *self._arrays, steps, np.uint64(weight), full, self._codes, rows[i], rows[i + 1])
 
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(band, range(self._threads)))
-        return out

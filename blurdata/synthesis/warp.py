@@ -1,0 +1,182 @@
+"""The loops of the interpolation, compiled by numba: which pixels are seen, and the virtual frames summed where they arise."""
+
+from typing import Any
+
+import numpy as np
+
+from blurdata.synthesis.kernels import compiled
+
+_NEAR = np.float32(0.25)  # px; two motions closer than this are one
+_ONE = np.float32(1)
+_MANY = 8  # steps from which on the motion of the moment before needs one refinement only
+_HALF = np.float32(0.5)
+
+
+@compiled
+def visible(forward: Any, backward: Any) -> Any:
+    """(H, W) uint8: 1 where following ``forward`` and then ``backward`` comes back to within 0.5 px plus 5 % of the way."""
+    height, width = forward.shape[:2]
+    out = np.empty((height, width), np.uint8)
+    for y in range(height):
+        for x in range(width):
+            u, v = forward[y, x, 0], forward[y, x, 1]
+            p, q = _flow_at(backward, x + u, y + v)
+            gap = (u + p) ** 2 + (v + q) ** 2
+            limit = _HALF + np.float32(0.05) * np.sqrt(u * u + v * v)
+            out[y, x] = gap <= limit * limit
+    return out
+
+
+@compiled
+def _corner(x: Any, size: Any) -> Any:
+    """The left one of the two neighbours of a place on one axis, and the share of the right one; the edge is held."""
+    x = min(max(x, np.float32(0)), np.float32(size - 1))
+    left = min(np.int32(x), np.int32(size - 2))
+    return np.uint32(left), x - np.float32(left)
+
+
+@compiled
+def _flow_at(flow: Any, x: Any, y: Any) -> Any:
+    """A two-channel field at (x, y), bilinear, edges held."""
+    x0, fx = _corner(x, flow.shape[1])
+    y0, fy = _corner(y, flow.shape[0])
+    x1, y1 = x0 + np.uint32(1), y0 + np.uint32(1)
+    a, b, c, d = (_ONE - fx) * (_ONE - fy), fx * (_ONE - fy), (_ONE - fx) * fy, fx * fy
+    return (
+        a * flow[y0, x0, 0] + b * flow[y0, x1, 0] + c * flow[y1, x0, 0] + d * flow[y1, x1, 0],
+        a * flow[y0, x0, 1] + b * flow[y0, x1, 1] + c * flow[y1, x0, 1] + d * flow[y1, x1, 1],
+    )
+
+
+@compiled
+def _light_at(image: Any, x: Any, y: Any) -> Any:
+    """A three-channel picture at (x, y), bilinear, edges held."""
+    x0, fx = _corner(x, image.shape[1])
+    y0, fy = _corner(y, image.shape[0])
+    x1, y1 = x0 + np.uint32(1), y0 + np.uint32(1)
+    a, b, c, d = (_ONE - fx) * (_ONE - fy), fx * (_ONE - fy), (_ONE - fx) * fy, fx * fy
+    return (
+        a * image[y0, x0, 0] + b * image[y0, x1, 0] + c * image[y1, x0, 0] + d * image[y1, x1, 0],
+        a * image[y0, x0, 1] + b * image[y0, x1, 1] + c * image[y1, x0, 1] + d * image[y1, x1, 1],
+        a * image[y0, x0, 2] + b * image[y0, x1, 2] + c * image[y1, x0, 2] + d * image[y1, x1, 2],
+    )
+
+
+@compiled
+def _mark_at(mask: Any, x: Any, y: Any) -> Any:
+    """The mark of the pixel nearest to (x, y), -1 outside the picture."""
+    height, width = mask.shape
+    if not (x >= -_HALF and y >= -_HALF):
+        return np.int32(-1)
+    column, row = np.int32(x + _HALF), np.int32(y + _HALF)
+    if column >= width or row >= height:
+        return np.int32(-1)
+    return np.int32(mask[np.uint32(row), np.uint32(column)])
+
+
+@compiled
+def _share_of_a(in_a: Any, in_b: Any, s: Any) -> Any:
+    """How much of a pixel comes from A: ``s``, or all or nothing where only one end shows it.
+
+    A's pixel that B does not see is covered in B, so B's end shows something else; and the other way round.
+    """
+    if in_a == in_b:
+        return s
+    if in_a < 0 or (in_b == 0 and in_a == 1):
+        return np.float32(0)
+    if in_b < 0 or (in_a == 0 and in_b == 1):
+        return _ONE
+    return s
+
+
+@compiled
+def _virtual(a: Any, b: Any, seen_a: Any, seen_b: Any, px: Any, py: Any, t: Any, u: Any, v: Any, p: Any, q: Any) -> Any:
+    """Light of the virtual frame at one pixel, given the motion found from A's side (u, v) and from B's (p, q)."""
+    s = _ONE - t
+    ax, ay, bx, by = px - t * u, py - t * v, px + s * u, py + s * v
+    a0, a1, a2 = _light_at(a, ax, ay)
+    b0, b1, b2 = _light_at(b, bx, by)
+    if (u + p) ** 2 + (v + q) ** 2 > _NEAR * _NEAR:
+        cx, cy, dx, dy = px + t * p, py + t * q, px - s * p, py - s * q
+        c0, c1, c2 = _light_at(a, cx, cy)
+        d0, d1, d2 = _light_at(b, dx, dy)
+        if abs(c0 - d0) + abs(c1 - d1) + abs(c2 - d2) < abs(a0 - b0) + abs(a1 - b1) + abs(a2 - b2):
+            a0, a1, a2, b0, b1, b2 = c0, c1, c2, d0, d1, d2
+            ax, ay, bx, by = cx, cy, dx, dy
+    w = _share_of_a(_mark_at(seen_a, ax, ay), _mark_at(seen_b, bx, by), s)
+    m = _ONE - w
+    return min(w * a0 + m * b0, _ONE), min(w * a1 + m * b1, _ONE), min(w * a2 + m * b2, _ONE)
+
+
+@compiled
+def _on_grid(value: Any, full: Any) -> Any:
+    """A value in [0, 1] as a whole number up to ``full``."""
+    return np.int64(np.float64(value) * full + 0.5)
+
+
+@compiled
+def _code_of(codes: Any, channel: Any, light: Any) -> Any:
+    """Code value of light by a table over its square root, on which gamma curves are nearly straight."""
+    last = codes.shape[1] - 1
+    place = np.sqrt(np.float64(light)) * last
+    i = np.uint32(min(np.int32(place), np.int32(last - 1)))
+    low = codes[channel, i]
+    return low + (place - np.float64(i)) * (codes[channel, i + np.uint32(1)] - low)
+
+
+@compiled
+def add_between(
+    light_sum: Any, code_sum: Any, a: Any, b: Any, forward: Any, backward: Any, seen_a: Any, seen_b: Any,
+    steps: Any, weight: Any, full: Any, codes: Any, top: Any, bottom: Any,
+) -> None:  # fmt: skip
+    """Add the ``steps - 1`` virtual frames between A and B to the sums, rows ``top`` to ``bottom``.
+
+    The motion at a pixel is that of the moment before, refined by two fixed-point iterations, so virtual frames of one gap share
+    their work and their cache lines.
+
+    Args:
+        light_sum: (H, W, 3) integer sum of light, or an empty array.
+        code_sum: (H, W, 3) integer sum of code values, or an empty array.
+        a: (H, W, 3) float32 linear light of the frame before.
+        b: The same of the frame after.
+        forward: (H, W, 2) float32 flow from A to B, px.
+        backward: The same from B to A.
+        seen_a: (H, W) uint8, which pixels of A are seen in B.
+        seen_b: The same for B.
+        steps: Steps from A to B.
+        weight: Weight of each virtual frame, uint64.
+        full: The integer that is white, as float64.
+        codes: (3, N + 1) float64 code value of light ``(i / N) ** 2``, [0, 1].
+        top: First row.
+        bottom: Row after the last.
+    """
+    rounds = 1 if steps >= _MANY else 3
+    for y in range(top, bottom):
+        for x in range(a.shape[1]):
+            px, py = np.float32(x), np.float32(y)
+            u, v = forward[y, x, 0], forward[y, x, 1]
+            p, q = backward[y, x, 0], backward[y, x, 1]
+            for _ in range(4):
+                p, q = _flow_at(backward, px - p, py - q)
+            s0, s1, s2 = np.int64(0), np.int64(0), np.int64(0)
+            c0, c1, c2 = np.int64(0), np.int64(0), np.int64(0)
+            for k in range(1, steps):
+                t = np.float32(k) / np.float32(steps)
+                s = _ONE - t
+                for _ in range(rounds):
+                    u, v = _flow_at(forward, px - t * u, py - t * v)
+                    p, q = _flow_at(backward, px - s * p, py - s * q)
+                l0, l1, l2 = _virtual(a, b, seen_a, seen_b, px, py, t, u, v, p, q)
+                s0, s1, s2 = s0 + _on_grid(l0, full), s1 + _on_grid(l1, full), s2 + _on_grid(l2, full)
+                if code_sum.size:
+                    c0 += _on_grid(_code_of(codes, 0, l0), full)
+                    c1 += _on_grid(_code_of(codes, 1, l1), full)
+                    c2 += _on_grid(_code_of(codes, 2, l2), full)
+            if light_sum.size:
+                light_sum[y, x, 0] += weight * np.uint64(s0)
+                light_sum[y, x, 1] += weight * np.uint64(s1)
+                light_sum[y, x, 2] += weight * np.uint64(s2)
+            if code_sum.size:
+                code_sum[y, x, 0] += weight * np.uint64(c0)
+                code_sum[y, x, 1] += weight * np.uint64(c1)
+                code_sum[y, x, 2] += weight * np.uint64(c2)

