@@ -2,14 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import Curve, curve
 from blurdata.pairs import Image, Pair
+from blurdata.sensor import Sensor, photograph
 from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.interpolate import Between
 from blurdata.synthesis.recipe import SynthesisRecipe
-from blurdata.synthesis.windows import Window
+from blurdata.synthesis.windows import Window, generator
 
 
 class Exposure:
@@ -29,6 +31,7 @@ class Exposure:
         self._inner = 1 if recipe.end_weight == 1.0 else 2  # weights are whole numbers: the ends count 1
         self._light = self._sum(self._curve) if recipe.variant != "blur" else None
         self._code = self._sum(curve("linear")) if recipe.variant != "blur_gamma" else None
+        self._mask = LightSum(curve("linear"), bits=8, samples=self._inner * self.samples) if recipe.sensor else None
         self._sharp: Image | None = None
         self._last: Image | None = None
 
@@ -45,10 +48,15 @@ class Exposure:
         frames = self.window.frames
         if between is not None:
             between.add_to(self._light, self._code, self.window.virtual, self._inner)
+            if self._mask is not None and self._last is not None:
+                masks = self._share(self._last), self._share(frame)
+                between.add_mask_to(self._mask, masks, self.window.virtual, self._inner)
         weight = 1 if number in (frames[0], frames[-1]) else self._inner
         for total in (self._light, self._code):
             if total is not None:
                 total.add(frame, weight)
+        if self._mask is not None:
+            self._mask.add(self._clipped(frame), weight)
         if number == self.window.centre:
             self._sharp = frame
         self._last = frame
@@ -57,6 +65,8 @@ class Exposure:
         """Close the shutter: the mean, rounded once; ``blur`` goes along in ``extras`` where both variants are asked for."""
         extras: dict[str, NDArray[Any]] = {}
         assert self._sharp is not None
+        if self._recipe.sensor is not None:
+            return self._photograph(self._recipe.sensor, meta)
         if self._light is not None:
             blurry = self._light.codes()
             if self._code is not None:
@@ -66,3 +76,27 @@ class Exposure:
             blurry = self._code.codes()
         variant = "blur" if self._recipe.variant == "blur" else "blur_gamma"
         return Pair(self.window.key, blurry, self._sharp, {**meta, "variant": variant}, extras)
+
+    def _clipped(self, frame: Image) -> NDArray[np.uint8]:
+        """255 where the source is clipped, else 0."""
+        least = self._recipe.saturation_code * (1 if self._bits == 8 else 257)
+        return np.asarray(np.where(frame >= least, np.uint8(255), np.uint8(0)))
+
+    def _share(self, frame: Image) -> NDArray[np.float32]:
+        return (self._clipped(frame) != 0).astype(np.float32)
+
+    def _photograph(self, sensor: Sensor, meta: dict[str, Any]) -> Pair:
+        """What the camera makes of the mean light; from here on everything is float64 until one rounding."""
+        assert self._light is not None
+        assert self._mask is not None
+        assert self._sharp is not None
+        taken = photograph(
+            self._light.mean(),
+            self._curve.decode(self._sharp / ((1 << self._bits) - 1)),
+            sensor=sensor,
+            rng=generator(self._recipe.seed, self.window.key),
+            mask=self._mask.mean(),
+            source_curve=self._curve,
+            bits=self._bits,
+        )
+        return Pair(self.window.key, taken.blurry, taken.sharp, {**meta, "variant": "blur_gamma", **taken.meta})

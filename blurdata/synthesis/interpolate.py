@@ -23,6 +23,7 @@ from blurdata.synthesis.warp import add_between, visible
 
 Light = NDArray[np.float32]
 _CODE_STEPS = 4096
+_MANY = 8  # from so many steps on, one refinement of the motion is enough, and bilinear sampling softens nothing that stays sharp
 
 
 class Between(Protocol):
@@ -30,6 +31,9 @@ class Between(Protocol):
 
     def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:
         """Add the ``steps - 1`` virtual frames, each ``weight`` times, to the sums of light and of code values."""
+
+    def add_mask_to(self, total: LightSum, masks: tuple[Light, Light], steps: int, weight: int) -> None:
+        """Move the two frames' (H, W, 3) masks of clipped samples, [0, 1], the same way, interpolated linearly."""
 
 
 class Interpolator(Protocol):
@@ -65,12 +69,22 @@ class DisInterpolator:
 
 class _DisBetween:
     def __init__(self, a: Light, b: Light, forward: Light, backward: Light, codes: NDArray[np.float64], threads: int) -> None:
-        self._arrays = (a, b, forward, backward, visible(forward, backward), visible(backward, forward))
+        self._ends = (a, b)
+        self._motion = (forward, backward, visible(forward, backward), visible(backward, forward))
         self._codes, self._threads = codes, threads
 
     def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:
         """Sum the virtual frames row by row on all threads."""
-        shape = self._arrays[0].shape
+        self._add(self._ends, light, code, steps, weight, None if steps >= _MANY else 1)
+
+    def add_mask_to(self, total: LightSum, masks: tuple[Light, Light], steps: int, weight: int) -> None:
+        """The masks along the same motion, sampled bilinearly."""
+        self._add(masks, total, None, steps, weight, None)
+
+    def _add(
+        self, ends: tuple[Light, Light], light: LightSum | None, code: LightSum | None, steps: int, weight: int, cubic: int | None
+    ) -> None:
+        shape = ends[0].shape
         sums = [total.open(shape, weight * (steps - 1)) if total else None for total in (light, code)]
         there = next(total for total in sums if total is not None)
         light_sum, code_sum = (np.empty((0, 0, 0), there.dtype) if total is None else total for total in sums)
@@ -78,7 +92,7 @@ class _DisBetween:
         rows = np.linspace(0, shape[0], self._threads + 1).astype(int)
 
         def band(i: int) -> None:
-            add_between(light_sum, code_sum, *self._arrays, steps, np.uint64(weight), full, self._codes, rows[i], rows[i + 1])
+            add_between(light_sum, code_sum, *ends, *self._motion, cubic, steps, np.uint64(weight), full, self._codes, rows[i], rows[i + 1])
 
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(band, range(self._threads)))

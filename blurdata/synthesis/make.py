@@ -13,6 +13,7 @@ from blurdata.errors import RecipeError, SourceError
 from blurdata.pairs import Image
 from blurdata.recipe import parse_recipe, read_recipe
 from blurdata.synthesis.frames import ArrayFilm, find_films
+from blurdata.synthesis.learned import InterpolateFrames
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.source import FilmPairs
 
@@ -24,6 +25,7 @@ def synthesize(
     recipe: SynthesisRecipe | Mapping[str, Any] | str | Path = "gopro",
     *,
     cache: str | Path | None = None,
+    interpolator: InterpolateFrames | str | Path | None = None,
     show_progress: bool = False,
     **fields: Any,
 ) -> FilmPairs:
@@ -34,6 +36,8 @@ def synthesize(
             JPEG, TIFF in natural order), of a folder of such folders or videos, or of a ``GOPRO_Large_all`` tree.
         recipe: A recipe, its fields, its name, or its path.
         cache: Folder where the analysis of each film is kept and found again; None keeps it in memory.
+        interpolator: Makes the virtual frames instead of optical flow: a function of two (H, W, 3) float32 frames of code values in
+            [0, 1] and a moment in (0, 1), or the path of a TorchScript file; see :mod:`blurdata.synthesis.learned`.
         show_progress: Draw the progress of the analysis on stderr.
         **fields: Recipe fields to replace.
 
@@ -53,11 +57,20 @@ def synthesize(
         >>> pairs.keys, pairs[0].blurry.shape, pairs[0].meta["frames"]
         (['frames_03_00/000001', 'frames_03_00/000002'], (32, 64, 3), [0, 1, 2])
     """
+    given = callable(interpolator)
+    if given:
+        fields |= {"interpolation": "callable"}
+    elif interpolator is not None:
+        fields |= {"interpolation": "torchscript", "interpolator": str(interpolator)}
     plan = resolve(recipe, **fields)
+    if plan.interpolation == "callable" and not given:
+        msg = "recipe: field 'interpolation': 'callable' needs a function, synthesize(…, interpolator=function)."
+        raise RecipeError(msg)
+    function = interpolator if callable(interpolator) else None
     kept = Path(cache) if cache else None
     if isinstance(frames_or_path, (str, Path)):
-        return open_films([Path(frames_or_path)], plan, cache=kept, show_progress=show_progress)
-    return FilmPairs([ArrayFilm(frames_or_path)], plan, cache=kept, show_progress=show_progress)
+        return open_films([Path(frames_or_path)], plan, cache=kept, interpolate=function, show_progress=show_progress)
+    return FilmPairs([ArrayFilm(frames_or_path)], plan, cache=kept, interpolate=function, show_progress=show_progress)
 
 
 def open_films(
@@ -66,6 +79,7 @@ def open_films(
     *,
     cache: Path | None = None,
     shots: Sequence[int] | None = None,
+    interpolate: InterpolateFrames | None = None,
     show_progress: bool = False,
 ) -> FilmPairs:
     """One source of the films at several paths; films of one name are told apart by a number."""
@@ -75,7 +89,7 @@ def open_films(
         times = seen[film.split, film.name] = seen.get((film.split, film.name), 0) + 1
         if times > 1:
             film.name = f"{film.name}~{times}"
-    return FilmPairs(films, plan, cache=cache, shots=shots, show_progress=show_progress)
+    return FilmPairs(films, plan, cache=cache, shots=shots, interpolate=interpolate, show_progress=show_progress)
 
 
 def resolve(recipe: SynthesisRecipe | Mapping[str, Any] | str | Path, **fields: Any) -> SynthesisRecipe:

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from blurdata.recipe import Recipe
+from blurdata.sensor import Sensor
 
 
 class SynthesisRecipe(Recipe):
@@ -19,7 +20,8 @@ class SynthesisRecipe(Recipe):
         step: Frames from the start of one exposure to the start of the next; None follows from ``duty``, or is the window.
         duty: Share of the time that the shutter is open, (window - 1) / step; checked where window and step are given too.
         variant: ``blur`` averages code values, ``blur_gamma`` averages light under ``curve``, ``both`` makes both.
-        interpolation: ``none``, ``dis`` (bidirectional optical flow) or ``torchscript`` (a file given by ``interpolator``).
+        interpolation: ``none``, ``dis`` (bidirectional optical flow), ``torchscript`` (a file given by ``interpolator``) or
+            ``callable`` (a function given to :func:`synthesize`).
         interpolator: Path of the TorchScript file.
         virtual_frames: Steps per frame interval; None takes as many as keep every step under ``max_step_px``.
         max_step_px: The longest step between virtual frames, px.
@@ -38,6 +40,8 @@ class SynthesisRecipe(Recipe):
         still_frames: A run of at least this many unchanged frames is a static stretch, a shorter one repeated frames.
         color_matrix: Colour matrix of a video; ``auto`` believes its tag, untagged ones are BT.601 as FFmpeg takes them.
         blur_vectors: Add the per-pixel blur vectors (H, W, 2) float32, px, to ``extras``.
+        saturation_code: An 8-bit code from which on a sample is taken for clipped (16-bit frames: 257 times as much).
+        sensor: What the camera adds to the light: saturation, noise, response; None leaves the mean as it is.
         seed: Every random choice follows from this, the name of the sequence and the number of the pair.
     """
 
@@ -46,12 +50,12 @@ class SynthesisRecipe(Recipe):
     step: int | None = Field(default=None, ge=1)
     duty: float | None = Field(default=None, gt=0, le=1)
     variant: Literal["blur", "blur_gamma", "both"] = "both"
-    interpolation: Literal["none", "dis", "torchscript"] = "none"
+    interpolation: Literal["none", "dis", "torchscript", "callable"] = "none"
     interpolator: str | None = None
     virtual_frames: int | None = Field(default=None, ge=1, le=256)
     max_step_px: float = Field(default=1.0, gt=0)
     max_virtual_frames: int = Field(default=64, ge=1, le=256)
-    max_disagreement: float = Field(default=0.35, gt=0, le=1)
+    max_disagreement: float = Field(default=0.4, gt=0, le=1)
     curve: str = "gamma22"
     end_weight: float = 1.0
     capture_fps: float | None = Field(default=None, gt=0)
@@ -63,6 +67,8 @@ class SynthesisRecipe(Recipe):
     still_frames: int = Field(default=6, ge=2)
     color_matrix: Literal["auto", "bt601", "bt709", "bt2020"] = "auto"
     blur_vectors: bool = False
+    saturation_code: int = Field(default=250, ge=1, le=255)
+    sensor: Sensor | None = None
     seed: int = Field(default=0, ge=0)
 
     @field_validator("window")
@@ -98,6 +104,9 @@ class SynthesisRecipe(Recipe):
                     implied = f"{(m - 1) / self.step:.3g}"
                     msg = f"window {m} every {self.step} frames is a duty of {implied}, not {self.duty:g}; leave one out"
                     raise ValueError(msg)
+        if self.sensor is not None and self.variant != "blur_gamma":
+            msg = "a sensor sees light, so variant must be blur_gamma"
+            raise ValueError(msg)
         if (self.interpolation == "torchscript") != (self.interpolator is not None):
             msg = "interpolation: torchscript and interpolator: FILE belong together"
             raise ValueError(msg)

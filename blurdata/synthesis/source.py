@@ -10,12 +10,14 @@ from typing import Any
 
 from blurdata.color import curve
 from blurdata.errors import SourceError
+from blurdata.files import fingerprint_files
 from blurdata.pairs import Image, Pair, PairSource
 from blurdata.progress import progress
 from blurdata.synthesis.analysis import Analysis, analyze
 from blurdata.synthesis.exposure import Exposure
 from blurdata.synthesis.frames import Film
 from blurdata.synthesis.interpolate import Between, DisInterpolator, Interpolator
+from blurdata.synthesis.learned import CallableInterpolator, InterpolateFrames, TorchScriptFrames
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.windows import Window, plan_windows
 
@@ -37,6 +39,7 @@ class FilmPairs(PairSource):
         recipe: How they become pairs.
         cache: Folder for the analyses, or None to keep them in memory only.
         shots: Numbers of the shots to keep, counted over all films from 0; None for all.
+        interpolate: Makes virtual frames where the recipe says ``callable``; see :mod:`~blurdata.synthesis.learned`.
         show_progress: Draw the progress of the analysis on stderr.
     """
 
@@ -47,11 +50,17 @@ class FilmPairs(PairSource):
         *,
         cache: Path | None = None,
         shots: Sequence[int] | None = None,
+        interpolate: InterpolateFrames | None = None,
         show_progress: bool = False,
     ) -> None:
         self._films = list(films)
         self._plan = recipe
+        self._interpolate = interpolate
         self.recipe: Mapping[str, Any] = recipe.resolved()
+        if recipe.interpolator is not None:  # what counts is the file's content, wherever it lies
+            path = Path(recipe.interpolator)
+            self.recipe = {**self.recipe, "interpolator": fingerprint_files([path], root=path.parent)}
+            self._interpolate = TorchScriptFrames(path)
         self._only = None if shots is None else sorted(set(shots))
         self._analyses = [_analyzed(film, cache, show_progress) for film in self._films]
         self._takes, self._counts, self._shots = self._planned()
@@ -123,8 +132,8 @@ class FilmPairs(PairSource):
             while waiting and waiting[-1].window.frames[0] <= number:
                 take = waiting.pop()
                 open_.append((take, Exposure(take.window, self._plan, bits=bits)))
-            if self._plan.interpolation == "dis" and interpolator is None:
-                interpolator = DisInterpolator(curve(self._plan.curve), bits=bits)
+            if interpolator is None:
+                interpolator = self._interpolator(bits)
             known: dict[int, Between] = {}
             for take, exposure in list(open_):
                 if number not in take.window.frames:
@@ -136,6 +145,12 @@ class FilmPairs(PairSource):
         if open_ or waiting:
             msg = f"{film.name}: ends early when read again; was the file changed?"
             raise SourceError(msg)
+
+    def _interpolator(self, bits: int) -> Interpolator | None:
+        light = curve(self._plan.curve)
+        if self._plan.interpolation == "dis":
+            return DisInterpolator(light, bits=bits)
+        return None if self._interpolate is None else CallableInterpolator(self._interpolate, light, bits=bits)
 
     def _meta(self, take: _Take, exposure: Exposure) -> dict[str, Any]:
         film, analysis, window, recipe = self._films[take.film], self._analyses[take.film], take.window, self._plan
@@ -172,7 +187,8 @@ class FilmPairs(PairSource):
         """Raw bytes of both halves."""
         take = self._takes[index]
         analysis = self._analyses[take.film]
-        return analysis.height * analysis.width * 3 * 2 * (analysis.bits // 8)
+        rim = 2 * self._plan.sensor.rim_px if self._plan.sensor else 0
+        return (analysis.height - rim) * (analysis.width - rim) * 3 * 2 * (analysis.bits // 8)
 
     def fingerprint(self) -> str:
         """Hash over the content of all films."""

@@ -8,7 +8,6 @@ from blurdata.synthesis.kernels import compiled
 
 _NEAR = np.float32(0.25)  # px; two motions closer than this are one
 _ONE = np.float32(1)
-_MANY = 8  # steps from which on the motion of the moment before needs one refinement only
 _HALF = np.float32(0.5)
 
 
@@ -49,7 +48,40 @@ def _flow_at(flow: Any, x: Any, y: Any) -> Any:
 
 
 @compiled
-def _light_at(image: Any, x: Any, y: Any) -> Any:
+def _cubic(f: Any) -> Any:
+    """The four weights of Catmull and Rom's cubic for a place ``f`` behind the second of four samples."""
+    g = _ONE - f
+    return (
+        -_HALF * f * g * g,
+        _ONE + f * f * (np.float32(1.5) * f - np.float32(2.5)),
+        _ONE + g * g * (np.float32(1.5) * g - np.float32(2.5)),
+        -_HALF * g * f * f,
+    )
+
+
+@compiled
+def _cubic_at(image: Any, x: Any, y: Any) -> Any:
+    """A three-channel picture at (x, y), cubic, edges held."""
+    height, width = image.shape[:2]
+    x0, fx = _corner(x, width)
+    y0, fy = _corner(y, height)
+    wx, wy = _cubic(fx), _cubic(fy)
+    r, g, b = np.float32(0), np.float32(0), np.float32(0)
+    left, up = np.int32(x0) - 1, np.int32(y0) - 1
+    for j in range(4):
+        row = np.uint32(min(max(up + j, 0), height - 1))
+        r_row, g_row, b_row = np.float32(0), np.float32(0), np.float32(0)
+        for i in range(4):
+            column = np.uint32(min(max(left + i, 0), width - 1))
+            r_row += wx[i] * image[row, column, 0]
+            g_row += wx[i] * image[row, column, 1]
+            b_row += wx[i] * image[row, column, 2]
+        r, g, b = r + wy[j] * r_row, g + wy[j] * g_row, b + wy[j] * b_row
+    return r, g, b
+
+
+@compiled
+def _linear_at(image: Any, x: Any, y: Any) -> Any:
     """A three-channel picture at (x, y), bilinear, edges held."""
     x0, fx = _corner(x, image.shape[1])
     y0, fy = _corner(y, image.shape[0])
@@ -60,6 +92,14 @@ def _light_at(image: Any, x: Any, y: Any) -> Any:
         a * image[y0, x0, 1] + b * image[y0, x1, 1] + c * image[y1, x0, 1] + d * image[y1, x1, 1],
         a * image[y0, x0, 2] + b * image[y0, x1, 2] + c * image[y1, x0, 2] + d * image[y1, x1, 2],
     )
+
+
+@compiled
+def _light_at(image: Any, x: Any, y: Any, cubic: Any) -> Any:
+    """Bilinear sampling where ``cubic`` is None, else cubic; numba leaves the other branch out."""
+    if cubic is None:
+        return _linear_at(image, x, y)
+    return _cubic_at(image, x, y)
 
 
 @compiled
@@ -90,22 +130,28 @@ def _share_of_a(in_a: Any, in_b: Any, s: Any) -> Any:
 
 
 @compiled
-def _virtual(a: Any, b: Any, seen_a: Any, seen_b: Any, px: Any, py: Any, t: Any, u: Any, v: Any, p: Any, q: Any) -> Any:
+def _virtual(a: Any, b: Any, seen_a: Any, seen_b: Any, px: Any, py: Any, t: Any, u: Any, v: Any, p: Any, q: Any, cubic: Any) -> Any:
     """Light of the virtual frame at one pixel, given the motion found from A's side (u, v) and from B's (p, q)."""
     s = _ONE - t
     ax, ay, bx, by = px - t * u, py - t * v, px + s * u, py + s * v
-    a0, a1, a2 = _light_at(a, ax, ay)
-    b0, b1, b2 = _light_at(b, bx, by)
+    a0, a1, a2 = _light_at(a, ax, ay, cubic)
+    b0, b1, b2 = _light_at(b, bx, by, cubic)
     if (u + p) ** 2 + (v + q) ** 2 > _NEAR * _NEAR:
         cx, cy, dx, dy = px + t * p, py + t * q, px - s * p, py - s * q
-        c0, c1, c2 = _light_at(a, cx, cy)
-        d0, d1, d2 = _light_at(b, dx, dy)
+        c0, c1, c2 = _light_at(a, cx, cy, cubic)
+        d0, d1, d2 = _light_at(b, dx, dy, cubic)
         if abs(c0 - d0) + abs(c1 - d1) + abs(c2 - d2) < abs(a0 - b0) + abs(a1 - b1) + abs(a2 - b2):
             a0, a1, a2, b0, b1, b2 = c0, c1, c2, d0, d1, d2
             ax, ay, bx, by = cx, cy, dx, dy
     w = _share_of_a(_mark_at(seen_a, ax, ay), _mark_at(seen_b, bx, by), s)
     m = _ONE - w
-    return min(w * a0 + m * b0, _ONE), min(w * a1 + m * b1, _ONE), min(w * a2 + m * b2, _ONE)
+    return _unit(w * a0 + m * b0), _unit(w * a1 + m * b1), _unit(w * a2 + m * b2)
+
+
+@compiled
+def _unit(value: Any) -> Any:
+    """The value clipped to [0, 1]."""
+    return min(max(value, np.float32(0)), _ONE)
 
 
 @compiled
@@ -127,7 +173,7 @@ def _code_of(codes: Any, channel: Any, light: Any) -> Any:
 @compiled
 def add_between(
     light_sum: Any, code_sum: Any, a: Any, b: Any, forward: Any, backward: Any, seen_a: Any, seen_b: Any,
-    steps: Any, weight: Any, full: Any, codes: Any, top: Any, bottom: Any,
+    cubic: Any, steps: Any, weight: Any, full: Any, codes: Any, top: Any, bottom: Any,
 ) -> None:  # fmt: skip
     """Add the ``steps - 1`` virtual frames between A and B to the sums, rows ``top`` to ``bottom``.
 
@@ -143,6 +189,7 @@ def add_between(
         backward: The same from B to A.
         seen_a: (H, W) uint8, which pixels of A are seen in B.
         seen_b: The same for B.
+        cubic: None samples bilinearly and refines the motion once a step, anything else cubically and three times.
         steps: Steps from A to B.
         weight: Weight of each virtual frame, uint64.
         full: The integer that is white, as float64.
@@ -150,7 +197,7 @@ def add_between(
         top: First row.
         bottom: Row after the last.
     """
-    rounds = 1 if steps >= _MANY else 3
+    rounds = 1 if cubic is None else 3
     for y in range(top, bottom):
         for x in range(a.shape[1]):
             px, py = np.float32(x), np.float32(y)
@@ -166,7 +213,7 @@ def add_between(
                 for _ in range(rounds):
                     u, v = _flow_at(forward, px - t * u, py - t * v)
                     p, q = _flow_at(backward, px - s * p, py - s * q)
-                l0, l1, l2 = _virtual(a, b, seen_a, seen_b, px, py, t, u, v, p, q)
+                l0, l1, l2 = _virtual(a, b, seen_a, seen_b, px, py, t, u, v, p, q, cubic)
                 s0, s1, s2 = s0 + _on_grid(l0, full), s1 + _on_grid(l1, full), s2 + _on_grid(l2, full)
                 if code_sum.size:
                     c0 += _on_grid(_code_of(codes, 0, l0), full)

@@ -51,21 +51,27 @@ def _camera(far: Frame, near: Frame, count: int, seed: int, *, flight: bool) -> 
     for _ in range(14):
         centre, axes = rng.integers(200, size - 200, 2), rng.integers(40, 130, 2)
         cv2.ellipse(shape, (tuple(map(float, centre)), tuple(map(float, axes * 2)), float(rng.uniform(0, 180))), 1.0, -1, cv2.LINE_AA)
-    place, angle = np.array([size / 2 - 100, size / 2 - 100.0]), 0.0
-    frames, heading = [], rng.uniform(0, 2 * np.pi)
+    start, heading = np.array([size / 2 - 100, size / 2 - 100.0]), rng.uniform(0, 2 * np.pi)
+    shake = [(rng.uniform(14, 40), rng.uniform(0, 2 * np.pi), rng.uniform(0, 2 * np.pi)) for _ in range(3)]  # period in frames
+    frames = []
     for i in range(count):
+        if flight:
+            way = heading + 0.02 * i
+            place, angle = start + 9.0 * i * np.array([np.cos(way), np.sin(way)]) - 100, 0.15 * i
+        else:  # a hand: a few slow oscillations, 5 to 15 px from frame to frame
+            place = start + sum(period * np.array([np.cos(a), np.sin(a)]) * np.sin(2 * np.pi * i / period + b) for period, a, b in shake)
+            angle = 1.2 * np.sin(2 * np.pi * i / shake[0][0])
         views = []
         for picture, depth in ((far, 1.0), (near, 1.35), (shape, 1.35)):
             zoom = 1 + 0.004 * i if flight else 1.0
-            matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom * 1.0)
+            matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom)
             offset = (place - size / 2) * depth + size / 2
             matrix[:, 2] -= matrix[:, :2] @ (offset - np.array([width / 2, height / 2]))
             views.append(cv2.warpAffine(picture, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101))
         alpha = np.clip(views[2], 0, 1)[..., None]
-        frames.append(np.clip(views[0] * (1 - alpha) + views[1] * alpha + rng.normal(0, 1.5, views[0].shape) + 0.5, 0, 255).astype(np.uint8))
-        heading += rng.normal(0, 0.15 if flight else 0.9)
-        place = place + rng.uniform(5, 11) * np.array([np.cos(heading), np.sin(heading)])
-        angle += rng.normal(0.15, 0.1) if flight else rng.normal(0, 0.25)
+        frames.append(
+            np.clip(views[0] * (1 - alpha) + views[1] * alpha + rng.normal(0, 1.5, views[0].shape) + 0.5, 0, 255).astype(np.uint8)
+        )
     return frames
 
 

@@ -1,0 +1,133 @@
+"""Virtual frames by somebody else's interpolator: a Python callable, or a TorchScript file.
+
+Both see code values in [0, 1], as learned interpolators are trained. Torch is imported only when a file is opened.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.color import Curve
+from blurdata.errors import SourceError
+from blurdata.pairs import Image
+from blurdata.synthesis.blend import LightSum
+from blurdata.synthesis.interpolate import Between
+
+Codes = NDArray[np.float32]
+InterpolateFrames = Callable[[Codes, Codes, float], Codes]
+_MULTIPLE = 64  # sides are padded to it, since most networks halve their input several times
+
+
+class CallableInterpolator:
+    """Virtual frames by ``interpolate(before, after, moment)``.
+
+    Args:
+        interpolate: Takes two (H, W, 3) float32 frames of code values in [0, 1] and a moment in (0, 1); returns the frame there.
+        curve: How codes relate to light.
+        bits: 8 or 16.
+    """
+
+    def __init__(self, interpolate: InterpolateFrames, curve: Curve, *, bits: int) -> None:
+        self._interpolate, self._curve, self._top = interpolate, curve, np.float32((1 << bits) - 1)
+
+    def __call__(self, before: Image, after: Image) -> Between:
+        """The two frames as code values in [0, 1]."""
+        a, b = before.astype(np.float32) / self._top, after.astype(np.float32) / self._top
+        return _CallableBetween(self._interpolate, self._curve, a, b)
+
+
+class _CallableBetween:
+    def __init__(self, interpolate: InterpolateFrames, curve: Curve, a: Codes, b: Codes) -> None:
+        self._interpolate, self._curve, self._ends = interpolate, curve, (a, b)
+
+    def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:
+        """Ask for each virtual frame and add it."""
+        for k in range(1, steps):
+            frame = np.asarray(self._interpolate(*self._ends, k / steps))
+            if frame.shape != self._ends[0].shape or not np.isfinite(frame).all():
+                msg = f"The interpolator gave {frame.dtype} {frame.shape}, wanted finite numbers of shape {self._ends[0].shape}."
+                raise SourceError(msg)
+            frame = np.clip(frame, 0, 1)
+            if light is not None:
+                light.add_light(self._curve.decode(frame), weight)
+            if code is not None:
+                code.add_light(frame, weight)
+
+    def add_mask_to(self, total: LightSum, masks: tuple[NDArray[np.float32], NDArray[np.float32]], steps: int, weight: int) -> None:
+        """Fade the masks over: where the interpolator moved things is not known."""
+        for k in range(1, steps):
+            total.add_light((1 - k / steps) * masks[0] + k / steps * masks[1], weight)
+
+
+class TorchScriptFrames:
+    """A TorchScript file as a callable; picklable by its path.
+
+    The module is called with two (1, 3, H, W) float32 tensors of code values in [0, 1] and the moment: a number where its third
+    argument is annotated ``float``, otherwise a (1, 1, 1, 1) tensor. A module of two arguments gives the middle and is asked again
+    between its own answers, so the number of steps must be a power of two. Sides are padded to a multiple of 64.
+
+    Raises:
+        SourceError: If the file is no TorchScript module of that kind.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._module: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_path": self._path, "_module": None}
+
+    def __call__(self, before: Codes, after: Codes, moment: float) -> Codes:
+        """The frame at ``moment``."""
+        import torch
+
+        if self._module is None:
+            self._module = self._open()
+        height, width = before.shape[:2]
+        pad = (0, -width % _MULTIPLE, 0, -height % _MULTIPLE)
+        a, b = (
+            torch.nn.functional.pad(torch.from_numpy(np.ascontiguousarray(frame)).permute(2, 0, 1)[None], pad, mode="replicate")
+            for frame in (before, after)
+        )
+        try:
+            with torch.inference_mode():
+                frame = self._ask(a, b, moment)
+                found = frame[0, :, :height, :width].permute(1, 2, 0).numpy()
+        except (RuntimeError, TypeError, IndexError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            msg = f"{self._path}: does not interpolate ({reason}); it must take two (1, 3, H, W) frames and a moment."
+            raise SourceError(msg) from error
+        return np.asarray(found, np.float32)
+
+    def _open(self) -> Any:
+        import torch
+
+        try:
+            load: Any = torch.jit.load
+            return load(str(self._path), map_location="cpu").eval()
+        except (RuntimeError, ValueError, OSError) as error:
+            msg = f"{self._path}: is no TorchScript file; save the interpolator with torch.jit.script(...).save(...)."
+            raise SourceError(msg) from error
+
+    def _ask(self, a: Any, b: Any, moment: float) -> Any:
+        import torch
+
+        arguments = self._module.forward.schema.arguments
+        if len(arguments) == 3:
+            return self._middle(a, b, moment)
+        exact = str(arguments[3].type) == "float"
+        return self._module(a, b, moment if exact else torch.full((1, 1, 1, 1), moment))
+
+    def _middle(self, a: Any, b: Any, moment: float) -> Any:
+        """Halve the interval until the moment is its middle."""
+        for _ in range(9):
+            middle = self._module(a, b)
+            if moment == 0.5:
+                return middle
+            a, b = (a, middle) if moment < 0.5 else (middle, b)
+            moment = 2 * moment if moment < 0.5 else 2 * moment - 1
+        msg = "a network that knows only the middle needs a power of two as virtual_frames"
+        raise RuntimeError(msg)

@@ -1,0 +1,117 @@
+"""The exact mean: against float64, and the same whatever the order and overlap."""
+
+import numpy as np
+import pytest
+
+from blurdata.color import curve
+from blurdata.synthesis import synthesize
+from blurdata.synthesis.blend import LightSum
+
+
+def _frames(dtype: type, *, dark: bool, count: int = 13) -> list[np.ndarray]:
+    rng = np.random.default_rng(3)
+    top = np.iinfo(dtype).max
+    high = max(6, top // 50) if dark else top + 1
+    return [rng.integers(0, high, (48, 64, 3)).astype(dtype) for _ in range(count)]
+
+
+def _reference(frames: list[np.ndarray], name: str) -> np.ndarray:
+    top = np.iinfo(frames[0].dtype).max
+    light = curve(name)
+    mean = np.mean([light.decode(frame / top) for frame in frames], axis=0)
+    return np.floor(np.clip(light.encode(mean), 0, 1) * top + 0.5)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("name", ["gamma22", "srgb", "linear"])
+def test_mean_equals_the_float64_reference(dtype: type, dark: bool, name: str) -> None:
+    """Never more than one code away, and equal in at least 99.9 % of the samples."""
+    frames = _frames(dtype, dark=dark)
+
+    total = LightSum(curve(name), bits=8 * np.dtype(dtype).itemsize, samples=len(frames))
+    for frame in frames:
+        total.add(frame)
+    error = np.abs(total.codes().astype(np.int64) - _reference(frames, name))
+
+    assert error.max() <= 1
+    assert (error == 0).mean() >= 0.999
+
+
+def test_code_steps_are_those_of_the_formula() -> None:
+    """A constant frame comes back as itself, for every code and both depths."""
+    for dtype, bits in ((np.uint8, 8), (np.uint16, 16)):
+        codes = np.arange(1 << bits, dtype=dtype)
+        frame = np.repeat(codes[None, :, None], 3, axis=2)
+        for name in ("gamma22", "srgb", "linear"):
+            total = LightSum(curve(name), bits=bits, samples=7)
+            for _ in range(7):
+                total.add(frame)
+            assert np.array_equal(total.codes(), frame)
+
+
+def test_order_and_grouping_change_no_bit() -> None:
+    """Integers are summed, so any order gives the same sum."""
+    frames = _frames(np.uint16, dark=False)
+    sums = []
+    for order in (frames, frames[::-1]):
+        total = LightSum(curve("srgb"), bits=16, samples=len(frames))
+        for frame in order:
+            total.add(frame)
+            if len(sums) == 1:
+                total.sums()  # fold after each frame
+        sums.append(total.sums().copy())
+
+    assert np.array_equal(sums[0], sums[1])
+
+
+def test_many_white_frames_do_not_overflow() -> None:
+    """256 white frames of 8 bits fill 32 bits exactly; 300 need and get more."""
+    white = np.full((4, 4, 3), 255, np.uint8)
+    for count in (256, 300):
+        total = LightSum(curve("gamma22"), bits=8, samples=count)
+        for _ in range(count):
+            total.add(white)
+        assert (total.codes() == 255).all()
+
+
+def test_measured_curve_of_three_channels(tmp_path) -> None:
+    """Each channel is averaged under its own table."""
+    codes = np.linspace(0, 1, 64)
+    table = tmp_path / "camera.csv"
+    np.savetxt(table, np.stack([codes**1.8, codes**2.2, codes**2.6], axis=1), delimiter=",")
+    frames = _frames(np.uint8, dark=False, count=5)
+
+    pair = synthesize(frames, {"window": 5, "curve": str(table), "variant": "blur_gamma"})[0]
+
+    error = np.abs(pair.blurry.astype(int) - _reference(frames, str(table)))
+    assert error.max() <= 1
+    assert (error == 0).mean() >= 0.999
+
+
+def test_trapezoid_weights_the_ends_half() -> None:
+    """`end_weight: 0.5` is the trapezoid rule."""
+    frames = _frames(np.uint8, dark=False, count=3)
+
+    pair = synthesize(frames, {"window": 3, "variant": "blur", "end_weight": 0.5})[0]
+
+    expected = np.floor((frames[0] / 2 + frames[1] + frames[2] / 2) / 2 + 0.5)
+    assert np.array_equal(pair.blurry, expected)
+    assert pair.meta["end_weight"] == 0.5
+
+
+@pytest.mark.parametrize("interpolation", ["none", "dis"])
+def test_overlap_and_cuts_of_the_run_change_no_byte(interpolation: str) -> None:
+    """A pair is the same alone, in a run, and in any part of a run."""
+    rng = np.random.default_rng(5)
+    scene = np.kron(rng.integers(0, 256, (16, 24, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    frames = [np.roll(scene, 2 * i, axis=1) for i in range(9)]
+    pairs = synthesize(frames, {"window": 5, "step": 2, "interpolation": interpolation, "virtual_frames": 3, "max_disagreement": 1.0})
+
+    whole = list(pairs)
+
+    for i, pair in enumerate(whole):
+        assert np.array_equal(pairs[i].blurry, pair.blurry)
+        assert np.array_equal(pairs[i].extras["blur"], pair.extras["blur"])
+    assert [p.key for p in pairs.pairs(1, 3)] == [p.key for p in whole[1:3]]
+    assert all(np.array_equal(a.blurry, b.blurry) for a, b in zip(pairs.pairs(1, 3), whole[1:3], strict=True))

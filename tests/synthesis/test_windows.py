@@ -1,0 +1,156 @@
+"""Which frames make which exposure, and what is left out."""
+
+import numpy as np
+import pytest
+
+from blurdata.errors import RecipeError, SourceError
+from blurdata.synthesis import synthesize
+
+
+def _scene(seed: int, size: tuple[int, int] = (72, 96)) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (size[0] // 6, size[1] // 6, 3))
+    return np.kron(coarse, np.ones((6, 6, 1))).astype(np.uint8)
+
+
+def _pan(seed: int, count: int, speed: int = 2) -> list[np.ndarray]:
+    scene = _scene(seed)
+    return [np.roll(scene, speed * i, axis=1) for i in range(count)]
+
+
+def test_no_exposure_crosses_a_cut() -> None:
+    """Cuts are found where they are, and each shot has its own number."""
+    frames = _pan(1, 10) + _pan(2, 13) + _pan(3, 9)
+
+    pairs = synthesize(frames, {"window": 3})
+
+    assert pairs.summary()["cuts"] == 2
+    assert [len(indices) for indices in pairs.shots.values()] == [3, 4, 3]
+    for pair in pairs:
+        first, last = pair.meta["frames"][0], pair.meta["frames"][-1]
+        assert all(not first < cut <= last for cut in (10, 23))
+
+
+def test_fast_pans_and_noise_are_no_cuts() -> None:
+    """A fast pan, and a film in which every frame is new, have no cut."""
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (64, 64, 3), dtype=np.uint8) for _ in range(12)]
+
+    assert synthesize(_pan(4, 12, speed=9), {"window": 3}).summary()["cuts"] == 0
+    assert synthesize(noise, {"window": 3}).summary()["cuts"] == 0
+
+
+def test_repeated_frames_are_dropped_and_counted() -> None:
+    """A frame that came twice is used once, and the numbers of the frames say so."""
+    frames = _pan(5, 9)
+    frames.insert(4, frames[3].copy())
+
+    pairs = synthesize(frames, {"window": 3})
+
+    assert pairs.summary()["repeated_frames"] == 1
+    assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2], [3, 5, 6], [7, 8, 9]]
+
+
+def test_static_stretches_are_left_out_and_counted() -> None:
+    """Where nothing moves for long, nothing is made."""
+    frames = _pan(6, 6)
+    frames += [frames[-1].copy()] * 10 + [np.roll(frames[-1], 2 * i, axis=1) for i in range(1, 7)]
+
+    pairs = synthesize(frames, {"window": 3})
+
+    assert pairs.summary()["static_frames"] >= 10
+    assert all(not 5 < frame < 15 for pair in pairs for frame in pair.meta["frames"])
+
+
+def test_a_small_moving_light_is_not_static() -> None:
+    """A light of 3 px on black is motion."""
+    frames = [np.zeros((96, 128, 3), np.uint8) for _ in range(9)]
+    for i, frame in enumerate(frames):
+        frame[40:43, 20 + 4 * i : 23 + 4 * i] = 255
+
+    pair = synthesize(frames, {"window": 9, "variant": "blur"})[0]
+
+    assert (pair.blurry[41, 20:55] > 0).sum() == 3 * 9 * 3
+
+
+def test_labels_say_how_the_pair_was_made() -> None:
+    """M samples span M - 1 intervals; the blur's length is the path's."""
+    pairs = synthesize(_pan(7, 11), {"window": 11, "capture_fps": 240, "source_exposure_s": 0.001, "variant": "blur_gamma"})
+
+    meta = pairs[0].meta
+
+    assert meta["exposure_s"] == pytest.approx(10 / 240)
+    assert (meta["samples"], meta["window"], meta["curve"], meta["variant"]) == (11, 11, "gamma22", "blur_gamma")
+    assert meta["source_exposure_s"] == 0.001
+    assert meta["blur_px_mean"] == pytest.approx(20, rel=0.15)
+
+
+def test_windows_over_the_limit_are_refused_and_counted() -> None:
+    """`max_blur_px` and `min_blur_px` leave windows out and say how many."""
+    frames = _pan(8, 9, speed=6) + _pan(9, 9, speed=1)
+
+    pairs = synthesize(frames, {"window": 3, "max_blur_px": 8.0, "min_blur_px": 1.0})
+
+    assert pairs.summary()["windows_over_max_blur"] == 3
+    assert len(pairs) == 3
+
+
+@pytest.mark.parametrize(
+    ("fields", "starts"),
+    [
+        ({"window": 5}, [0, 5, 10]),
+        ({"window": 5, "step": 3}, [0, 3, 6, 9, 12]),
+        ({"window": 5, "duty": 0.5}, [0, 8]),
+        ({"window": 5, "duty": 0.8}, [0, 5, 10]),
+    ],
+)
+def test_step_and_duty_place_the_windows(fields: dict, starts: list[int]) -> None:
+    """The next exposure begins a step later; duty is (window - 1) / step."""
+    pairs = synthesize(_pan(10, 17), fields)
+
+    assert [pair.meta["frames"][0] for pair in pairs] == starts
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"window": 4}, "odd"),
+        ({"window": 5, "step": 5, "duty": 0.2}, "duty"),
+        ({"windw": 5}, "did you mean 'window'"),
+        ({"curve": "sony_a7r3"}, "forward-only"),
+        ({"interpolation": "torchscript"}, "interpolator"),
+        ({"interpolation": "callable"}, "function"),
+    ],
+)
+def test_wrong_recipes_are_one_sentence(fields: dict, word: str) -> None:
+    """A wrong field is named."""
+    with pytest.raises(RecipeError, match=word):
+        synthesize(_pan(1, 5), fields)
+
+
+def test_a_clip_shorter_than_one_exposure_is_an_error() -> None:
+    """The sentence says how many frames there are and how many are needed."""
+    with pytest.raises(SourceError, match="5 frames are fewer than one exposure of 11"):
+        synthesize(_pan(1, 5), {"window": 11})
+
+
+def test_drawn_windows_follow_seed_and_name() -> None:
+    """A list of windows draws one for each shot, the same every time."""
+    frames = [frame for seed in range(6) for frame in _pan(seed, 14)]
+
+    first = [pair.meta["window"] for pair in synthesize(frames, {"window": [3, 5, 7], "seed": 1})]
+    again = [pair.meta["window"] for pair in synthesize(frames, {"window": [3, 5, 7], "seed": 1})]
+    other = [pair.meta["window"] for pair in synthesize(frames, {"window": [3, 5, 7], "seed": 2})]
+
+    assert first == again != other
+
+
+def test_select_keeps_whole_shots() -> None:
+    """A selection has the same pairs under the same keys."""
+    pairs = synthesize(_pan(1, 9) + _pan(2, 9) + _pan(3, 9), {"window": 3})
+
+    some = pairs.select([0, 2])
+
+    assert some.keys == [key for key, pair in zip(pairs.keys, pairs, strict=True) if pair.meta["shot"] != 1]
+    with pytest.raises(SourceError, match="no shot 7"):
+        pairs.select([7])
