@@ -83,7 +83,7 @@ class Exposure:
         return np.asarray(np.where(frame >= least, np.uint8(255), np.uint8(0)))
 
     def _share(self, frame: Image) -> NDArray[np.float32]:
-        return (self._clipped(frame) != 0).astype(np.float32)
+        return np.asarray(self._clipped(frame) != 0, np.float32)
 
     def _photograph(self, sensor: Sensor, meta: dict[str, Any]) -> Pair:
         """What the camera makes of the mean light; from here on everything is float64 until one rounding."""
