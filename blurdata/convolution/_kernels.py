@@ -20,7 +20,7 @@ _LANES = 8
 _I16, _I32, _I64, _F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
 
 
-def _jit(function: Callable[..., Any]) -> Any:
+def jit(function: Callable[..., Any]) -> Any:
     """Compiled, and cached on disk where numba finds a place that can be written."""
     options = {"boundscheck": False, "error_model": "numpy", "nogil": True}
     try:
@@ -91,7 +91,7 @@ def _sum_taps(_context: Any, src: Any, offsets: Any, weights: Any, count: Any, d
     return types.void(types.intp, types.intp, types.intp, types.intp, types.intp), _tap_loop(_F32, _multiply_add)
 
 
-@_jit
+@jit
 def _light_of_row(image, source, light, columns, left, out):  # type: ignore[no-untyped-def]
     """One padded row: ``out[i] = light[image[source, columns[i]]]``, 0 where an index is -1; the middle needs no index."""
     if source < 0:
@@ -107,7 +107,7 @@ def _light_of_row(image, source, light, columns, left, out):  # type: ignore[no-
         out[i] = light[row[columns[i]]] if columns[i] >= 0 else 0
 
 
-@_jit
+@jit
 def _pair_rows(image, light, rows, columns, left, step, first, last, padded):  # type: ignore[no-untyped-def]
     """Padded rows ``first`` to ``last`` as pairs: with the sample ``step`` to the right or, at 0, with the one below."""
     here = np.zeros(len(columns), np.int16)
@@ -127,7 +127,7 @@ def _pair_rows(image, light, rows, columns, left, step, first, last, padded):  #
         here, below = below, here
 
 
-@_jit
+@jit
 def blur_pairs(image, light, rows, columns, left, step, offsets, weights, codes, shift, padded, out):  # type: ignore[no-untyped-def]
     """``out[y, x] = codes[(sum over t of weights[t] . padded[y, x + offsets[t]]) >> shift]`` with a pair of samples in each word.
 
@@ -163,14 +163,14 @@ def blur_pairs(image, light, rows, columns, left, step, offsets, weights, codes,
                     line[i] = codes[sums[i] >> shift]
 
 
-@_jit
+@jit
 def light_up(image, light, rows, columns, left, out):  # type: ignore[no-untyped-def]
     """Padded light as float32, for :func:`run_taps`; arguments as of :func:`blur_pairs`."""
     for r in range(len(rows)):
         _light_of_row(image, rows[r], light, columns, left, out[r, : len(columns)])
 
 
-@_jit
+@jit
 def run_taps(padded, offsets, weights, out):  # type: ignore[no-untyped-def]
     """``out[y, x] = sum over t of weights[t] * padded[y, x + offsets[t]]`` in float32; arguments as of :func:`blur_pairs`."""
     height, width = out.shape
@@ -186,7 +186,7 @@ def run_taps(padded, offsets, weights, out):  # type: ignore[no-untyped-def]
                     line[i] = sums[i]
 
 
-@_jit
+@jit
 def codes_of_light(light, codes, lowest, shift, out):  # type: ignore[no-untyped-def]
     """Codes by a table over the bits of float32 light, so that its steps are relative: fine where a curve is steep.
 

@@ -11,7 +11,7 @@ from scipy import fft
 
 from blurdata.color import Curve
 from blurdata.color import curve as open_curve
-from blurdata.convolution import strokes
+from blurdata.convolution import float_light, strokes
 from blurdata.convolution.border import check_border, source_index
 
 Picture = NDArray[Any]
@@ -51,12 +51,30 @@ def convolve(image: Picture, kernel: NDArray[np.floating], *, curve: str | Path 
     response, weights = open_curve(curve), check_kernel(kernel)
     _check_picture(image, response)
     check_border(border)
-    planes = image if image.ndim == 3 else image[..., None]
-    if image.dtype == np.uint8 and response.channels == 1:
-        return _blur_bytes(np.ascontiguousarray(planes), weights, response, border).reshape(image.shape)
-    if image.dtype == np.float64 or _way(weights, np.inf) == "fft":
-        return _by_light(planes, weights, response, border, _fft).reshape(image.shape)
-    return _by_light(planes, weights, response, border, _taps).reshape(image.shape)
+    pixels = np.ascontiguousarray(image if image.ndim == 3 else image[..., None])
+    return _blur(pixels, weights, response, border).reshape(image.shape)
+
+
+def blur_planes(planes: Picture, kernel: NDArray[np.floating], response: Curve, border: str, out: Picture) -> None:
+    """``out`` = (C, H, W) ``planes`` blurred as by :func:`convolve`, arguments not checked."""
+    if response.channels > 1:
+        out[:] = _blur(np.ascontiguousarray(planes.transpose(1, 2, 0)), kernel, response, border).transpose(2, 0, 1)
+        return
+    taps = _pairs(kernel) if planes.dtype == np.uint8 else None
+    for plane, target in zip(planes, out, strict=True):
+        target[:] = _blur(np.ascontiguousarray(plane)[..., None], kernel, response, border, taps)[..., 0]
+
+
+def _blur(pixels: Picture, kernel: NDArray[np.floating], response: Curve, border: str, taps: strokes.PairTaps | None = None) -> Picture:
+    """(H, W, C) contiguous pixels of any of the types, blurred."""
+    if pixels.dtype == np.uint8 and response.channels == 1:
+        return _blur_bytes(pixels, kernel, response, border, taps or _pairs(kernel))
+    if pixels.dtype == np.float64 or _way(kernel, np.inf) == "fft":
+        return _by_light(pixels, kernel, response, border, _fft)
+    if pixels.dtype.kind == "f":
+        light = _taps(float_light.decode(pixels, response), kernel, border)
+        return np.asarray(float_light.encode(light, response), pixels.dtype)
+    return _by_light(pixels, kernel, response, border, _taps)
 
 
 def check_kernel(kernel: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -109,16 +127,21 @@ def factors(kernel: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[
     return column, row / total
 
 
-def _blur_bytes(planes: NDArray[np.uint8], kernel: NDArray[np.floating], response: Curve, border: str) -> NDArray[np.uint8]:
+def _pairs(kernel: NDArray[np.floating]) -> strokes.PairTaps | None:
+    return strokes.pairs_of(kernel) if np.count_nonzero(kernel) <= _MOST_TAPS else None
+
+
+def _blur_bytes(
+    planes: NDArray[np.uint8], kernel: NDArray[np.floating], response: Curve, border: str, taps: strokes.PairTaps | None
+) -> NDArray[np.uint8]:
     height, width, channels = planes.shape
     codes = planes.reshape(height, width * channels)
-    taps = strokes.pairs_of(kernel) if np.count_nonzero(kernel) <= _MOST_TAPS else None
     tables = strokes.integer_tables(response, taps.scale) if taps else None
     way = _way(kernel, len(taps.weights) if taps and tables else np.inf)
     if taps and tables and way == "pairs":
-        return strokes.blur_integers(codes, channels, taps, kernel.shape, tables, border)
+        return strokes.blur_integers(codes, channels, taps, kernel.shape, tables, border).reshape(planes.shape)
     if way == "taps":
-        return strokes.blur_codes(codes, channels, kernel, response, border)
+        return strokes.blur_codes(codes, channels, kernel, response, border).reshape(planes.shape)
     light = cv2.LUT(planes, response.light_of_codes(8)[0].astype(np.float32)).reshape(planes.shape)
     return strokes.codes_of((_taps if way == "separable" else _fft)(light, kernel, border), response)
 
