@@ -5,7 +5,11 @@
 set -eu
 cd "$(dirname "$0")/.."
 . tools/venv.sh
-install_blurdata test
+case "${1:-}" in
+    "") install_blurdata test ;;
+    --all) install_blurdata test,ray ;;
+    *) echo "usage: sh tools/test.sh [--all]" >&2; exit 2 ;;
+esac
 
 step() { printf '\n== %s\n' "$1"; shift; "$@"; }
 step "ruff: lint" .venv/bin/ruff check .
