@@ -25,6 +25,7 @@ _COMMANDS: dict[str, str] = {
     "evaluate": "blurdata.cli.evaluate",
     "audit": "blurdata.cli.audit",
     "export": "blurdata.cli.export",
+    "reproduce": "blurdata.cli.reproduce",
     "calibrate-response": "blurdata.cli.calibrate_response",
     "recipe": "blurdata.cli.recipe",
     "doctor": "blurdata.cli.doctor",

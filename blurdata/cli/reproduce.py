@@ -1,0 +1,65 @@
+"""``blurdata reproduce``: does averaging the published frames give the published blur?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from blurdata.synthesis.reproduce import SequenceReport
+
+
+def run(
+    frames: Annotated[Path, typer.Argument(help="All sharp frames: GOPRO_Large_all.", metavar="GOPRO_Large_all")],
+    published: Annotated[Path, typer.Argument(help="The published pairs: GOPRO_Large.", metavar="GOPRO_Large")],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that decode and blend.")] = 2,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Blend the published frames again and compare with the published blur.
+
+    [bold]blurdata reproduce GOPRO_Large_all GOPRO_Large[/bold]
+
+    Ground truths are located by content, since file numbers are wrong in places. PSNR is given to blur (mean of code values) and
+    to blur_gamma (mean of light, gamma 2.2), over the windows that are whole. Exit code 1 where something is missing.
+    """
+    import json
+
+    from blurdata.progress import Advance, progress
+    from blurdata.synthesis.reproduce import find_sequences, reproduce_sequence
+
+    reports = []
+    for name, all_frames, folder in find_sequences(frames, published):
+        pairs = sum(1 for _ in (folder / "sharp").glob("*.*"))
+        shown: Advance
+        with progress(name, pairs) as shown:
+            reports.append(reproduce_sequence(name, all_frames, folder, workers=workers, advance=shown))
+    complete = all(report.complete for report in reports)
+    if as_json:
+        typer.echo(json.dumps({"complete": complete, "sequences": [report.as_json() for report in reports]}))
+    else:
+        typer.echo("\n".join(_lines(reports)))
+    if not complete:
+        short = [report.name for report in reports if not report.complete]
+        typer.echo(f"blurdata: {len(short)} of {len(reports)} sequences lack frames or pictures: {', '.join(short[:8])}.", err=True)
+    typer.echo(f"Next: blurdata synthesize {frames} --recipe gopro --out DIR", err=True)
+    raise typer.Exit(0 if complete else 1)
+
+
+def _lines(reports: "Sequence[SequenceReport]") -> list[str]:
+    """A table, and below it what is missing."""
+    wide = max(len(report.name) for report in reports)
+    lines = [f"{'sequence':{wide}}   M  pairs  blended  blur dB  blur_gamma dB  renumbered  missing"]
+    for report in reports:
+        blur, gamma = ("-" if value is None else f"{value:.2f}" for value in (report.psnr_blur, report.psnr_blur_gamma))
+        missing = len(report.missing_truths) + len(report.missing_frames) + len(report.missing_pictures)
+        lines.append(
+            f"{report.name:{wide}}  {report.window:2}  {report.pairs:5}  {report.blended:7}  {blur:>7}  {gamma:>13}  "
+            f"{report.renumbered:10}  {missing:7}"
+        )
+    for report in reports:
+        lines += [f"{report.name}: ground truth {number} is in no frame" for number in report.missing_truths]
+        lines += [f"{report.name}: window of ground truth {each.replace(': ', ' lacks frame ')}" for each in report.missing_frames]
+        lines += [f"{report.name}: {picture} is missing" for picture in report.missing_pictures]
+    return lines
