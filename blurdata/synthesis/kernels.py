@@ -59,3 +59,25 @@ def to_codes(out: Any, sums: Any, first: Any, steps: Any, shift: Any) -> None:
                 else:
                     high = middle - 1
             out[i, c] = low
+
+
+@compiled
+def yuv_to_rgb(out: Any, y: Any, cb: Any, cr: Any, scale: Any, offset: Any, matrix: Any) -> None:
+    """(H, W, 3) uint16 RGB of three (H, W) uint16 planes.
+
+    Args:
+        out: Where the result goes.
+        y: Luma; ``cb`` and ``cr`` are of the same size.
+        cb: Blue difference.
+        cr: Red difference.
+        scale: What one code of luma and of chroma is worth.
+        offset: Codes of black luma and of neutral chroma.
+        matrix: Cr to red, Cb to green, Cr to green, Cb to blue.
+    """
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            light = (y[i, j] - offset[0]) * scale[0]
+            blue, red = (cb[i, j] - offset[1]) * scale[1], (cr[i, j] - offset[1]) * scale[1]
+            out[i, j, 0] = np.uint16(min(max(light + matrix[0] * red, 0.0), 1.0) * 65535 + 0.5)
+            out[i, j, 1] = np.uint16(min(max(light + matrix[1] * blue + matrix[2] * red, 0.0), 1.0) * 65535 + 0.5)
+            out[i, j, 2] = np.uint16(min(max(light + matrix[3] * blue, 0.0), 1.0) * 65535 + 0.5)

@@ -3,6 +3,7 @@
 Both see code values in [0, 1], as learned interpolators are trained. Torch is imported only when a file is opened.
 """
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,9 @@ class TorchScriptFrames:
 
         try:
             load: Any = torch.jit.load
-            return load(str(self._path), map_location="cpu").eval()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # torch advises against making new files, old ones still open
+                return load(str(self._path), map_location="cpu").eval()
         except (RuntimeError, ValueError, OSError) as error:
             msg = f"{self._path}: is no TorchScript file; save the interpolator with torch.jit.script(...).save(...)."
             raise SourceError(msg) from error

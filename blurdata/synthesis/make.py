@@ -121,27 +121,30 @@ def open_video(
     recipe: str = "gopro",
     variant: str | None = None,
     shots: str | None = None,
+    window: str | None = None,
+    step: str | None = None,
+    interpolation: str | None = None,
+    interpolator: str | None = None,
+    max_blur_px: str | None = None,
     capture_fps: str | None = None,
     seed: str | None = None,
-    interpolator: str | None = None,
     cache: str | None = None,
 ) -> FilmPairs:
-    """Open ``video:PATH?recipe=gopro``; all options are texts, ``shots`` is a list such as ``0,2,3``.
+    """Open ``video:PATH?recipe=gopro``; all options are texts, ``shots`` is a list such as ``0,2,3``, most others replace recipe fields.
 
     The analysis is kept in ``cache``, by default in the user's cache folder, so that worker processes do not repeat it.
 
     Raises:
-        SourceError: If the film cannot be read or an option is wrong.
-        RecipeError: If the recipe is wrong.
+        SourceError: If the film cannot be read or ``shots`` is wrong.
+        RecipeError: If the recipe or a field is wrong.
     """
-    fields: dict[str, Any] = {"variant": variant}
     try:
-        fields["capture_fps"] = float(capture_fps) if capture_fps else None
-        fields["seed"] = int(seed) if seed else None
         only = [int(shot) for shot in shots.split(",")] if shots else None
     except ValueError as error:
-        msg = f"{path}: the options shots, capture_fps and seed are numbers ({error})."
+        msg = f"{path}: the option shots is a list of numbers such as 0,2,3, got '{shots}'."
         raise SourceError(msg) from error
+    fields = {"variant": variant, "window": window, "step": step, "interpolation": interpolation, "max_blur_px": max_blur_px}
+    fields |= {"capture_fps": capture_fps, "seed": seed}
     if interpolator:
         fields |= {"interpolation": "torchscript", "interpolator": str(Path(interpolator).expanduser().resolve())}
     plan = resolve(recipe, **fields)

@@ -16,7 +16,7 @@ class SynthesisRecipe(Recipe):
 
     Args:
         window: Frames in one exposure, odd; a list draws one of them for each sequence.
-        window_weights: How often each entry of such a list is drawn; None for equally often.
+        window_weights: How often each entry of such a list is drawn; None for equally often, without a meaning for one number.
         step: Frames from the start of one exposure to the start of the next; None follows from ``duty``, or is the window.
         duty: Share of the time that the shutter is open, (window - 1) / step; checked where window and step are given too.
         variant: ``blur`` averages code values, ``blur_gamma`` averages light under ``curve``, ``both`` makes both.
@@ -90,11 +90,11 @@ class SynthesisRecipe(Recipe):
 
     @model_validator(mode="after")
     def _agree(self) -> "SynthesisRecipe":
-        if self.window_weights is not None and (
-            not isinstance(self.window, list)
-            or len(self.window_weights) != len(self.window)
-            or min(self.window_weights) < 0
-            or sum(self.window_weights) <= 0
+        weights = self.window_weights
+        if (
+            weights is not None
+            and isinstance(self.window, list)
+            and (len(weights) != len(self.window) or min(weights) < 0 or not sum(weights))
         ):
             msg = "window_weights needs one weight of at least 0 for each entry of window"
             raise ValueError(msg)

@@ -8,15 +8,18 @@ from typing import Any
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
 from blurdata.files import fingerprint_files
 from blurdata.pairs import Image
 from blurdata.synthesis.frames import Film, FrameIndex, Scan
+from blurdata.synthesis.kernels import yuv_to_rgb
 
 # AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601
 _MATRICES = {0: "rgb", 1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "fcc", 9: "bt2020", 10: "bt2020"}
 _SWSCALE = {"bt601": 5, "bt709": 1, "bt2020": 9, "smpte240m": 7, "fcc": 4}
+_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593), "smpte240m": (0.212, 0.087), "fcc": (0.3, 0.11)}
 _LIMITED, _FULL = 1, 2
 _MAX_SIDE = 16384
 
@@ -120,19 +123,42 @@ class VideoFilm(Film):
 
     def _rgb(self, frame: Any, reformatter: VideoReformatter) -> Image:
         name = self._matrix if self._matrix != "auto" else _MATRICES.get(int(frame.colorspace), "bt601")
-        rgb: Any = reformatter.reformat(
-            frame,
-            format="rgb48le" if _deep(frame) else "rgb24",
-            src_colorspace=_SWSCALE.get(name),
-            src_color_range=int(frame.color_range) or None,
-            threads=1,
-        ).to_ndarray()
+        if _deep(frame) and not frame.format.is_rgb:
+            rgb: Any = _deep_rgb(frame, reformatter, name)
+        else:
+            rgb = reformatter.reformat(
+                frame,
+                format="rgb48le" if _deep(frame) else "rgb24",
+                src_colorspace=_SWSCALE.get(name),
+                src_color_range=int(frame.color_range) or None,
+                threads=1,
+            ).to_ndarray()
         turns = _rotation(frame) // 90 % 4
         return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
     def fingerprint(self) -> str:
         """Hash over the file."""
         return fingerprint_files([self._path], root=self._path.parent)
+
+
+def _deep_rgb(frame: Any, reformatter: VideoReformatter, matrix: str) -> NDArray[np.uint16]:
+    """RGB of a frame of more than 8 bits by the definition; FFmpeg's own conversion ends at 99.6 % of white."""
+    spread = int(frame.color_range) or _LIMITED  # the same before and after, so that only chroma is scaled up
+    full = reformatter.reformat(frame, format="yuv444p16le", src_color_range=spread, dst_color_range=spread, threads=1)
+    planes: Any = full.planes
+    y, cb, cr = (np.frombuffer(p, np.uint16).reshape(p.height, -1)[:, : frame.width] for p in planes[:3])
+    bits = frame.format.components[0].bits
+    if spread == _FULL:
+        one = float(((1 << bits) - 1) << (16 - bits))
+        scale, offset = np.array([1 / one, 1 / one]), np.array([0.0, 32768.0])
+    else:
+        scale, offset = np.array([1 / (219 * 256), 1 / (224 * 256)]), np.array([4096.0, 32768.0])
+    red, blue = _WEIGHTS.get(matrix, _WEIGHTS["bt601"])
+    green = 1 - red - blue
+    rows = np.array([2 * (1 - red), -2 * (1 - blue) * blue / green, -2 * (1 - red) * red / green, 2 * (1 - blue)])
+    out = np.empty((frame.height, frame.width, 3), np.uint16)
+    yuv_to_rgb(out, y, cb, cr, scale, offset, rows)
+    return out
 
 
 def _deep(frame: Any) -> bool:

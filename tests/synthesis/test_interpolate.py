@@ -1,0 +1,182 @@
+"""Virtual frames: they follow the motion, see occlusions, and learned ones plug in."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from blurdata.color import curve
+from blurdata.errors import SourceError
+from blurdata.synthesis import synthesize
+from blurdata.synthesis.blend import LightSum
+from blurdata.synthesis.interpolate import DisInterpolator
+from blurdata.synthesis.warp import visible
+
+
+def _texture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 1, (height, width, 3)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    return (np.clip(0.5 + 0.22 * smooth / smooth.std(), 0, 1) * 255).astype(np.uint8)
+
+
+def _shifted(texture: np.ndarray, shift: float) -> np.ndarray:
+    matrix = np.float32([[1, 0, shift], [0, 1, 0]])
+    return cv2.warpAffine(texture, matrix, texture.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+
+
+def _psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(10 * np.log10(255**2 / np.mean((a.astype(float) - b) ** 2)))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_middle_frame_is_rebuilt(bits: int) -> None:
+    """Half-way between two shifted frames lies the frame shifted half as far, far better than by averaging."""
+    before, middle, after = (_shifted(_texture(120, 160), shift)[:, 20:140] for shift in (0, 5, 10))
+    wide = 257 if bits == 16 else 1
+    dtype = np.uint16 if bits == 16 else np.uint8
+
+    total = LightSum(curve("srgb"), bits=bits, samples=1)
+    DisInterpolator(curve("srgb"), bits=bits)((before * dtype(wide)).astype(dtype), (after * dtype(wide)).astype(dtype)).add_to(
+        total, None, 2, 1
+    )
+    rebuilt = total.codes() / wide
+
+    assert _psnr(rebuilt, middle) > _psnr((before.astype(float) + after) / 2, middle) + 6
+
+
+def test_threads_change_no_byte() -> None:
+    """The sums are the same on one thread and on three."""
+    before, after = (_shifted(_texture(90, 130), shift) for shift in (0, 9))
+    sums = []
+    for threads in (1, 3):
+        light, code = (LightSum(curve(name), bits=8, samples=12) for name in ("gamma22", "linear"))
+        DisInterpolator(curve("gamma22"), bits=8, threads=threads)(before, after).add_to(light, code, 12, 1)
+        sums.append((light.sums().copy(), code.sums().copy()))
+
+    assert all(np.array_equal(a, b) for a, b in zip(*sums, strict=True))
+
+
+def test_a_moving_texture_becomes_its_convolution_with_the_path() -> None:
+    """Enough virtual frames of a texture moved by 12 px give its convolution with that path, in linear light."""
+    texture = _texture(96, 200)
+    frames = [_shifted(texture, 6.0 * i)[:, 40:160] for i in range(3)]
+    pair = synthesize(frames, {"window": 3, "interpolation": "dis", "virtual_frames": 12, "end_weight": 0.5, "variant": "blur_gamma"})[0]
+
+    light = curve("gamma22")
+    fine = [light.decode(_shifted(texture, 0.5 * k)[:, 40:160] / 255) for k in range(25)]
+    weights = np.array([0.5] + [1.0] * 23 + [0.5]) / 24
+    expected = light.encode(np.tensordot(weights, np.stack(fine), axes=1)) * 255
+    inner = np.s_[8:-8, 16:-16]
+
+    assert _psnr(pair.blurry[inner], expected[inner]) > 40
+    assert pair.meta["samples"] == 25
+
+
+def test_steps_follow_the_motion() -> None:
+    """As many virtual frames as keep each step under a pixel, or under `max_step_px`."""
+    frames = [_shifted(_texture(96, 160), 7.0 * i)[:, 30:130] for i in range(3)]
+    fields = {"window": 3, "interpolation": "dis", "variant": "blur_gamma"}
+
+    fine = synthesize(frames, fields)[0].meta["virtual_frames"]
+    coarse = synthesize(frames, fields | {"max_step_px": 4.0})[0].meta["virtual_frames"]
+
+    assert 7 <= fine <= 12
+    assert 2 <= coarse <= 3
+
+
+def test_windows_whose_flows_disagree_are_refused_and_counted() -> None:
+    """Noise has no motion to follow."""
+    rng = np.random.default_rng(0)
+    noise = [rng.integers(0, 256, (64, 96, 3), dtype=np.uint8) for _ in range(3)]
+    moving = [_shifted(_texture(64, 140), 3.0 * i)[:, 20:116] for i in range(3)]
+
+    pairs = synthesize(moving + noise, {"window": 3, "interpolation": "dis"})
+
+    assert len(pairs) == 1
+    assert pairs.summary()["windows_refused_by_flow"] == 1
+    assert pairs.summary()["refused_by_flow_share"] == 0.5
+
+
+def test_visible_marks_what_is_covered() -> None:
+    """A pixel whose forward and backward flow do not cancel is not seen in the other frame."""
+    forward, backward = np.zeros((8, 12, 2), np.float32), np.zeros((8, 12, 2), np.float32)
+    forward[:, 4:8, 0] = 3.0
+
+    seen = visible(forward, backward)
+
+    assert seen[:, :4].all()
+    assert not seen[:, 4:8].any()
+
+
+def test_a_moving_light_leaves_a_clipped_trail() -> None:
+    """A clipped light is brought back by alpha along its whole way, which is as long as it moved."""
+    base = np.full((64, 160, 3), 20, np.uint8)
+    frames = []
+    for i in range(5):
+        frame = base.copy()
+        frame[28:36, 40 + 8 * i : 48 + 8 * i] = 255
+        frames.append(frame)
+    sensor = {"noise": None, "saturation": 4.9, "rim_px": 0}
+
+    pair = synthesize(frames, {"window": 5, "variant": "blur_gamma", "sensor": sensor})[0]
+    dim = synthesize(frames, {"window": 5, "variant": "blur_gamma", "sensor": sensor | {"saturation": None}})[0]
+
+    assert (pair.blurry[32, :, 0] == 255).sum() == 5 * 8
+    assert (dim.blurry[32, :, 0] == 255).sum() == 0
+    assert pair.meta["saturation_alpha"] == 4.9
+
+
+def test_a_function_makes_the_virtual_frames() -> None:
+    """A cross-fade adds nothing: its mean is that of the frames, up to the weight of the ends."""
+    frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
+    asked = []
+
+    def fade(before: np.ndarray, after: np.ndarray, moment: float) -> np.ndarray:
+        asked.append(moment)
+        return (1 - moment) * before + moment * after
+
+    fields = {"window": 3, "virtual_frames": 4, "variant": "blur", "end_weight": 0.5}
+    faded = synthesize(frames, fields, interpolator=fade)[0]
+    plain = synthesize(frames, fields | {"interpolation": "none"})[0]
+
+    assert asked == [0.25, 0.5, 0.75] * 2
+    assert np.abs(faded.blurry.astype(int) - plain.blurry).max() <= 1
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.parametrize("arguments", [3, 2])
+def test_a_torchscript_file_makes_the_virtual_frames(tmp_path: Path, arguments: int) -> None:
+    """A file with a moment, or one that knows only the middle, gives the frames of the cross-fade that it is."""
+    torch = pytest.importorskip("torch")
+
+    class Fade(torch.nn.Module):
+        def forward(self, a, b, t):
+            return a * (1 - t) + b * t
+
+    class Middle(torch.nn.Module):
+        def forward(self, a, b):
+            return (a + b) / 2
+
+    example = torch.zeros(1, 3, 64, 64)
+    inputs = (example, example, torch.full((1, 1, 1, 1), 0.5))[:arguments]
+    path = tmp_path / "fade.pt"
+    torch.jit.trace(Fade() if arguments == 3 else Middle(), inputs).save(str(path))
+    frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
+
+    pairs = synthesize(frames, {"window": 3, "virtual_frames": 4, "variant": "blur"}, interpolator=path)
+    fade = synthesize(frames, {"window": 3, "virtual_frames": 4, "variant": "blur"}, interpolator=lambda a, b, t: (1 - t) * a + t * b)
+
+    assert np.abs(pairs[0].blurry.astype(int) - fade[0].blurry).max() <= 1
+    assert pairs.recipe["interpolator"] != str(path)  # its content counts, not its place
+
+
+def test_no_torchscript_is_one_sentence(tmp_path: Path) -> None:
+    """A text file for a network is named."""
+    pytest.importorskip("torch")
+    (tmp_path / "bad.pt").write_text("no network")
+    frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
+
+    with pytest.raises(SourceError, match=r"bad\.pt"):
+        synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=tmp_path / "bad.pt")[0]

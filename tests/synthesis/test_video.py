@@ -1,0 +1,233 @@
+"""Reading videos: colours, depth, rotation, time stamps, damage."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from blurdata.errors import SourceError
+from blurdata.sources import open_source
+from blurdata.synthesis import synthesize
+from blurdata.synthesis.frames import FrameIndex
+from blurdata.synthesis.video import VideoFilm
+
+# luma weights of red and blue: BT.601, BT.709, BT.2020
+_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}
+_TAGS = {"bt601": 6, "bt709": 1, "bt2020": 9}
+
+
+def _to_yuv(rgb: tuple[float, float, float], matrix: str, *, full: bool, bits: int) -> tuple[int, int, int]:
+    """The definition: Y'CbCr of one R'G'B' colour in [0, 1], quantised."""
+    red, blue = _WEIGHTS[matrix]
+    y = red * rgb[0] + (1 - red - blue) * rgb[1] + blue * rgb[2]
+    cb, cr = (rgb[2] - y) / (2 * (1 - blue)), (rgb[0] - y) / (2 * (1 - red))
+    scale = 1 << (bits - 8)
+    if full:
+        top = (1 << bits) - 1
+        return round(y * top), round(cb * top + (1 << (bits - 1))), round(cr * top + (1 << (bits - 1)))
+    return round((16 + 219 * y) * scale), round((128 + 224 * cb) * scale), round((128 + 224 * cr) * scale)
+
+
+def _write_yuv(path: Path, colours: list[tuple[float, float, float]], matrix: str, *, full: bool, bits: int, frames: int = 3) -> None:
+    """Vertical bars of flat colours in a lossless file whose tags say what they are."""
+    size, bar = 32, 32
+    dtype = np.uint8 if bits == 8 else np.uint16
+    planes = [np.zeros((size, bar * len(colours)), dtype)] + [np.zeros((size // 2, bar * len(colours) // 2), dtype) for _ in range(2)]
+    for i, colour in enumerate(colours):
+        for plane, value, width in zip(planes, _to_yuv(colour, matrix, full=full, bits=bits), (bar, bar // 2, bar // 2), strict=True):
+            plane[:, i * width : (i + 1) * width] = value
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height = bar * len(colours), size
+        stream.pix_fmt = "yuv420p" if bits == 8 else "yuv420p10le"
+        stream.codec_context.colorspace = _TAGS[matrix]
+        stream.codec_context.color_range = 2 if full else 1
+        for number in range(frames):
+            frame = av.VideoFrame(bar * len(colours), size, stream.pix_fmt)
+            for plane, data in zip(frame.planes, planes, strict=True):
+                rows = np.zeros((plane.height, plane.line_size // data.itemsize), dtype)
+                rows[:, : data.shape[1]] = data
+                plane.update(rows.tobytes())
+            frame.pts = number
+            frame.colorspace, frame.color_range = _TAGS[matrix], 2 if full else 1
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _write(
+    path: Path, frames: list[np.ndarray], *, codec: str = "ffv1", pix_fmt: str = "bgr0", pts: list[int] | None = None, **options
+) -> None:
+    with av.open(str(path), "w", options=options.pop("container_options", {})) as container:
+        stream = container.add_stream(codec, rate=30, options=options.pop("options", {}))
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = pix_fmt
+        stream.codec_context.time_base = Fraction(1, 30)
+        for number, image in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts = pts[number] if pts else number
+            frame.time_base = Fraction(1, 30)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+
+
+def _moving(count: int, size: tuple[int, int] = (48, 64), speed: int = 2) -> list[np.ndarray]:
+    rng = np.random.default_rng(2)
+    scene = np.kron(rng.integers(30, 226, (size[0] // 4 + 1, size[1] // 4 + 1, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    return [np.ascontiguousarray(np.roll(scene, speed * i, axis=1)[: size[0], : size[1]]) for i in range(count)]
+
+
+@pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("bits", [8, 10])
+def test_colour_matrix_range_and_depth_are_honoured(tmp_path: Path, matrix: str, full: bool, bits: int) -> None:
+    """Flat colours come back as they were, whatever matrix, range and depth they were stored in."""
+    colours = [(0.8, 0.2, 0.2), (0.2, 0.8, 0.2), (0.2, 0.2, 0.8), (0.5, 0.5, 0.5), (0.02, 0.02, 0.02), (1.0, 1.0, 1.0)]
+    path = tmp_path / "bars.mkv"
+    _write_yuv(path, colours, matrix, full=full, bits=bits)
+
+    frame = next(iter(VideoFilm(path).read(0, 1, FrameIndex())))
+
+    assert frame.dtype == (np.uint8 if bits == 8 else np.uint16)
+    top = np.iinfo(frame.dtype).max
+    found = np.stack([frame[8:24, 32 * i + 8 : 32 * i + 24].reshape(-1, 3).mean(axis=0) / top for i in range(len(colours))])
+    assert np.abs(found - np.array(colours)).max() < (2.6 / 255 if bits == 8 else 1.6 / 1023)
+
+
+def test_lossless_video_and_array_give_the_same_pairs(tmp_path: Path) -> None:
+    """What a lossless video holds is blended like the frames themselves, odd sizes included."""
+    frames = _moving(7, (37, 53))
+    _write(tmp_path / "odd.mkv", frames)
+
+    from_video, from_array = synthesize(tmp_path / "odd.mkv", {"window": 3}), synthesize(frames, {"window": 3})
+
+    assert len(from_video) == len(from_array) == 2
+    for a, b in zip(from_video, from_array, strict=True):
+        assert np.array_equal(a.blurry, b.blurry)
+        assert np.array_equal(a.sharp, b.sharp)
+
+
+def test_a_pair_in_the_middle_is_that_of_the_run(tmp_path: Path) -> None:
+    """Entering a video with B-frames at a key frame gives the same bytes as reading it from the start."""
+    _write(tmp_path / "long.mp4", _moving(60), codec="libx264", pix_fmt="yuv420p", options={"g": "12", "bf": "2"})
+    pairs = synthesize(tmp_path / "long.mp4", {"window": 5})
+
+    run = list(pairs)
+
+    assert len(run) == 12
+    for index in (0, 3, 5, 8, 11):
+        assert np.array_equal(pairs[index].blurry, run[index].blurry)
+        assert np.array_equal(pairs[index].sharp, run[index].sharp)
+
+
+def test_variable_frame_rate_keeps_true_times(tmp_path: Path) -> None:
+    """No frame is doubled or dropped, exposures take the time the container says, and missing frames end a run."""
+    pts = [0, 1, 2, 4, 5, 6, 7, 27, 28, 29, 30, 31]
+    _write(tmp_path / "phone.mkv", _moving(12), pts=pts)
+
+    pairs = synthesize(tmp_path / "phone.mkv", {"window": 5})
+
+    assert pairs.summary()["timing_breaks"] == 1
+    assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2, 3, 4], [7, 8, 9, 10, 11]]
+    assert pairs[0].meta["exposure_s"] == pytest.approx(5 / 30, abs=2e-3)
+    assert pairs[1].meta["exposure_s"] == pytest.approx(4 / 30, abs=2e-3)
+
+
+def test_capture_rate_overrules_the_container(tmp_path: Path) -> None:
+    """A slow-motion clip tagged 30 was taken at 240; both are recorded."""
+    _write(tmp_path / "slow.mkv", _moving(6))
+
+    meta = synthesize(tmp_path / "slow.mkv", {"window": 5, "capture_fps": 240})[0].meta
+
+    assert meta["exposure_s"] == pytest.approx(4 / 240, abs=2e-4)
+    assert (meta["capture_fps"], meta["container_fps"]) == (240, 30)
+
+
+def test_sixteen_bit_folders_and_natural_order(tmp_path: Path) -> None:
+    """16-bit PNG frames stay 16-bit, and frame 10 comes after frame 9."""
+    from blurdata.files import write_png
+
+    frames = [frame.astype(np.uint16) * 257 for frame in _moving(12)]
+    for i, frame in enumerate(frames):
+        write_png(tmp_path / "take" / f"f{i}.png", frame)
+
+    pairs = synthesize(tmp_path / "take", {"window": 11, "variant": "blur"})
+
+    assert pairs[0].blurry.dtype == np.uint16
+    assert np.array_equal(pairs[0].sharp, frames[5])
+
+
+def test_a_gopro_tree_is_a_source_of_all_its_sequences(tmp_path: Path) -> None:
+    """`GOPRO_Large_all` has train and test with one folder a sequence."""
+    from blurdata.files import write_png
+
+    for split, name in (("train", "GOPR0001_11_00"), ("test", "GOPR0002_11_00")):
+        for i, frame in enumerate(_moving(6)):
+            write_png(tmp_path / split / name / f"{i + 1:06d}.png", frame)
+
+    pairs = synthesize(tmp_path, {"window": 3})
+
+    assert [pair.meta["split"] for pair in pairs] == ["train", "train", "test", "test"]
+    assert pairs.keys[0] == "train/GOPR0001_11_00_03_00/000001"
+
+
+def _broken(tmp_path: Path) -> dict[str, Path]:
+    text, empty, cut = tmp_path / "text.mp4", tmp_path / "empty.mp4", tmp_path / "cut.mp4"
+    text.write_text("this is no film\n" * 100)
+    empty.write_bytes(b"")
+    whole = tmp_path / "whole.mp4"
+    _write(whole, _moving(60, (128, 160)), codec="libx264", pix_fmt="yuv420p", container_options={"movflags": "faststart"})
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+    (tmp_path / "nothing").mkdir()
+    return {"text": text, "empty": empty, "cut": cut, "missing": tmp_path / "missing.mp4", "nothing": tmp_path / "nothing"}
+
+
+@pytest.mark.parametrize("kind", ["text", "empty", "cut", "missing", "nothing"])
+def test_bad_files_are_one_sentence(tmp_path: Path, kind: str) -> None:
+    """What is no film, or only a part of one, is named, with what to do."""
+    path = _broken(tmp_path)[kind]
+
+    with pytest.raises(SourceError) as caught:
+        synthesize(path, {"window": 3})
+
+    assert path.name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
+    """`video:PATH?recipe=…&shots=…` opens the same pairs, and pickles."""
+    import pickle
+
+    _write(tmp_path / "two.mkv", _moving(12) + [255 - frame for frame in _moving(12)])
+    text = f"video:{tmp_path / 'two.mkv'}?recipe=gopro&variant=blur&window=3&cache={tmp_path / 'cache'}"
+
+    pairs = open_source(text)
+    second = pairs.select([1])
+    again = open_source(second.text)
+
+    assert again.keys == second.keys == pickle.loads(pickle.dumps(second)).keys
+    assert 0 < len(second) < len(pairs)
+    assert np.array_equal(again[0].blurry, second[0].blurry)
+    assert again.fingerprint() == pairs.fingerprint()
+    assert list((tmp_path / "cache").glob("*.json"))
+
+
+@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2)])
+def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[int, int, int, int], turns: int) -> None:
+    """The display matrix in the file turns the frames upright: (0, 1, -1, 0) is a quarter clockwise."""
+    path = tmp_path / "phone.mp4"
+    frames = _moving(6, (48, 80))
+    _write(path, frames, codec="libx264", pix_fmt="yuv444p", options={"qp": "1"})
+    data = path.read_bytes()
+    plain = b"".join(value.to_bytes(4, "big") for value in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
+    at = data.index(plain, data.index(b"tkhd"))
+    a, b, c, d = ((value << 16) & 0xFFFFFFFF for value in matrix)
+    turned = b"".join(value.to_bytes(4, "big") for value in (a, b, 0, c, d, 0, 0, 0, 1 << 30))
+    path.write_bytes(data[:at] + turned + data[at + len(plain) :])
+
+    pair = synthesize(path, {"window": 5})[0]
+
+    expected = np.rot90(frames[2], turns)
+    assert pair.sharp.shape == expected.shape
+    assert np.abs(pair.sharp.astype(int) - expected).mean() < 6
