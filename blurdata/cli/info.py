@@ -1,9 +1,12 @@
 """``blurdata info``: what is in shards or a source, and where it came from."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from blurdata.pairs import PairSource
 
 
 def run(
@@ -45,11 +48,21 @@ def _describe_source(source: str) -> dict[str, Any]:
         **opened.summary(),
         "first_key": first.key,
         "first_size": f"{first.size[1]}x{first.size[0]} {first.sharp.dtype}",
+        "raw_bytes": _raw_bytes(opened),
         "first_meta": dict(first.meta),
         "extras": sorted(first.extras),
         "recipe_id": recipe_id(opened.recipe),
         "recipe": dict(opened.recipe),
     }
+
+
+def _raw_bytes(source: "PairSource") -> int | None:
+    """Bytes of all pictures in memory, from headers; None where only making every pair would tell."""
+    from blurdata.pairs import PairSource
+
+    if type(source).nbytes is PairSource.nbytes:
+        return None
+    return sum(source.nbytes(index) for index in range(len(source)))
 
 
 def _tell(name: str, value: Any) -> None:
