@@ -27,6 +27,7 @@ _KINDS = {
     "kohler": "blurdata.datasets:open_kohler",
     "hf": "blurdata.datasets:open_hf",
     "lmdb": "blurdata.datasets:open_lmdb",
+    "align": "blurdata.alignment:open_captures",
     "video": "blurdata.synthesis:open_video",
     "convolve": "blurdata.synthesis:open_convolve",
 }

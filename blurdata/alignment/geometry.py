@@ -3,9 +3,12 @@
 Pixel centres are at integers, x right, y down. A homography takes (x, y, 1) of one picture to another up to scale.
 """
 
-import numba
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+
+from blurdata.alignment.compiled import compiled
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -85,24 +88,16 @@ def sample(picture: NDArray[np.generic], positions: Float32) -> tuple[Float32, N
     return out.reshape((*positions.shape[:2], *picture.shape[2:])), inside
 
 
-def _compiled(function):  # type: ignore[no-untyped-def]
-    """Compile with a cache on disk, or without one where none can be kept."""
-    try:
-        return numba.njit(cache=True, nogil=True)(function)
-    except RuntimeError:
-        return numba.njit(nogil=True)(function)
-
-
-@_compiled
-def _weights(t, w):  # type: ignore[no-untyped-def]
+@compiled
+def _weights(t: Any, w: Any) -> None:
     w[0] = np.float32(0.5) * t * (t * (np.float32(2.0) - t) - np.float32(1.0))
     w[1] = np.float32(0.5) * (t * t * (np.float32(3.0) * t - np.float32(5.0)) + np.float32(2.0))
     w[2] = np.float32(0.5) * t * (t * (np.float32(4.0) - np.float32(3.0) * t) + np.float32(1.0))
     w[3] = np.float32(0.5) * t * t * (t - np.float32(1.0))
 
 
-@_compiled
-def _sample(picture, positions, out):  # type: ignore[no-untyped-def]
+@compiled
+def _sample(picture: Any, positions: Any, out: Any) -> None:
     height, width, channels = picture.shape
     wx, wy = np.empty(4, np.float32), np.empty(4, np.float32)
     for i in range(positions.shape[0]):

@@ -12,8 +12,33 @@ Name = Annotated[str, Field(min_length=1, max_length=200)]
 class AlignRecipe(Recipe):
     """How captures of two cameras become pairs.
 
-    A scene is a folder; ``blurry`` and ``sharp`` say where in it the two cameras' pictures are, ``{name}`` standing for what both
-    share, without suffix. The first pair of a scene in natural order is its static reference.
+    Args:
+        kind: ``align``.
+        blurry: Where in a scene the slow camera's pictures are; ``{name}`` is what both halves of a pair share, without suffix.
+        sharp: Where the fast camera's are. The first pair of a scene in natural order is its static reference.
+        raw: Read the cameras' raw files (DNG, ARW, NEF …) in linear light instead of their pictures.
+        flip_sharp: The beam splitter mirrored the sharp camera's pictures.
+        flip_blurry: It mirrored the blurry camera's.
+        crop: [top, left, bottom, right] px of the upright picture that is used, the last two excluded.
+        scale: Size of the result relative to the file.
+        lens_blurry: Calibration of the blurry camera's lens, OpenCV YAML, in pixels of the file as it was taken.
+        lens_sharp: Of the sharp camera's.
+        undistort: Use the calibrations.
+        reference: ``ecc`` finds the homography of a scene from its reference pair; ``none`` takes the cameras as aligned.
+        shift: Estimator of each pair's shift.
+        photometric: Estimator of gain and offset.
+        photometric_from: Each pair on its own, or the scene's reference for all, as published.
+        trim: Cut to the common rectangle of valid pixels.
+        denoise: ``nlm`` cleans the sharp picture by non-local means.
+        curve: From code values to light.
+        limit_px: No pair is moved further from its reference.
+        kernel_px: No blur is longer.
+        max_residual_px: Quadrants that disagree by more refuse the pair.
+        min_correlation: A pair that correlates less is refused.
+        max_reference_blur_px: A first pair with more blur is no static reference.
+        bits: Depth of the pictures that are written.
+        root: Folder of the set below the output, as in the published lists.
+        list_name: Name of the list of pairs.
 
     Example:
         >>> AlignRecipe().shift
@@ -23,10 +48,11 @@ class AlignRecipe(Recipe):
     kind: Literal["align"] = "align"
     blurry: Name = "right/{name}"
     sharp: Name = "left/{name}"
+    raw: bool = False
     flip_sharp: bool = True
     flip_blurry: bool = False
-    crop: tuple[int, int, int, int] | None = None
-    scale: Annotated[float, Field(gt=0, le=1)] = 1.0
+    crop: tuple[int, int, int, int] | None = (0, 953, 3094, 3674)
+    scale: Annotated[float, Field(gt=0, le=1)] = 0.25
     lens_blurry: str | None = None
     lens_sharp: str | None = None
     undistort: bool = True
@@ -41,6 +67,7 @@ class AlignRecipe(Recipe):
     kernel_px: Annotated[int, Field(ge=3, le=301)] = 70
     max_residual_px: Annotated[float, Field(gt=0)] = 0.4
     min_correlation: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    max_reference_blur_px: Annotated[float, Field(gt=0)] = 4.0
     bits: Literal[8, 16] = 8
     root: Name = "RealBlur-J_ECC_IMCORR_centroid_itensity_ref"
     list_name: Name = "RealBlur_J_train_list.txt"

@@ -15,7 +15,7 @@ class Quality:
 
     Args:
         correlation: Of the blurry picture and the sharp one convolved with the estimated kernel, unclipped samples, -1 to 1.
-        residual_px: Largest shift of a quadrant against the convolved sharp picture; good pairs stay under 0.1 px.
+        residual_px: Mean over the quadrants of their shift against the convolved sharp picture; good pairs stay under 0.1 px.
         quadrants_px: That of each quadrant in which enough can be seen, from the top left row by row.
         blur_px: Length of the straight, even motion that would spread light as much: sqrt(12) times the kernel's standard deviation.
         shift_px: (x, y) by which the middle of this pair differs from its reference's.

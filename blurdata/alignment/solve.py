@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from blurdata.alignment import photometric
 from blurdata.alignment.camera import View
 from blurdata.alignment.drift import Drift
-from blurdata.alignment.geometry import Float, Float32, apply, common_rectangle, inverse, normalized, translation
+from blurdata.alignment.geometry import Float, Float32, Rectangle, apply, common_rectangle, inverse, normalized, translation
 from blurdata.alignment.kernel import blur_length, centred, centroid
 from blurdata.alignment.light import Light
 from blurdata.alignment.published import published_shift
@@ -34,11 +34,14 @@ class Halves:
         self.view, self.sharp, self.recipe = blurry, sharp, recipe
         self.light = Light(recipe.curve, blurry.full)
         self.codes, self.inside = blurry.codes(np.eye(3))
+        self._lit: tuple[Reference, Float32] | None = None
         self._trusted = self.light.trusted(self.codes) * self.inside[..., None]
 
     def lit(self, known: Reference) -> Float32:
         """Linear light of the blurry picture as the sharp camera would have recorded it."""
-        return self.light.decode((self.codes - known.offset) / known.gain)
+        if self._lit is None or self._lit[0] is not known:
+            self._lit = known, self.light.decode((self.codes - known.offset) / known.gain)
+        return self._lit[1]
 
     def moved(self, homography: Float) -> tuple[Float32, Float32]:
         """Linear light of the sharp picture under a homography, and the weights of the blurry one there."""
@@ -84,6 +87,10 @@ def align_static(blurry: View, sharp: View, known: Reference, recipe: AlignRecip
     if reason:
         return Alignment(reason)
     halves = Halves(blurry, sharp, recipe)
+    found = _shifted(halves, known)
+    blur = 0.0 if isinstance(found, str) else blur_length(found.kernel)
+    if blur > recipe.max_reference_blur_px:
+        return Alignment(f"the pair is blurred by {blur:.1f} px, over {recipe.max_reference_blur_px:g}: it is no static reference")
     light, weights = halves.moved(known.homography)
     return _judged(halves, known, known.homography, Shifted(np.zeros(2), np.ones((1, 1)), light, weights, np.zeros(2), np.zeros(2)))
 
@@ -100,11 +107,11 @@ def align_moving(blurry: View, sharp: View, known: Reference | None, recipe: Ali
         if isinstance(start, str):
             return Alignment(start)
         known = start
-    if recipe.shift == "none":
-        return align_static(blurry, sharp, known, recipe)
     found = _shifted(halves, known)
     if isinstance(found, str):
         return Alignment(found)
+    if recipe.shift == "none":  # judged where it lies: its kernel stays off centre
+        return _judged(halves, known, known.homography, replace(found, kernel=centred(found.kernel)))
     homography = normalized(translation(*found.shift) @ known.homography)
     if recipe.shift == "published":
         homography = published_shift(blurry, sharp, known.homography, limit_px=recipe.limit_px)
@@ -169,7 +176,7 @@ def _quality(halves: Halves, known: Reference, homography: Float, found: Shifted
     pair = np.corrcoef(lit[trusted][::3], found.predicted[trusted][::3])
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     x, y = apply(homography @ inverse(known.homography), middle) - middle
-    return Quality(float(np.nan_to_num(pair[0, 1])), max(apart), apart, blur_length(found.kernel), (float(x), float(y)))
+    return Quality(float(np.nan_to_num(pair[0, 1])), float(np.mean(apart)), apart, blur_length(found.kernel), (float(x), float(y)))
 
 
 def _halved(side: int) -> tuple[slice, slice]:
@@ -193,8 +200,15 @@ def _finished(halves: Halves, known: Reference, homography: Float, kernel: Float
         gain, offset = photometric.published(b, s)
     elif recipe.photometric_from == "pair":
         gain, offset = photometric.robust(b, s, valid.astype(np.float32), middle, halves.light, start=(gain, offset))
-    pictures = (_rounded(b, full), _rounded(s * gain + offset, full))
-    return Alignment("ok", homography, *pictures, valid, gain, offset, crop, quality, middle)
+    pair = (_rounded(b, full), _rounded(s * gain + offset, full))
+    return Alignment("ok", homography, *pair, valid, gain, offset, crop, quality, middle)
+
+
+def pictures(halves: Halves, homography: Float, gain: Float, offset: Float, crop: Rectangle) -> tuple[Image, Image]:
+    """The blurry and the sharp picture of a pair whose alignment is known."""
+    window = (slice(crop[0], crop[2]), slice(crop[1], crop[3]))
+    sharp = halves.sharp.codes(inverse(homography))[0][window]
+    return _rounded(halves.codes[window], halves.light.full), _rounded(sharp * gain + offset, halves.light.full)
 
 
 def _rounded(codes: NDArray[np.floating], full: int) -> Image:

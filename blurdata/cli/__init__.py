@@ -15,6 +15,8 @@ from blurdata.errors import BlurDataError
 _COMMANDS: dict[str, str] = {
     "demo": "blurdata.cli.demo",
     "synthesize": "blurdata.cli.synthesize",
+    "align": "blurdata.cli.align",
+    "calibrate-lens": "blurdata.cli.calibrate_lens",
     "blur": "blurdata.cli.blur",
     "pack": "blurdata.cli.pack",
     "verify": "blurdata.cli.verify",

@@ -217,3 +217,27 @@ def corner_error(found, true, size):
     corners = np.array([[0, 0, 1], [width - 1, 0, 1], [0, height - 1, 1], [width - 1, height - 1, 1.0]]).T
     a, b = found @ corners, true @ corners
     return float(np.linalg.norm(a[:2] / a[2] - b[:2] / b[2], axis=0).mean())
+
+
+@dataclass(frozen=True)
+class Optics:
+    """A camera's lens in pixels of its file, independent of blurdata: OpenCV's camera matrix and k1, k2, p1, p2."""
+
+    size: tuple[int, int]
+    bends: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+
+    @property
+    def matrix(self):
+        """The camera matrix: focal length of the picture's height, centre a little off the middle."""
+        height, width = self.size
+        return np.array([[height, 0, width / 2 + 3], [0, height, height / 2 - 2], [0, 0, 1.0]])
+
+
+def taken(picture, optics, *, flip=False):
+    """The file a camera with this lens writes of an undistorted picture: bent, then mirrored where a beam splitter did so first."""
+    height, width = picture.shape[:2]
+    grid = np.stack(np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height)), -1)
+    at = cv2.undistortPoints(grid.reshape(-1, 1, 2), optics.matrix, np.array(optics.bends), P=optics.matrix).reshape(height, width, 2)
+    if flip:
+        at[..., 0] = width - 1 - at[..., 0]
+    return cv2.remap(picture, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)

@@ -1,0 +1,49 @@
+"""``blurdata calibrate-lens``: a lens's distortion from pictures of a checkerboard."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures of a flat checkerboard, or folders of them.", metavar="PICTURE…")],
+    out: Annotated[Path, typer.Option("--out", help="Calibration to write, OpenCV YAML.")],
+    corners: Annotated[str, typer.Option("--corners", help="Inner corners of the board, across x down.")] = "9x6",
+    json_: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Find a lens's distortion from checkerboard pictures taken by one camera at one setting.
+
+    Examples:
+        blurdata calibrate-lens board/*.jpg --corners 9x6 --out left.yaml
+
+    Ten or more pictures, the board tilted and near every corner of the frame, as the camera wrote them (not mirrored, not cropped).
+    Write the file's path into lens_sharp or lens_blurry of an align recipe.
+    """
+    import json
+    import re
+
+    from blurdata.alignment.lens import calibrate, write_lens
+    from blurdata.files import list_images
+
+    match = re.fullmatch(r"(\d{1,3})x(\d{1,3})", corners)
+    across, down = (int(match[1]), int(match[2])) if match else (0, 0)
+    if min(across, down) < 3:
+        msg = f"--corners must be the inner corners across x down, each 3 or more, such as 9x6; got '{corners}'."
+        raise typer.BadParameter(msg)
+    files = [path for given in pictures for path in (list_images(given) if given.is_dir() else [given])]
+    lens, error_px, left_out = calibrate(files, corners=(across, down))
+    write_lens(out, lens)
+    result = {
+        "pictures": len(files) - len(left_out),
+        "left_out": left_out,
+        "error_px": round(error_px, 4),
+        "distortion": list(lens.distortion),
+    }
+    if json_:
+        typer.echo(json.dumps(result))
+    else:
+        typer.echo(f"{result['pictures']} of {len(files)} pictures, reprojection error {error_px:.3f} px, written to {out}")
+        for sentence in left_out:
+            typer.echo(f"  left out: {sentence}")
+    typer.echo("Next: set lens_blurry and lens_sharp in a recipe, then blurdata align CAPTURES --recipe RECIPE --out DIR", err=True)
