@@ -240,4 +240,5 @@ def taken(picture, optics, *, flip=False):
     at = cv2.undistortPoints(grid.reshape(-1, 1, 2), optics.matrix, np.array(optics.bends), P=optics.matrix).reshape(height, width, 2)
     if flip:
         at[..., 0] = width - 1 - at[..., 0]
-    return cv2.remap(picture, at[..., 0].astype(np.float32), at[..., 1].astype(np.float32), cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
+    x, y = at[..., 0].astype(np.float32), at[..., 1].astype(np.float32)
+    return cv2.remap(picture, x, y, cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REFLECT)
