@@ -70,7 +70,7 @@ def name_blur(blurry: Plane, sharp: Plane, shift: Shift) -> Blur:
     least = min(fit.excess for fit in fits)
     if not np.isfinite([fit.excess for fit in fits]).all():  # a blank half
         return Blur("unknown", float("nan"), float("nan"), float("nan"))
-    best = next(fit for fit in fits if fit.excess <= 1.02 * least)  # a tiny disk and a tiny Gaussian are one and the same
+    best = next(fit for fit in fits if fit.excess <= least + 0.02 * abs(least))  # a tiny disk and a tiny Gaussian are one and the same
     if shift.length_px < _NONE_PX or (best.family == "line" and best.size_px < _NONE_PX):
         return Blur("none", float("nan"), float("nan"), best.excess)
     return best if best.excess < _MOST_EXCESS else Blur("unknown", float("nan"), float("nan"), best.excess)

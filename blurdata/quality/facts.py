@@ -108,8 +108,6 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
         "blurry_hash": content_hash(pair.blurry),
         "sharp_print": take_print(pair.sharp, pair.key, str(pair.meta.get("split") or "")),
         "promised_px": promised_blur(pair.meta),
-        "tone": compare_tone(pair.blurry, pair.sharp, light),
-        "tone_of_codes": None if known else compare_tone(pair.blurry, pair.sharp, _table("linear", bits)),
         "clipped_blurry": clipped_share(pair.blurry),
         "clipped_sharp": clipped_share(pair.sharp),
         "noise_blurry": noise_codes(pair.blurry),
@@ -122,6 +120,9 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
     }
     if min(pair.size) >= 32:
         facts |= _geometry(b, s, pair.meta)
+    reach = float(np.nan_to_num(facts.get("measured_px", 0.0)))
+    facts["tone"] = compare_tone(pair.blurry, pair.sharp, light, reach_px=reach)
+    facts["tone_of_codes"] = None if known else compare_tone(pair.blurry, pair.sharp, _table("linear", bits), reach_px=reach)
     return PairFacts(**facts)
 
 

@@ -105,8 +105,9 @@ def judge(facts: Sequence[PairFacts]) -> list[Finding]:
     """
     readable = [f for f in facts if not f.error]
     found: list[Finding] = [_unreadable(f) for f in facts if f.error]
-    for rule in (_blank, _cut):
-        found += rule(readable)
+    found += _blank(readable)
+    gone = {finding.key for finding in found}
+    found += _cut([f for f in readable if f.key not in gone])
     gone = {finding.key for finding in found}
     whole = [f for f in readable if f.key not in gone]
     unmatched = list(_unmatched(whole))

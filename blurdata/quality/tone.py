@@ -15,6 +15,7 @@ from blurdata.quality.spectrum import Float, window
 
 Three = tuple[float, float, float]
 _BLOCKS = 24  # blocks along the shorter side: far wider than a blur, far more than the two unknowns
+_COARSE = 1.5  # blocks: a slope fitted on finer structure than the blur leaves would come out too small
 _GREY_CODES = 3.0  # channels that differ by less than this many 8-bit codes on average cannot be told apart
 
 
@@ -46,20 +47,22 @@ _NAN = float("nan")
 UNKNOWN_TONE = Tone((_NAN,) * 3, (_NAN,) * 3, (_NAN,) * 3, (0, 1, 2), 1.0)
 
 
-def compare_tone(blurry: Image, sharp: Image, light: NDArray[np.float32]) -> Tone:
+def compare_tone(blurry: Image, sharp: Image, light: NDArray[np.float32], *, reach_px: float = 0.0) -> Tone:
     """Gain, offset and channel order of a pair.
 
     Args:
         blurry: (H, W, 3) uint8 or uint16 RGB.
         sharp: Same shape and dtype.
         light: Linear light of every code, (1 or 3, codes), as :meth:`blurdata.color.Curve.light_of_codes` gives it.
+        reach_px: Length of the blur: how far clipped light is spread, and what is left out around it.
     """
-    b, s, weight = _block_means(blurry, light), _block_means(sharp, light), _block_weights(blurry, sharp)
+    b, s, weight = _block_means(blurry, light), _block_means(sharp, light), _block_weights(blurry, sharp, reach_px)
+    coarse_b, coarse_s = (cv2.GaussianBlur(half, (0, 0), _COARSE) for half in (b, s))
     ratios, gains, offsets = [], [], []
     for channel in range(3):
         x, y = s[..., channel].ravel(), b[..., channel].ravel()
         ratios.append(float((weight * y).sum() / max((weight * x).sum(), 1e-9)))
-        gain, offset = _robust_line(x, y, weight)
+        gain, offset = _robust_line(coarse_s[..., channel].ravel(), coarse_b[..., channel].ravel(), weight)
         gains.append(gain)
         offsets.append(offset)
     order, better = _channel_order(b, s, weight)
@@ -88,13 +91,16 @@ def _block_means(image: Image, light: NDArray[np.float32]) -> Float:
     return np.asarray(small, np.float64)
 
 
-def _block_weights(blurry: Image, sharp: Image) -> Float:
-    """A Hann window (what crosses the border belongs to neither half), zero on blocks where either half clips."""
+def _block_weights(blurry: Image, sharp: Image, reach_px: float) -> Float:
+    """A Hann window (what crosses the border belongs to neither half), zero on blocks that clipped light may have reached."""
     top = np.iinfo(sharp.dtype).max
     clipped = ((blurry >= top - top // 128) | (sharp >= top - top // 128)).any(axis=2).astype(np.float32)
-    share = cv2.resize(clipped, _grid(sharp.shape), interpolation=cv2.INTER_AREA)
+    columns, rows = _grid(sharp.shape)
+    share = cv2.resize(clipped, (columns, rows), interpolation=cv2.INTER_AREA)
     taper = window(share.shape)
-    weight = taper * (cv2.blur(share, (3, 3)) < 0.005)
+    reach = 1 + round(min(reach_px, 64.0) / 2 * rows / sharp.shape[0])
+    near = cv2.dilate((share > 0.005).astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    weight = taper * (near == 0)
     if weight.sum() < 0.02 * taper.sum():
         weight = taper
     return np.asarray(weight.ravel())

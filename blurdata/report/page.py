@@ -105,7 +105,7 @@ def _made(source: PairSource, survey: Survey) -> list[tuple[str, str]]:
         if recipe.get(name) is not None and not isinstance(recipe[name], (Mapping, list)):
             rows.append((name.capitalize(), str(recipe[name])))
     rows.append(("Content", source.fingerprint()))
-    summary = {name: value for name, value in source.summary().items() if value not in (None, "", [], {})}
+    summary = {name: value for name, value in source.summary().items() if name != "pairs" and value not in (None, "", [], {})}
     rows += [(str(name).replace("_", " ").capitalize(), _said(value)) for name, value in summary.items()]
     curves = sorted({f.curve for f in survey.facts if f.curve})
     rows.append(("Light measured with", ", ".join(curves) or "–"))

@@ -32,6 +32,8 @@ def show(value: float, digits: int = 3) -> str:
     """
     if value is None or not math.isfinite(value):
         return "∞" if value is not None and math.isinf(value) else "–"
+    if abs(value) < 5e-5:
+        return "0"
     if abs(value) >= 10 ** (digits - 1):
         return f"{value:,.0f}"
     text = f"{value:.{digits}g}"

@@ -134,12 +134,12 @@ def agree_cards(facts: Sequence[PairFacts], findings: Sequence[Finding]) -> list
 def tone_tables(facts: Sequence[PairFacts]) -> list[dict[str, Any]]:
     """Gain and offset per channel, clipping and noise per half."""
 
-    def cell(of: Callable[[PairFacts], float], factor: float = 1.0, digits: int = 3) -> str:
+    def cell(of: Callable[[PairFacts], float], factor: float = 1.0, digits: int = 3) -> tuple[str, str]:
         values = finite([of(f) for f in facts]) * factor
         if not len(values):
-            return "–"
+            return "–", ""
         low, middle, high = np.percentile(values, [5, 50, 95])
-        return f"{show(float(middle), digits)} ({show(float(low), digits)} to {show(float(high), digits)})"
+        return show(float(middle), digits), f"{show(float(low), digits)} to {show(float(high), digits)}"
 
     rows = [
         ["Gain, blurry over sharp", *[cell(lambda f, c=c: f.tone.gain[c]) for c in range(3)]],  # type: ignore[misc]
@@ -151,7 +151,7 @@ def tone_tables(facts: Sequence[PairFacts]) -> list[dict[str, Any]]:
         ["Pixels at white, %", cell(lambda f: f.clipped_blurry[1], 100, 2), cell(lambda f: f.clipped_sharp[1], 100, 2)],
         ["Width of the sharpest edges, px", cell(lambda f: f.edge_blurry), cell(lambda f: f.edge_sharp)],
     ]
-    spread = "Median of the pairs (5th to 95th percentile)"
+    spread = "Median of the pairs, below it 5th to 95th percentile"
     return [
         {"caption": f"Tone in linear light. {spread}", "head": ["R", "G", "B"], "rows": rows},
         {"caption": f"Each half. {spread}", "head": ["blurry", "sharp"], "rows": halves},
@@ -225,10 +225,13 @@ AGREE = (
 
 METHOD = (
     "Shift is the offset of the PSF's centroid: the slope of the cross-spectrum's phase at low frequencies, weighted by coherence, in a "
-    "band cut to 0.35 cycles per length of blur. Phase correlation is not used: it locks onto the zeros of the blur.",
+    "band cut to 0.6 cycles per length of blur, after taking out the third moments that uneven motion gives. Phase correlation is not "
+    "used: it locks onto the zeros of the blur.",
     "Length is that of a straight uniform motion with the PSF's second moment, the square root of 12 times its larger eigenvalue, from the "
-    "logarithm of the amplitude at low frequencies; where the pair's own record gives length and angle, these are used.",
-    "Brightness, gain and offset are those of block means in linear light with clipped blocks and the border left out; offset is in per "
-    "cent of full light. Noise is the root mean square of the diagonal detail in the calmest fifth of the picture, in 8-bit codes.",
+    "logarithm of the amplitude at low frequencies. Lines, disks and Gaussians are fitted to the pair, and named where they explain it "
+    "nearly as well as a PSF that may be anything. Where the pair's own record gives length and angle, these are used.",
+    "Brightness, gain and offset are those of block means in linear light with the border and what clipped light may have reached left "
+    "out; offset is in per cent of full light. Noise is the root mean square of the diagonal detail in the calmest fifth of the picture, "
+    "in 8-bit codes.",
     "A line of suspicion is an absolute floor that good pairs do not reach, widened where the set's own spread asks for it.",
 )
