@@ -25,7 +25,7 @@ def run(
     """Check a set: variant, missing and doubled frames, counts, sizes, alignment, brightness, leaks between splits.
 
     \b
-    blurdata audit gopro:GOPRO_Large?variant=blur_gamma
+    blurdata audit 'gopro:GOPRO_Large?variant=blur_gamma'
     blurdata audit realblur-j:RealBlur --json
     blurdata audit pairs:data/mine --sample 200
 
@@ -45,9 +45,9 @@ def run(
     else:
         typer.echo(as_text(found))
     if not found.sound:
-        typer.echo(f"blurdata: {len(found.faults)} kinds of fault; see each pair with `blurdata report {source}`.", err=True)
+        typer.echo(f"blurdata: {len(found.faults)} things are wrong; `blurdata report '{source}'` shows the pairs.", err=True)
         raise typer.Exit(1)
-    typer.echo(f"Next: blurdata pack {source} --out shards", err=True)
+    typer.echo(f"Next: blurdata pack '{source}' --out shards", err=True)
 
 
 def _leaving_out(text: str) -> str:

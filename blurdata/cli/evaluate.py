@@ -37,7 +37,7 @@ def run(
 
     \b
     blurdata evaluate results/gopro GOPRO_Large/test --protocol gopro-matlab
-    blurdata evaluate results/RealBlur_J realblur-j:RealBlur?split=test --protocol realblur --json scores.json
+    blurdata evaluate results/RealBlur_J 'realblur-j:RealBlur?split=test' --protocol realblur --json scores.json
     blurdata evaluate mine/restored mine/sharp --protocol plain --csv scores.csv
 
     Pictures are paired by name. With --json or --csv a run that is stopped carries on where it was.
@@ -71,9 +71,13 @@ def run(
     if failed:
         typer.echo(f"blurdata: {failed} of {len(rows)} pictures could not be scored; mend them and run the same command again.", err=True)
         raise typer.Exit(1)
-    typer.echo(
-        f"Next: blurdata report {sharp} --out report.html" if about["kind"] != "folder" else "Next: blurdata audit pairs:PATH", err=True
-    )
+    typer.echo(_next(files), err=True)
+
+
+def _next(files: list[Path]) -> str:
+    if not files:
+        return "Next: the same command with --json FILE or --csv FILE keeps the score of every image."
+    return f"Next: compare {', '.join(map(str, files))} with another run of the same protocol id."
 
 
 def _ground_truths(sharp: str) -> tuple[dict[str, Path], dict[str, Any]]:

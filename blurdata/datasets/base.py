@@ -33,6 +33,7 @@ class FilePairs(PairSource):
         entries: The pairs, in order.
         recipe: What was asked for (kind, variant, split), JSON-able.
         published: Pairs per split as the authors state them, for the splits that were asked for; ``{}`` where nothing is published.
+        lacking: Sentences about what is short of the published set beyond the counts of splits.
         faults: Sentences about what is wrong with the set, beside a shortfall.
 
     Raises:
@@ -46,13 +47,14 @@ class FilePairs(PairSource):
         recipe: Mapping[str, Any],
         *,
         published: Mapping[str, int] | None = None,
+        lacking: Sequence[str] = (),
         faults: Sequence[str] = (),
     ) -> None:
         if not entries:
             msg = f"{root}: holds no pairs of the kind '{recipe['kind']}'; check the path and the options."
             raise SourceError(msg)
         self.root, self.entries, self.recipe = root, list(entries), dict(recipe)
-        self.published, self._faults = dict(published or {}), list(faults)
+        self.published, self._lacking, self._faults = dict(published or {}), list(lacking), list(faults)
         self._keys = [entry.key for entry in entries]
         twice = [key for key, count in Counter(self._keys).items() if count > 1]
         if twice:
@@ -87,7 +89,7 @@ class FilePairs(PairSource):
         return dict(Counter(str(entry.meta.get("split") or "all") for entry in self.entries))
 
     def shortfall(self) -> list[str]:
-        """A sentence for every split that has another number of pairs than the published one."""
+        """A sentence for every split that has another number of pairs than the published one, and what else is known to lack."""
         counts = self.counts()
         return [
             f"split '{split}' has {counts.get(split, 0)} of the published {total} pairs ({total - counts.get(split, 0)} missing)"
@@ -95,7 +97,7 @@ class FilePairs(PairSource):
             else f"split '{split}' has {counts[split]} pairs, more than the published {total}"
             for split, total in self.published.items()
             if counts.get(split, 0) != total
-        ]
+        ] + self._lacking
 
     def faults(self) -> list[str]:
         """Sentences about what is wrong with the set as it lies on disk, without the shortfall."""

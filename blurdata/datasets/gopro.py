@@ -6,17 +6,22 @@ gamma 2.2 (the paper and DeepDeblur). Layouts: ``{train,test}/<sequence>/{blur,b
 """
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from blurdata.datasets.base import Entry, FilePairs, check_option, match_names, number_positions, split_folders
 from blurdata.datasets.folders import named_images
 from blurdata.errors import SourceError
+from blurdata.files import read_image
 from blurdata.naming import some
 
 PUBLISHED = {"train": 2103, "test": 1111}
 CURVES = {"blur": "linear", "blur_gamma": "gamma22"}  # in which the frames were averaged
 _FPS = 240
+_SAMPLE = 12  # frames that are read to compare the variants
 _NAME = re.compile(r"(GOPR\d+)_(\d+)_(\d+)")  # GOPRxxxx_yy_zz: yy frames were averaged, zz is a counter
 # training sequences: pairs and first number; numbers run on without gaps
 _TRAIN = {
@@ -29,7 +34,33 @@ _TRAIN = {
 }  # fmt: skip
 
 
-def open_gopro(path: str | Path, variant: str, split: str | None = None, unmatched: str = "error") -> FilePairs:
+class GoProPairs(FilePairs):
+    """GoPro as a PairSource that looks whether its two variants are what their folders say."""
+
+    @cached_property
+    def _variants(self) -> list[str]:
+        """A mean taken in light is never darker than the mean of the same codes, at any pixel (Jensen), so swapped folders show."""
+        step = max(len(self.entries) // _SAMPLE, 1)
+        folders = [entry.blurry.parent.parent for entry in self.entries[::step]]
+        both = [
+            (folder / "blur" / entry.blurry.name, folder / "blur_gamma" / entry.blurry.name)
+            for folder, entry in zip(folders, self.entries[::step], strict=True)
+        ]
+        gains = [_mean(gamma) - _mean(plain) for plain, gamma in both if plain.is_file() and gamma.is_file()]
+        if gains and not any(gains):
+            return ["the folders blur/ and blur_gamma/ hold the same pictures"]
+        return ["the folders blur/ and blur_gamma/ are swapped: blur_gamma is the darker one"] if gains and np.median(gains) < 0 else []
+
+    def faults(self) -> list[str]:
+        """What is wrong on disk, and with the two variants where both are there."""
+        return super().faults() + self._variants
+
+
+def _mean(path: Path) -> float:
+    return float(read_image(path).mean())
+
+
+def open_gopro(path: str | Path, variant: str, split: str | None = None, unmatched: str = "error") -> GoProPairs:
     """Open GoPro as a PairSource.
 
     Args:
@@ -63,10 +94,9 @@ def open_gopro(path: str | Path, variant: str, split: str | None = None, unmatch
         pairs, left_out = _flattened(folder, *flat, unmatched) if flat else _nested(folder, variant, unmatched)
         entries += [_entry(key, blurry, sharp, name, variant, several=len(found) > 1) for key, blurry, sharp in pairs]
         told += left_out
-    told += _short_sequences(entries)
     recipe = {"kind": "gopro", "variant": variant, "split": split, "unmatched": unmatched}
     published = {name: PUBLISHED[name] for name in ([split] if split else PUBLISHED)}
-    return FilePairs(root, number_positions(entries), recipe, published=published, faults=told)
+    return GoProPairs(root, number_positions(entries), recipe, published=published, lacking=_short_sequences(entries), faults=told)
 
 
 Triple = tuple[str, Path, Path]

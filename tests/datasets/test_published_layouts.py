@@ -133,7 +133,8 @@ def test_a_published_layout_opens(name: str, tmp_path: Path) -> None:
     assert list(source.keys) == keys
     summary = source.summary()
     assert {key.removeprefix("published_"): count for key, count in summary.items() if key.startswith("published_")} == published
-    assert len(summary["shortfall"]) == len(published)
+    assert sum("published" in sentence and sentence.startswith("split") for sentence in summary["shortfall"]) == len(published)
+    assert summary["faults"] == []
     assert pickle.loads(pickle.dumps(source)).keys == source.keys
     assert open_source(source.text).fingerprint() == source.fingerprint()
     for index, pair in enumerate(source):
@@ -184,9 +185,22 @@ def test_gopro_tells_which_frames_a_sequence_lacks(tmp_path: Path) -> None:
     """A sequence of the training set with missing numbers is named with them."""
     gopro(tmp_path)
 
-    faults = open_gopro(tmp_path, variant="blur", split="train").summary()["faults"]
+    _, sentence = open_gopro(tmp_path, variant="blur", split="train").summary()["shortfall"]
 
-    assert faults == ["GOPR0372_07_00: lacks 98 of the 100 published pairs (000049, 000050, 000051, 000052, 000053, 000054 and 92 more)"]
+    assert sentence == "GOPR0372_07_00: lacks 98 of the 100 published pairs (000049, 000050, 000051, 000052, 000053, 000054 and 92 more)"
+
+
+def test_gopro_tells_swapped_and_equal_variants(tmp_path: Path) -> None:
+    """A mean in light is the brighter one: folders that are swapped, or hold the same, are told whichever variant is opened."""
+    for name, plain, gamma in (("right", 50, 60), ("swapped", 60, 50), ("same", 55, 55)):
+        for half, level in (("blur", plain), ("blur_gamma", gamma), ("sharp", 70)):
+            mark(tmp_path / name / "train" / "GOPR0372_07_00" / half / "000047.png", level)
+
+    told = {name: open_gopro(tmp_path / name, variant="blur").summary()["faults"] for name in ("right", "swapped", "same")}
+
+    assert told["right"] == []
+    assert ["are swapped" in fault for fault in told["swapped"]] == [True]
+    assert ["the same pictures" in fault for fault in told["same"]] == [True]
 
 
 def test_frames_that_lost_a_half_are_listed(tmp_path: Path) -> None:
@@ -199,7 +213,7 @@ def test_frames_that_lost_a_half_are_listed(tmp_path: Path) -> None:
     source = open_gopro(tmp_path, variant="blur", split="train", unmatched="leave-out")
 
     assert source.keys == ["GOPR0372_07_00/000047"]
-    assert "GOPR0372_07_00/000048: has no sharp half" in source.summary()["faults"]
+    assert source.summary()["faults"] == ["GOPR0372_07_00/000048: has no sharp half"]
 
 
 def test_realblur_reads_the_ground_truth_first(tmp_path: Path) -> None:
