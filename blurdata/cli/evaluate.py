@@ -64,10 +64,10 @@ def run(
         typer.echo(text) if to_stdout else write_atomic(json_file, text + "\n")
     if csv_file is not None:
         write_atomic(csv_file, as_csv(rows, chosen))
-    if journal is not None:
-        journal.unlink(missing_ok=True)
     typer.echo(as_text(rows, chosen), err=to_stdout)
     failed = sum(row.status == "failed" for row in rows)
+    if journal is not None and not failed:
+        journal.unlink(missing_ok=True)
     if failed:
         typer.echo(f"blurdata: {failed} of {len(rows)} pictures could not be scored; mend them and run the same command again.", err=True)
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -95,7 +96,7 @@ def _in_process(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int]) 
 
 def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], count: int) -> Iterator[tuple[int, Row]]:
     """Spawned processes: forking is unsafe once OpenCV or torch have threads."""
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,))
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start_worker)
     waiting = iter(todo)
     running: dict[Future[Row], int] = {}
     try:
@@ -111,6 +112,11 @@ def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], cou
         raise BlurDataError(msg) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)  # the processes fill the cores
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
 
 
 def score_files(task: Task, protocol: Protocol) -> Row:

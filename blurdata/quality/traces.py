@@ -1,6 +1,7 @@
 """What an audit remembers of every pair beside its measurements: a print of its sharp half, and how its blur was averaged."""
 
 import multiprocessing
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ _source: PairSource | None = None
 def _start(source: PairSource) -> None:
     global _source
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _source = source
 
 

@@ -261,6 +261,21 @@ def test_one_realblur_alone_is_told_by_its_brightness(tmp_path: Path) -> None:
     assert open_realblur_r(tmp_path / "elsewhere").looks_like == "R"
 
 
+@pytest.mark.parametrize("exposure", [1.0, 0.3])
+def test_exposure_does_not_decide_between_j_and_r(exposure: float, tmp_path: Path) -> None:
+    """Pictures with the tones of photographs are told at any exposure: bright linear ones are R and dark encoded ones J."""
+    rng = np.random.default_rng(0)
+    for number in range(2, 8):
+        light = np.clip(np.exp(rng.normal(-1.6, 0.9, (24, 32, 3))) * exposure, 0, 1)
+        for kind, codes in (("J", light ** (1 / 2.2)), ("R", light)):
+            for half in ("gt", "blur"):
+                write_png(tmp_path / kind / "scene183" / half / f"{half}_{number}.png", np.rint(codes * 255).astype(np.uint8))
+
+    assert open_realblur_j(tmp_path / "J", split="train").looks_like == "J"
+    assert open_realblur_r(tmp_path / "R", split="train").looks_like == "R"
+    assert open_realblur_j(tmp_path / "R", split="train").summary()["faults"] != []
+
+
 def test_lists_of_the_other_realblur_are_refused(tmp_path: Path) -> None:
     """A list of R under the name of J's is an error."""
     realblur(tmp_path)

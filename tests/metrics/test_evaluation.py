@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from blurdata.cli import build_app
-from blurdata.errors import OutputError, PairMismatch, SourceError
+from blurdata.errors import BlurDataError, OutputError, PairMismatch, SourceError
 from blurdata.files import write_png
 from blurdata.metrics import Protocol, Task, evaluate, evaluation, match_restored, psnr, ssim
 from blurdata.metrics.tables import as_csv, as_json, as_text, means, quoted
@@ -176,6 +177,21 @@ def test_a_stopped_run_carries_on(realblur: Path, monkeypatch: pytest.MonkeyPatc
     assert other[0].ssim != again[0].ssim
 
 
+def test_a_killed_worker_is_told_and_loses_nothing(realblur: Path) -> None:
+    """Where a worker is killed the run ends with one sentence, and what was scored is in the journal."""
+    tasks = [Task(str(n), realblur / "out" / "scene001_blur_1.png", realblur / "RealBlur/scene001/gt/gt_1.png") for n in range(40)]
+    journal = realblur / "journal"
+
+    def kill(steps: float = 1, *, note: str = "") -> None:
+        for child in multiprocessing.active_children():
+            child.kill()
+
+    with pytest.raises(BlurDataError, match="fewer --workers"):
+        evaluate(tasks, Protocol("plain"), workers=2, journal=journal, advance=kill)
+
+    assert 1 <= len(journal.read_text().splitlines()) < 40
+
+
 def test_a_journal_that_cannot_be_written_is_told(realblur: Path) -> None:
     """A full or read-only place is one sentence."""
     task = Task("1", realblur / "out" / "scene001_blur_1.png", realblur / "RealBlur/scene001/gt/gt_1.png")
@@ -235,6 +251,21 @@ def test_the_command_exits_1_where_pictures_failed(realblur: Path) -> None:
     assert "over 2 images" in out
     assert "gt_2.png" in out
     assert "1 of 3 pictures could not be scored" in err
+
+
+def test_a_mended_run_keeps_what_was_scored(realblur: Path) -> None:
+    """After a failure the scores so far are kept for the next run, which leaves nothing behind once it is whole."""
+    broken, place = realblur / "out" / "scene001_blur_2.png", realblur / "scores.json"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:500])
+    command = ("evaluate", realblur / "out", realblur / "RealBlur", "--protocol", "plain", "--workers", 1, "--json", place)
+
+    assert call(*command)[0] == 1
+    assert len((realblur / ".scores.json.partial").read_text().splitlines()) == 2
+    broken.write_bytes(whole)
+    assert call(*command)[0] == 0
+    assert not (realblur / ".scores.json.partial").exists()
+    assert json.loads(place.read_text())["status"] == {"ok": 3}
 
 
 def test_wrong_usage_exits_2(realblur: Path) -> None:
