@@ -201,3 +201,21 @@ def codes_of_light(light, codes, lowest, shift, out):  # type: ignore[no-untyped
     for i in range(len(light)):
         index = (light[i] - lowest) >> shift
         out[i] = codes[min(max(index, np.int32(0)), last)]
+
+
+@jit
+def shift_and_add(padded, offsets, weights, out):  # type: ignore[no-untyped-def]
+    """``out[y, x] = floor(sum over t of weights[t] * padded[y, x + offsets[t]])`` in float64, one after the other, clipped to bytes."""
+    height, width = out.shape
+    stride, flat = padded.shape[1], padded.reshape(-1)
+    sums = np.empty(width, np.float64)
+    for y in range(height):
+        sums[:] = 0
+        for t in range(len(weights)):
+            start = y * stride + offsets[t]
+            source, weight = flat[start : start + width], weights[t]
+            for x in range(width):
+                sums[x] += weight * source[x]
+        line = out[y]
+        for x in range(width):
+            line[x] = np.uint8(min(max(sums[x], 0.0), 255.0))

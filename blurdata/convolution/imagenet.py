@@ -1,11 +1,14 @@
 """How is ImageNet-C's blur reproduced in code values?"""
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from blurdata import psf
-from blurdata.convolution.single import convolve
-from blurdata.psf.imagenet import BORDER
+from blurdata.convolution.border import source_index
+from blurdata.psf._checks import number
+from blurdata.psf.imagenet import GAUSSIAN, check_kind, motion_taps
 
 
 def imagenet_c_blur(image: NDArray[np.uint8], kind: str, severity: int, *, angle_deg: float = 0.0) -> NDArray[np.uint8]:
@@ -34,8 +37,31 @@ def imagenet_c_blur(image: NDArray[np.uint8], kind: str, severity: int, *, angle
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
         msg = f"image must be a numpy array of uint8, as imagecorruptions takes it, got {getattr(image, 'dtype', type(image).__name__)}."
         raise TypeError(msg)
-    kernel = psf.imagenet_c(kind, severity, angle_deg=angle_deg, image_hw=(image.shape[0], image.shape[1]))
-    border = BORDER[kind.removesuffix("_blur")]
-    codes = convolve(image.astype(np.float32), kernel, curve="linear", border=border)
-    # float32 sums of whole numbers fall a hair below them, where the peer's own sums may not: lift by less than one part in a million
-    return np.asarray(np.floor(np.clip(codes + 1e-4, 0, 255)), np.uint8)
+    name = check_kind(kind, severity)
+    if image.ndim not in (2, 3) or 0 in image.shape:
+        msg = f"image must be (H, W) or (H, W, C) and hold something, got shape {image.shape}."
+        raise ValueError(msg)
+    pixels = np.ascontiguousarray(image if image.ndim == 3 else image[..., None])
+    if name == "motion":
+        return _motion(pixels, severity, number("angle_deg", angle_deg, low=-np.inf)).reshape(image.shape)
+    planes = [pixels[..., c] / 255.0 for c in range(pixels.shape[2])]
+    if name == "defocus":
+        kernel = psf.imagenet_c(kind, severity)
+        blurred = np.stack([cv2.filter2D(plane, -1, kernel) for plane in planes], axis=-1)
+    else:
+        blurred = np.stack([gaussian_filter(plane, GAUSSIAN[severity - 1], mode="nearest") for plane in planes], axis=-1)
+    return np.asarray(np.clip(blurred, 0, 1) * 255, np.uint8).reshape(image.shape)
+
+
+def _motion(pixels: NDArray[np.uint8], severity: int, angle_deg: float) -> NDArray[np.uint8]:
+    """The peer's shift and add, in its order and in float64: sums of whole numbers fall to the same side of the next code."""
+    from blurdata.convolution import _kernels
+
+    height, width, channels = pixels.shape
+    dx, dy, weights = motion_taps(severity, angle_deg, (height, width))
+    top, left = int(np.abs(dy).max()), int(np.abs(dx).max())
+    rows, columns = source_index(height, top, top, "replicate"), source_index(width, left, left, "replicate")
+    padded = np.ascontiguousarray(pixels[rows][:, columns]).reshape(len(rows), -1)
+    out = np.empty((height, width * channels), np.uint8)
+    _kernels.shift_and_add(padded, (top - dy) * padded.shape[1] + (left - dx) * channels, weights, out)
+    return out

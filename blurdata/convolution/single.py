@@ -1,8 +1,6 @@
 """How is one picture blurred by one PSF?"""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,12 +9,9 @@ from scipy import fft
 
 from blurdata.color import Curve
 from blurdata.color import curve as open_curve
-from blurdata.convolution import float_light, strokes
+from blurdata.convolution import strokes
 from blurdata.convolution.border import check_border, source_index
-
-Picture = NDArray[Any]
-Light = NDArray[np.floating]
-Blur = Callable[[Light, NDArray[np.floating], str], Light]
+from blurdata.convolution.light import Light, Picture, check_picture, in_light
 
 _PAIR_NS, _TAP_NS, _FFT_NS = 0.035, 0.05, 18.0
 _MOST_TAPS = 1000  # beyond them transforms are quicker whatever their shape
@@ -49,7 +44,7 @@ def convolve(image: Picture, kernel: NDArray[np.floating], *, curve: str | Path 
         array([  0,  50, 100,  50,   0], dtype=uint8)
     """
     response, weights = open_curve(curve), check_kernel(kernel)
-    _check_picture(image, response)
+    check_picture(image, response)
     check_border(border)
     pixels = np.ascontiguousarray(image if image.ndim == 3 else image[..., None])
     return _blur(pixels, weights, response, border).reshape(image.shape)
@@ -69,12 +64,14 @@ def _blur(pixels: Picture, kernel: NDArray[np.floating], response: Curve, border
     """(H, W, C) contiguous pixels of any of the types, blurred."""
     if pixels.dtype == np.uint8 and response.channels == 1:
         return _blur_bytes(pixels, kernel, response, border, taps or _pairs(kernel))
-    if pixels.dtype == np.float64 or _way(kernel, np.inf) == "fft":
-        return _by_light(pixels, kernel, response, border, _fft)
-    if pixels.dtype.kind == "f":
-        light = _taps(float_light.decode(pixels, response), kernel, border)
-        return np.asarray(float_light.encode(light, response), pixels.dtype)
-    return _by_light(pixels, kernel, response, border, _taps)
+    return in_light(pixels, response, lambda light: blur_light(light, kernel, border))
+
+
+def blur_light(light: Light, kernel: NDArray[np.floating], border: str) -> Light:
+    """(H, W, C) linear light blurred; float64 is kept, anything else is float32 where single taps are the cheapest way."""
+    if light.dtype == np.float64 or _way(kernel, np.inf) == "fft":
+        return _fft(np.asarray(light, np.float64), kernel, border)
+    return _taps(light, kernel, border)
 
 
 def check_kernel(kernel: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -87,21 +84,6 @@ def check_kernel(kernel: NDArray[np.floating]) -> NDArray[np.floating]:
         msg = f"kernel must hold finite numbers, got dtype {weights.dtype} with some that are not."
         raise ValueError(msg)
     return weights
-
-
-def _check_picture(image: Picture, response: Curve) -> None:
-    if not isinstance(image, np.ndarray) or image.dtype not in (np.uint8, np.uint16, np.float16, np.float32, np.float64):
-        msg = f"image must be a numpy array of uint8, uint16 or floats, got {getattr(image, 'dtype', type(image).__name__)}."
-        raise TypeError(msg)
-    if image.ndim not in (2, 3) or 0 in image.shape:
-        msg = f"image must be (H, W) or (H, W, C) and hold something, got shape {image.shape}."
-        raise ValueError(msg)
-    if not response.invertible:
-        msg = f"The curve '{response.name}' is forward-only, light cannot be had from codes; use srgb, gamma22, linear or a measured table."
-        raise ValueError(msg)
-    if response.channels > 1 and image.shape[2:] != (response.channels,):
-        msg = f"The curve {response.name} has {response.channels} channels, the image has shape {image.shape}."
-        raise ValueError(msg)
 
 
 def _way(kernel: NDArray[np.floating], pairs: float) -> str:
@@ -144,19 +126,6 @@ def _blur_bytes(
         return strokes.blur_codes(codes, channels, kernel, response, border).reshape(planes.shape)
     light = cv2.LUT(planes, response.light_of_codes(8)[0].astype(np.float32)).reshape(planes.shape)
     return strokes.codes_of((_taps if way == "separable" else _fft)(light, kernel, border), response)
-
-
-def _by_light(planes: Picture, kernel: NDArray[np.floating], response: Curve, border: str, blur: Blur) -> Picture:
-    """Decoded, blurred and encoded by the formulas, without tables of codes: 16-bit pictures, floats, curves of three channels."""
-    full = np.iinfo(planes.dtype).max if planes.dtype.kind == "u" else 1
-    if planes.dtype.kind == "u" and response.channels == 1:
-        light = response.light_of_codes(planes.dtype.itemsize * 8)[0][planes]
-    else:
-        light = response.decode(planes / np.float64(full))
-    blurred = np.asarray(blur(light, kernel, border), np.float64)
-    if planes.dtype.kind == "f":
-        return np.asarray(response.encode(blurred), planes.dtype)
-    return np.asarray(np.rint(response.encode(np.clip(blurred, 0, 1)) * full), planes.dtype)
 
 
 def _taps(light: Light, kernel: NDArray[np.floating], border: str) -> Light:

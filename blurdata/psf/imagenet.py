@@ -4,6 +4,7 @@ import math
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from blurdata.psf._checks import number
 from blurdata.psf._raster import Psf
@@ -38,6 +39,16 @@ def imagenet_c(kind: str, severity: int, *, angle_deg: float = 0.0, image_hw: tu
         >>> imagenet_c("defocus", 5).sum().round(3), imagenet_c("motion", 1).shape
         (np.float32(1.011), (1, 41))
     """
+    name = check_kind(kind, severity)
+    if name == "defocus":
+        return _defocus(*DEFOCUS[severity - 1])
+    if name == "gaussian":
+        return _gaussian(GAUSSIAN[severity - 1])
+    return _motion(severity, number("angle_deg", angle_deg, low=-np.inf), image_hw)
+
+
+def check_kind(kind: str, severity: int) -> str:
+    """The short name of a kind, or a ValueError where it or the severity is unknown."""
     name = str(kind).removesuffix("_blur")
     if name not in BORDER:
         msg = f"kind must be defocus, motion or gaussian, got {kind!r}."
@@ -45,11 +56,7 @@ def imagenet_c(kind: str, severity: int, *, angle_deg: float = 0.0, image_hw: tu
     if severity not in (1, 2, 3, 4, 5):
         msg = f"severity must be a whole number from 1 to 5, got {severity!r}."
         raise ValueError(msg)
-    if name == "defocus":
-        return _defocus(*DEFOCUS[severity - 1])
-    if name == "gaussian":
-        return _gaussian(GAUSSIAN[severity - 1])
-    return _motion(*MOTION[severity - 1], number("angle_deg", angle_deg, low=-np.inf), image_hw)
+    return name
 
 
 def _defocus(radius: int, alias_sigma: float) -> Psf:
@@ -64,17 +71,25 @@ def _gaussian(sigma: int) -> Psf:
     return np.asarray(np.outer(line, line) / line.sum() ** 2, np.float32)
 
 
-def _motion(radius: int, sigma: int, angle_deg: float, image_hw: tuple[int, int] | None) -> Psf:
+def motion_taps(
+    severity: int, angle_deg: float, image_hw: tuple[int, int] | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Shifts dx, dy in whole pixels (y down) of ImageNet-C's motion and their weights, in the order in which the peer adds them."""
+    radius, sigma = MOTION[severity - 1]
     width = 2 * radius + 1
-    weights = np.exp(-(np.arange(width) ** 2) / (2.0 * sigma**2))
-    weights /= weights.sum()
-    angle = math.radians(angle_deg)
-    dx = -np.ceil(np.arange(width) * math.cos(angle) - 0.5).astype(int)
-    dy = -np.ceil(np.arange(width) * math.sin(angle) - 0.5).astype(int)
+    weights = np.exp(-(np.arange(width) ** 2) / (2 * sigma**2)) / (np.sqrt(2 * np.pi) * sigma)
+    weights = weights / np.sum(weights)
+    # the peer's own roundings: width sin a / hypot(width sin a, width cos a) is not quite sin a
+    along = width * np.cos(np.deg2rad(angle_deg)), width * np.sin(np.deg2rad(angle_deg))
+    dx, dy = (-np.ceil(np.arange(width) * part / math.hypot(*along) - 0.5).astype(np.intp) for part in along)
     if image_hw is not None:
         outside = (np.abs(dy) >= image_hw[0]) | (np.abs(dx) >= image_hw[1])
         width = int(np.argmax(outside)) if outside.any() else width
-        dx, dy, weights = dx[:width], dy[:width], weights[:width]
+    return dx[:width], dy[:width], weights[:width]
+
+
+def _motion(severity: int, angle_deg: float, image_hw: tuple[int, int] | None) -> Psf:
+    dx, dy, weights = motion_taps(severity, angle_deg, image_hw)
     half_x, half_y = int(np.abs(dx).max()), int(np.abs(dy).max())
     psf = np.zeros((2 * half_y + 1, 2 * half_x + 1))
     np.add.at(psf, (half_y + dy, half_x + dx), weights)

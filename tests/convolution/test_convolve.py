@@ -70,7 +70,7 @@ def test_equals_the_direct_sum(dtype: str, name: str, kind: str) -> None:
         image = picture(shape, dtype)
         # light 0 comes out of a transform as 1e-16, and the 2.2nd root of that is 6e-8
         tolerance = 1e-6 if (dtype, name) == ("float64", "gamma22") else TOLERANCE[dtype]
-        assert largest_error(image, KERNELS[kind], name, border) <= tolerance * (3 if kind == "sharpen" and dtype[0] == "f" else 1)
+        assert largest_error(image, KERNELS[kind], name, border) <= tolerance * (5 if kind == "sharpen" and dtype[0] == "f" else 1)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (5, 1, 3), (2, 3, 1), (4, 200)])

@@ -69,10 +69,10 @@ def test_equals_the_numpy_path_bit_for_bit() -> None:
 @pytest.mark.parametrize("name", ["srgb", "gamma22", "linear"])
 def test_gradient_in_the_image(name: str, border: str) -> None:
     """Torch's numerical check of the gradient passes."""
-    images = (torch.rand(2, 1, 6, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 0.8 + 0.1).requires_grad_()
+    images = (torch.rand(2, 1, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 0.8 + 0.1).requires_grad_()
     kernels = [psf.motion(5, 40), psf.disk(1.3)]
 
-    assert torch.autograd.gradcheck(lambda x: convolve_batch(x, kernels, curve=name, border=border), (images,))
+    assert torch.autograd.gradcheck(lambda x: convolve_batch(x, kernels, curve=name, border=border), (images,), fast_mode=True)
 
 
 def test_gradient_at_black_is_finite() -> None:
