@@ -10,6 +10,7 @@ The names are imported on first use; only they load torch.
 
 Example:
     >>> import torch
+    >>> from blurdata.transforms import MotionBlur
     >>> blur = MotionBlur(length_px=(3, 31), angle_deg=(0, 180), p=0.5)
     >>> batch = blur(torch.randint(0, 256, (16, 3, 64, 64), dtype=torch.uint8))
     >>> len(blur.last_params["length_px"])

@@ -5,6 +5,9 @@ get one draw for the whole clip, ``ReplayCompose`` and ``save_applied_params`` l
 and replay them, ``A.to_dict`` and ``A.from_dict`` keep everything. Pictures are (H, W) or (H, W, C) uint8, uint16 or float; floats are
 not clipped.
 
+A pair goes as ``pipeline(image=blurry, sharp=sharp)`` with ``additional_targets={"sharp": "image"}``: geometry moves both halves, and
+these transforms leave ``sharp`` alone (albumentations' own would blur it too).
+
 **Seeds in DataLoader workers.** albumentations 2.0.8 copies one generator into every worker, so that all workers, and all
 epochs, repeat the same draws. Here each draw inside a worker also depends on the worker's seed, which PyTorch makes from
 ``torch.manual_seed``, the epoch and the worker's number: workers and epochs differ, and ``Compose(seed=…)`` together with
@@ -85,6 +88,10 @@ class BlurTransform(Degradation, A.ImageOnlyTransform):  # type: ignore[misc]  #
         extra = {"depth": kwargs["depth"]} if kwargs.get("depth") is not None else {}
         out: dict[str, Any] = super().apply_with_params({**params, **extra}, *args, **kwargs)
         return out
+
+    def add_targets(self, additional_targets: dict[str, str]) -> None:
+        """Further pictures of a sample are degraded alike; the one named ``sharp`` is the ground truth of a pair and is not."""
+        super().add_targets({name: target for name, target in additional_targets.items() if name != "sharp"})
 
     def should_apply(self, force_apply: bool = False) -> bool:
         """Whether this call changes the picture; drawn like the parameters, so that workers differ here as well."""

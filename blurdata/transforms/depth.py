@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,14 @@ from blurdata.transforms.degradation import Array, Degradation, Degrade, Params,
 from blurdata.transforms.light import to_codes, to_light
 from blurdata.transforms.ranges import Bounds, Range
 
-Layer = tuple[NDArray[np.float32], NDArray[np.float64]]
+
+class Layer(NamedTuple):
+    """Things of about one radius: their PSF, and the part of the picture that they reach with their weights there."""
+
+    kernel: NDArray[np.float32]
+    box: tuple[slice, slice]
+    weights: NDArray[np.float64]
+
 
 _STEP_PX, _STEP_SHARE = 0.5, 0.12  # difference in radius from one layer to the next: in pixels, or of the radius where that is more
 
@@ -69,7 +76,8 @@ class DepthDefocusBlur(Degradation):
 
         def degrade(image: Array, frame: int = 0) -> Array:
             height, width = image.shape[:2]
-            light = to_light(image, self.curve).reshape(height, width, -1)
+            work: type[np.floating[Any]] = np.float32 if image.dtype.itemsize == 1 else np.float64
+            light = to_light(image, self.curve).astype(work).reshape(height, width, -1)
             blurred = blur_by_layers(light, self.layers(params, height, width))
             return to_codes(blurred.reshape(image.shape), self.curve, image.dtype)
 
@@ -104,7 +112,7 @@ def slanted_plane(height: int, width: int, near_m: float, far_m: float, slant_de
 
 
 def split_layers(signed_radius: NDArray[np.float64]) -> Iterator[Layer]:
-    """From far to near the PSF of each layer and its (H, W) weights; a pixel belongs to the two layers next to its radius.
+    """The layers from far to near; a pixel belongs to the two layers next to its radius.
 
     Args:
         signed_radius: (H, W) radius in pixels, negative beyond the distance in focus: it grows from far to near.
@@ -115,7 +123,18 @@ def split_layers(signed_radius: NDArray[np.float64]) -> Iterator[Layer]:
         tent[index] = 1
         weights = np.interp(signed_radius, rungs, tent)
         if weights.any():
-            yield psf.disk(abs(rung)), weights
+            kernel = psf.disk(abs(rung))
+            box = _reach(weights, kernel.shape[0] // 2 + 1)
+            yield Layer(kernel, box, weights[box])
+
+
+def _reach(weights: NDArray[np.float64], margin: int) -> tuple[slice, slice]:
+    """The rows and columns with weight and ``margin`` more on each side."""
+    ends = []
+    for axis in (0, 1):
+        found = np.flatnonzero(weights.any(axis=1 - axis))
+        ends.append(slice(max(int(found[0]) - margin, 0), int(found[-1]) + margin + 1))
+    return ends[0], ends[1]
 
 
 def _rungs(low: float, high: float) -> NDArray[np.float64]:
@@ -127,18 +146,18 @@ def _rungs(low: float, high: float) -> NDArray[np.float64]:
     return np.unique(np.concatenate([[low], steps[(steps > low) & (steps < high)], [high]]))
 
 
-def blur_by_layers(light: NDArray[np.float64], layers: Iterator[Layer]) -> NDArray[np.float64]:
+def blur_by_layers(light: NDArray[np.floating], layers: Iterator[Layer]) -> NDArray[np.float64]:
     """(H, W, C) light blurred layer by layer, near ones laid over far ones.
 
     Each layer is blurred together with its own coverage: ``out = out (1 - cover) + layer``; what no layer covers (the far side
     of an edge, which the sharp picture does not show) is divided out.
     """
-    total = np.zeros((*light.shape[:2], light.shape[2] + 1))
-    for kernel, weights in layers:
-        stacked = np.concatenate([light * weights[..., None], weights[..., None]], axis=-1)
-        blurred = convolve(stacked, kernel, curve="linear")
-        total = total * (1.0 - np.clip(blurred[..., -1:], 0, 1)) + blurred
-    return np.asarray(total[..., :-1] / np.maximum(total[..., -1:], 1e-9))
+    total = np.zeros((*light.shape[:2], light.shape[2] + 1), light.dtype)
+    for kernel, box, weights in layers:
+        weight = weights[..., None].astype(light.dtype)
+        blurred = convolve(np.concatenate([light[box] * weight, weight], axis=-1), kernel, curve="linear")
+        total[box] = total[box] * (1 - np.clip(blurred[..., -1:], 0, 1)) + blurred
+    return np.asarray(total[..., :-1] / np.maximum(total[..., -1:], 1e-9), np.float64)
 
 
 def _fixed(name: str, given: Any) -> float:

@@ -70,7 +70,7 @@ class Frames:
     def map_numpy(self, degrade: Sequence[Degrade | None]) -> Tensor:
         """The same tensor with each sample changed by its own function, on the CPU; None leaves a sample bit-identical."""
         small = self._like.dtype in (torch.float16, torch.bfloat16)
-        source = (self._samples.float() if small else self._samples).numpy()
+        source = (self._samples.float() if small else self._samples).detach().numpy()
         target = np.empty(source.shape, source.dtype)
         for b, function in enumerate(degrade):
             if function is None:
@@ -85,7 +85,7 @@ class Frames:
         clips, frames = self._samples.shape[:2]
         chosen = [b for b, sample in enumerate(samples) if sample is not None]
         index = torch.tensor(chosen, device=self._like.device)
-        images = self._samples[index].flatten(0, 1)
+        images = (self._samples if len(chosen) == clips else self._samples[index]).flatten(0, 1)
         each = [sample for b in chosen for sample in [samples[b] or {}] * frames]
         changed = degrade(images, each, list(range(frames)) * len(chosen)).reshape(len(chosen), frames, *images.shape[1:])
         if len(chosen) == clips:

@@ -1,7 +1,6 @@
 """The same degradations on a torch batch that stays on its device and may carry gradients.
 
-On the CPU and without gradients the numpy path is used instead, which is faster and gives one picture the same bytes alone,
-in a batch and under albumentations.
+Kernel blurs always come here; on the CPU and without gradients the others use the numpy path instead, which is faster.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,7 +51,9 @@ def _at_frame(degrade: Callable[..., Any], frame: int) -> Callable[..., Any]:
 
 @degrade_on_device.register
 def _(degradation: KernelBlur, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
-    return _convolve(images, [degradation.kernel(sample) for sample in samples], degradation.curve, degradation.border)
+    each = {id(sample): sample for sample in samples}  # the frames of a clip share their sample
+    kernels = {key: degradation.kernel(sample) for key, sample in each.items()}
+    return _convolve(images, [kernels[id(sample)] for sample in samples], degradation.curve, degradation.border)
 
 
 def _convolve(images: Tensor, kernels: list[Any], curve: str, border: str) -> Tensor:
@@ -98,10 +99,13 @@ def _(degradation: DepthDefocusBlur, images: Tensor, samples: Samples, frames: l
 def _layered(light: Tensor, layers: Iterator[Layer]) -> Tensor:
     """(C, H, W) light blurred layer by layer, as :func:`blurdata.transforms.depth.blur_by_layers` does."""
     total = torch.zeros_like(torch.cat([light, light[:1]]))
-    for kernel, weights in layers:
+    for kernel, (rows, columns), weights in layers:
         weight = torch.from_numpy(weights).to(light)
-        blurred = convolve_batch(torch.cat([light * weight, weight[None]])[None], [kernel], curve="linear")[0]
-        total = total * (1 - blurred[-1:].clamp(0, 1)) + blurred
+        part = torch.cat([light[:, rows, columns] * weight, weight[None]])
+        blurred = convolve_batch(part[None], [kernel], curve="linear")[0]
+        laid = total[:, rows, columns] * (1 - blurred[-1:].clamp(0, 1)) + blurred
+        total = total.clone()  # autograd keeps what was laid over
+        total[:, rows, columns] = laid
     return total[:-1] / total[-1:].clamp_min(1e-9)
 
 

@@ -75,7 +75,7 @@ class IntRange:
     """A uniform range of whole numbers, both ends drawn.
 
     Example:
-        >>> [IntRange.of("blades", (5, 7)).at(u) for u in (0.0, 0.5, 0.99)]
+        >>> [IntRange(5, 7).at(u) for u in (0.0, 0.5, 0.99)]
         [5, 6, 7]
     """
 

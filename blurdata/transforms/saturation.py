@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from blurdata.color import curve as named_curve
 from blurdata.transforms.degradation import Array, Degradation, Degrade, Params, check_curve
 from blurdata.transforms.light import to_codes, to_light
 from blurdata.transforms.ranges import Bounds
@@ -39,10 +40,14 @@ class Saturation(Degradation):
         def degrade(image: Array, frame: int = 0) -> Array:
             if params["gain"] == 1:
                 return image
-            light = params["gain"] * to_light(image, self.curve)
-            return to_codes(np.minimum(light, 1.0), self.curve, image.dtype)
+            if image.dtype == np.uint8 and named_curve(self.curve).channels == 1:
+                return np.asarray(self._exposed(np.arange(256, dtype=np.uint8), params["gain"])[image])
+            return self._exposed(image, params["gain"])
 
         return degrade
+
+    def _exposed(self, image: Array, gain: float) -> Array:
+        return to_codes(np.minimum(gain * to_light(image, self.curve), 1.0), self.curve, image.dtype)
 
     @staticmethod
     def at_severity(severity: float) -> Params:

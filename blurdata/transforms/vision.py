@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 
 from blurdata.pair_types import Sharp
 from blurdata.transforms import any_blur, defocus, depth, gaussian, imagenet_c, motion, noise, saturation, shake, zoom
-from blurdata.transforms.degradation import Degradation
+from blurdata.transforms.degradation import Degradation, KernelBlur
 from blurdata.transforms.depth_map import Depth
 from blurdata.transforms.frames import Frames, count_samples
 from blurdata.transforms.on_device import degrade_on_device
@@ -82,9 +82,16 @@ class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvi
         if isinstance(inpt, PillowImage.Image):
             return _degrade_pil(self, inpt, samples[0] or {})
         frames = Frames.of(inpt, len(samples))
-        if inpt.device.type == "cpu" and not inpt.requires_grad:
+        if _stays_on_host(self, inpt):
             return frames.map_numpy([None if sample is None else self.prepare(sample) for sample in samples])
         return frames.map_torch(samples, lambda images, chosen, numbers: degrade_on_device(self, images, chosen, numbers))
+
+
+def _stays_on_host(transform: BlurTransform, tensor: torch.Tensor) -> bool:
+    """Whether numpy does the work: on the CPU without gradients, unless ``convolve_batch`` does it there without interleaving planes."""
+    if tensor.device.type != "cpu" or (torch.is_grad_enabled() and tensor.requires_grad):
+        return False
+    return not isinstance(transform, KernelBlur) or tensor.dtype == torch.uint16
 
 
 def _depth_maps(depth: Depth, samples: int) -> list[np.ndarray[Any, Any]]:

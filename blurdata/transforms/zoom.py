@@ -55,13 +55,11 @@ class ZoomBlur(Degradation):
         def degrade(image: Array, frame: int = 0) -> Array:
             if params["zoom"] == 1 and params["roll_deg"] == 0:
                 return image
-            light = to_light(image, self.curve).astype(np.float64 if image.dtype.itemsize > 1 and image.dtype.kind == "u" else np.float32)
-            total = np.zeros((*image.shape[:2], light[0, 0].size), light.dtype)
-            count = 0
-            for matrix in camera_steps(image.shape[0], image.shape[1], params["zoom"], params["roll_deg"]):
-                total += _warped(light, matrix, self.border)
-                count += 1
-            return to_codes((total / count).reshape(image.shape).astype(np.float64), self.curve, image.dtype)
+            work = np.float64 if image.dtype.kind == "u" and image.dtype.itemsize > 1 else np.float32
+            light = to_light(image, self.curve).astype(work).reshape(*image.shape[:2], -1)
+            matrices = list(camera_steps(image.shape[0], image.shape[1], params["zoom"], params["roll_deg"]))
+            planes = [_mean_of_steps(light[..., c : c + 4], matrices, self.border) for c in range(0, light.shape[2], 4)]
+            return to_codes(np.concatenate(planes, axis=-1).reshape(image.shape).astype(np.float64), self.curve, image.dtype)
 
         return degrade
 
@@ -84,12 +82,12 @@ def camera_steps(height: int, width: int, zoom: float, roll_deg: float) -> Itera
         yield np.column_stack([linear, middle - linear @ middle])
 
 
-def _warped(light: Array, matrix: NDArray[np.float64], border: str) -> Array:
-    """(H, W, C) light read at the places of ``matrix``; OpenCV warps up to four channels at once."""
-    size, flags = light.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    planes = light[..., None] if light.ndim == 2 else light
-    parts = [
-        cv2.warpAffine(np.ascontiguousarray(planes[..., c : c + 4]), matrix, size, flags=flags, borderMode=_BORDERS[border])
-        for c in range(0, planes.shape[2], 4)
-    ]
-    return np.concatenate([part.reshape(*light.shape[:2], -1) for part in parts], axis=-1)
+def _mean_of_steps(light: Array, matrices: list[NDArray[np.float64]], border: str) -> Array:
+    """The mean of (H, W, C) light read at the places of each matrix; OpenCV warps up to four channels at once."""
+    planes = np.ascontiguousarray(light)
+    total, warped = np.zeros_like(planes), np.empty_like(planes)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    for matrix in matrices:  # into one buffer: a fresh one a step costs more than the warp
+        cv2.warpAffine(planes, matrix, planes.shape[1::-1], dst=warped, flags=flags, borderMode=_BORDERS[border])
+        cv2.add(total, warped, dst=total)
+    return total / len(matrices)

@@ -102,6 +102,16 @@ class TestEveryTransform:
         assert frames.shape == (3, *photo.shape)
         assert np.array_equal(frames[0], frames[2]) == (not isinstance(transform, BA.SensorNoise))
 
+    def test_the_sharp_half_of_a_pair(self, make: Callable[..., Any], photo: np.ndarray) -> None:
+        """Geometry moves both halves of a pair, and the target named `sharp` is never degraded; other pictures are, alike."""
+        targets = {"sharp": "image", "right": "image"}
+        pipeline = A.Compose([A.HorizontalFlip(p=1), make()], additional_targets=targets)
+        out = pipeline(image=photo, sharp=photo, right=photo)
+
+        assert np.array_equal(out["sharp"], photo[:, ::-1])
+        assert np.array_equal(out["right"], out["image"])
+        assert not np.array_equal(out["image"], photo[:, ::-1])
+
     @pytest.mark.parametrize("channels", [0, 1, 5])
     def test_grey_and_many_channels(self, make: Callable[..., Any], photo: np.ndarray, channels: int) -> None:
         """(H, W) and any number of channels keep their shape."""
