@@ -69,7 +69,7 @@ def convolve_depth(
 
 
 def _composed(light: Light, radius: NDArray[np.float64], aperture: Aperture, border: str) -> Light:
-    rungs = _rungs(float(radius.min()), float(radius.max()))
+    rungs = rungs_between(float(radius.min()), float(radius.max()))
     cover_border = "replicate" if border == "constant" else border  # black beyond the edge is there too, not missing
     out = np.zeros_like(light)
     for index, rung in enumerate(rungs):
@@ -106,7 +106,7 @@ def _halved(values: Light) -> Light:
     return np.asarray(padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2])
 
 
-def _rungs(low: float, high: float) -> NDArray[np.float64]:
+def rungs_between(low: float, high: float) -> NDArray[np.float64]:
     """Signed radii of the layers, far to near: both ends, 0, and between them steps that grow with the radius."""
     ladder = [0.0]
     while ladder[-1] < max(abs(low), abs(high)):

@@ -1,28 +1,16 @@
 """A lens out of focus by as much as each thing is away from the distance in focus."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from blurdata import psf
-from blurdata.convolution import convolve
+from blurdata.convolution import convolve_depth
 from blurdata.transforms.degradation import Array, Degradation, Degrade, Params, check_curve
-from blurdata.transforms.light import to_codes, to_light
 from blurdata.transforms.ranges import Bounds, Range
-
-
-class Layer(NamedTuple):
-    """Things of about one radius: their PSF, and the part of the picture that they reach with their weights there."""
-
-    kernel: NDArray[np.float32]
-    box: tuple[slice, slice]
-    weights: NDArray[np.float64]
-
-
-_STEP_PX, _STEP_SHARE = 0.5, 0.12  # difference in radius from one layer to the next: in pixels, or of the radius where that is more
 
 
 class DepthDefocusBlur(Degradation):
@@ -75,16 +63,13 @@ class DepthDefocusBlur(Degradation):
         """A function that defocuses a frame by the depth map in ``params``, or by the slanted plane."""
 
         def degrade(image: Array, frame: int = 0) -> Array:
-            height, width = image.shape[:2]
-            work: type[np.floating[Any]] = np.float32 if image.dtype.itemsize == 1 else np.float64
-            light = to_light(image, self.curve).astype(work).reshape(height, width, -1)
-            blurred = blur_by_layers(light, self.layers(params, height, width))
-            return to_codes(blurred.reshape(image.shape), self.curve, image.dtype)
+            radius = self.signed_radius(params, image.shape[0], image.shape[1])
+            return convolve_depth(image, radius, curve=self.curve)
 
         return degrade
 
-    def layers(self, params: Mapping[str, Any], height: int, width: int) -> Iterator[Layer]:
-        """The layers of a picture from far to near."""
+    def signed_radius(self, params: Mapping[str, Any], height: int, width: int) -> NDArray[np.float64]:
+        """(H, W) blur radius in pixels, positive in front of the distance in focus and negative beyond it."""
         depth = params.get("depth")
         if depth is None:
             depth = slanted_plane(height, width, params["near_m"], params["far_m"], params["slant_deg"])
@@ -93,7 +78,7 @@ class DepthDefocusBlur(Degradation):
             raise ValueError(msg)
         pitch_um = 1000 * self.sensor_mm / max(height, width)
         radius = psf.circle_of_confusion(self.focal_length_mm, params["f_number"], params["focus_m"], depth, pitch_um)
-        return split_layers(np.where(np.asarray(depth) < params["focus_m"], radius, -radius))
+        return np.where(np.asarray(depth) < params["focus_m"], radius, -radius)
 
     @staticmethod
     def at_severity(severity: float) -> Params:
@@ -109,55 +94,6 @@ def slanted_plane(height: int, width: int, near_m: float, far_m: float, slant_de
     span = max(float(np.ptp(along)), 1e-9)
     share = (along - along.min()) / span
     return np.asarray(1 / ((1 - share) / near_m + share / far_m))
-
-
-def split_layers(signed_radius: NDArray[np.float64]) -> Iterator[Layer]:
-    """The layers from far to near; a pixel belongs to the two layers next to its radius.
-
-    Args:
-        signed_radius: (H, W) radius in pixels, negative beyond the distance in focus: it grows from far to near.
-    """
-    rungs = _rungs(float(signed_radius.min()), float(signed_radius.max()))
-    for index, rung in enumerate(rungs):
-        tent = np.zeros(len(rungs))
-        tent[index] = 1
-        weights = np.interp(signed_radius, rungs, tent)
-        if weights.any():
-            kernel = psf.disk(abs(rung))
-            box = _reach(weights, kernel.shape[0] // 2 + 1)
-            yield Layer(kernel, box, weights[box])
-
-
-def _reach(weights: NDArray[np.float64], margin: int) -> tuple[slice, slice]:
-    """The rows and columns with weight and ``margin`` more on each side."""
-    ends = []
-    for axis in (0, 1):
-        found = np.flatnonzero(weights.any(axis=1 - axis))
-        ends.append(slice(max(int(found[0]) - margin, 0), int(found[-1]) + margin + 1))
-    return ends[0], ends[1]
-
-
-def _rungs(low: float, high: float) -> NDArray[np.float64]:
-    """Signed radii of the layers: both ends, 0, and between them steps of half a pixel that grow with the radius."""
-    ladder = [0.0]
-    while ladder[-1] < max(abs(low), abs(high)):
-        ladder.append(ladder[-1] + max(_STEP_PX, _STEP_SHARE * ladder[-1]))
-    steps = np.array([-step for step in ladder[:0:-1]] + ladder)
-    return np.unique(np.concatenate([[low], steps[(steps > low) & (steps < high)], [high]]))
-
-
-def blur_by_layers(light: NDArray[np.floating], layers: Iterator[Layer]) -> NDArray[np.float64]:
-    """(H, W, C) light blurred layer by layer, near ones laid over far ones.
-
-    Each layer is blurred together with its own coverage: ``out = out (1 - cover) + layer``; what no layer covers (the far side
-    of an edge, which the sharp picture does not show) is divided out.
-    """
-    total = np.zeros((*light.shape[:2], light.shape[2] + 1), light.dtype)
-    for kernel, box, weights in layers:
-        weight = weights[..., None].astype(light.dtype)
-        blurred = convolve(np.concatenate([light[box] * weight, weight], axis=-1), kernel, curve="linear")
-        total[box] = total[box] * (1 - np.clip(blurred[..., -1:], 0, 1)) + blurred
-    return np.asarray(total[..., :-1] / np.maximum(total[..., -1:], 1e-9), np.float64)
 
 
 def _fixed(name: str, given: Any) -> float:

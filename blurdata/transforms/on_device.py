@@ -3,25 +3,29 @@
 Kernel blurs always come here; on the CPU and without gradients the others use the numpy path instead, which is faster.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from blurdata import psf
 from blurdata.color import curve as named_curve
 from blurdata.convolution import convolve_batch
+from blurdata.convolution.camera import camera_steps
+from blurdata.convolution.depth import rungs_between
 from blurdata.convolution.tensor_light import decode, encode
 from blurdata.sensor import NoiseLevel, poisson_gaussian
 from blurdata.transforms.any_blur import AnyBlur
 from blurdata.transforms.degradation import Degradation, KernelBlur
-from blurdata.transforms.depth import DepthDefocusBlur, Layer
+from blurdata.transforms.depth import DepthDefocusBlur
 from blurdata.transforms.frames import Frames
 from blurdata.transforms.noise import SensorNoise
 from blurdata.transforms.saturation import Saturation
-from blurdata.transforms.zoom import ZoomBlur, camera_steps
+from blurdata.transforms.zoom import ZoomBlur
 
 Samples = list[dict[str, Any]]
 _INTEGERS = {torch.uint8: 255, torch.uint16: 65535}
@@ -91,22 +95,47 @@ def _zoomed(light: Tensor, sample: dict[str, Any], border: str) -> Tensor:
 @degrade_on_device.register
 def _(degradation: DepthDefocusBlur, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
     def defocus_each(light: Tensor) -> Tensor:
-        return torch.stack([_layered(light[n], degradation.layers(samples[n], *light.shape[-2:])) for n in range(len(samples))])
+        height, width = light.shape[-2:]
+        return torch.stack([_layered(light[n], degradation.signed_radius(samples[n], height, width)) for n in range(len(samples))])
 
     return _in_light(images, degradation.curve, defocus_each)
 
 
-def _layered(light: Tensor, layers: Iterator[Layer]) -> Tensor:
-    """(C, H, W) light blurred layer by layer, as :func:`blurdata.transforms.depth.blur_by_layers` does."""
-    total = torch.zeros_like(torch.cat([light, light[:1]]))
-    for kernel, (rows, columns), weights in layers:
-        weight = torch.from_numpy(weights).to(light)
-        part = torch.cat([light[:, rows, columns] * weight, weight[None]])
-        blurred = convolve_batch(part[None], [kernel], curve="linear")[0]
-        laid = total[:, rows, columns] * (1 - blurred[-1:].clamp(0, 1)) + blurred
-        total = total.clone()  # autograd keeps what was laid over
-        total[:, rows, columns] = laid
-    return total[:-1] / total[-1:].clamp_min(1e-9)
+def _layered(light: Tensor, radius: NDArray[np.float64]) -> Tensor:
+    """(C, H, W) light blurred layer by layer, as :func:`blurdata.convolution.convolve_depth` does and says."""
+    rungs = rungs_between(float(radius.min()), float(radius.max()))
+    out = torch.zeros_like(light)
+    for index, rung in enumerate(rungs):
+        below = rungs[index - 1] if index else rung - 1
+        cover = np.clip((radius - below) / (rung - below), 0, 1)
+        known = np.ones(radius.shape, bool) if index + 1 == len(rungs) else radius < rungs[index + 1]
+        if not (known & (cover > 0)).any():
+            continue
+        share = torch.from_numpy(cover).to(light)[None]
+        layer = torch.cat([_filled(light, torch.from_numpy(known).to(light.device)[None]) * share, share])
+        blurred = convolve_batch(layer[None], [psf.disk(abs(float(rung)))], curve="linear")[0]
+        out = out * (1 - blurred[-1:].clamp(0, 1)) + blurred[:-1]
+    return out
+
+
+def _filled(light: Tensor, known: Tensor) -> Tensor:
+    """``light`` where it is known, and elsewhere what is known around, from ever coarser means."""
+    if bool(known.all()):
+        return light
+    weight = known.to(light)
+    sums = _halved(weight)
+    mean = _halved(light * weight) / sums.clamp_min(1e-12)
+    if sums.shape[-2:] != (1, 1):
+        mean = _filled(mean, sums > 0)
+    around = mean.repeat_interleave(2, -2).repeat_interleave(2, -1)[..., : light.shape[-2], : light.shape[-1]]
+    return torch.where(known, light, around)
+
+
+def _halved(values: Tensor) -> Tensor:
+    """Sums of 2 x 2 samples; an odd last row or column is summed with nothing."""
+    height, width = values.shape[-2:]
+    padded = torch.nn.functional.pad(values, (0, width % 2, 0, height % 2))
+    return padded[..., ::2, ::2] + padded[..., 1::2, ::2] + padded[..., ::2, 1::2] + padded[..., 1::2, 1::2]
 
 
 @degrade_on_device.register
