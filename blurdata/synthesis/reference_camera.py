@@ -3,10 +3,29 @@
 It shares no code with frame blending and is what blending is measured against. A scene of layers at depths
 (:mod:`blurdata.synthesis.reference_scene`) moves along a known path with rotation; the exposure ``B(x) = integral of L(x, t) dt`` is
 summed by Gauss-Legendre quadrature with twice as many panels each time, until nothing changes by more than the tolerance. The
-integrand is smooth (splines in space, sines in time), so this converges to machine precision.
+integrand is smooth (splines in space, sines in time), so a few hundred moments reach 1e-5.
 
 Axes: x to the right, y down, as in arrays and optical flow; time in units of one's choice, usually exposures.
 
+How far frame blending stays from it, as PSNR in dB of 8-bit sRGB codes (58.9 dB is what rounding alone leaves). Two layers, blur of 24 px
+on average and 37 px at most with 3 degrees of rotation, M frames from the first to the last moment of the exposure; end samples
+weigh half, but for the plain mean; printed by ``tools/bench/reference_camera.py``:
+
+| no light above white, M =  |    3 |    5 |    7 |   13 |   25 |   49 |   97 |  193 |
+|----------------------------|------|------|------|------|------|------|------|------|
+| light under sRGB (the truth) | 23.4 | 31.1 | 36.4 | 47.2 | 56.9 | 58.7 | 58.8 | 58.9 |
+| the same, plain mean       | 22.9 | 28.6 | 32.3 | 38.9 | 45.0 | 50.5 | 54.9 | 57.4 |
+| light under gamma 2.2      | 23.4 | 30.9 | 35.9 | 43.8 | 46.9 | 47.3 | 47.5 | 47.5 |
+| code values (``blur``)     | 21.3 | 24.1 | 24.6 | 24.7 | 24.7 | 24.7 | 24.7 | 24.7 |
+| sRGB and DIS flow between  | 26.8 | 36.8 | 43.4 | 53.2 | 57.7 | 58.6 | 58.8 | 58.9 |
+
+With twelve lamps 5 to 60 times white in the view, frames that were clipped first lose the trails, and more frames do not help:
+
+| 12 lamps, M =              |    3 |    5 |    7 |   13 |   25 |   49 |   97 |  193 |
+|----------------------------|------|------|------|------|------|------|------|------|
+| light under sRGB           | 18.4 | 21.1 | 21.7 | 22.1 | 22.1 | 22.1 | 22.1 | 22.1 |
+| code values (``blur``)     | 16.9 | 18.1 | 18.4 | 18.4 | 18.5 | 18.5 | 18.5 | 18.5 |
+| sRGB and DIS flow between  | 20.3 | 21.8 | 22.0 | 22.1 | 22.1 | 22.1 | 22.1 | 22.1 |
 """
 
 from dataclasses import dataclass
@@ -111,9 +130,9 @@ class ReferenceCamera:
         response: Curve from light to code values.
 
     Example:
-        >>> camera = ReferenceCamera(hdr_scene((32, 40)), Motion(x_px=6.0, roll_deg=1.0), (32, 40))
+        >>> camera = ReferenceCamera(hdr_scene((32, 40), foreground=None), Motion(x_px=6.0, roll_deg=1.0), (32, 40))
         >>> exposure = camera.expose(0.0, 1.0)
-        >>> exposure.blurry.shape, exposure.error < 1e-6, exposure.blur_vectors[16, 20].round(1).tolist()
+        >>> exposure.blurry.shape, exposure.error < 1e-5, exposure.blur_vectors[16, 20].round(1).tolist()
         ((32, 40, 3), True, [6.0, 0.0])
     """
 
