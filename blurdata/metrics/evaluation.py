@@ -95,8 +95,10 @@ def _in_process(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int]) 
 
 
 def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], count: int) -> Iterator[tuple[int, Row]]:
-    """Spawned processes: forking is unsafe once OpenCV or torch have threads."""
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start_worker)
+    """Processes forked from a clean server that has the imports: forking this one is unsafe once OpenCV or torch have threads."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
     waiting = iter(todo)
     running: dict[Future[Row], int] = {}
     try:
