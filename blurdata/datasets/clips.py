@@ -33,6 +33,16 @@ def open_reds(
     Raises:
         SourceError: If the folders are not there or an option is wrong.
         PairMismatch: If frames have lost a half; the sentence lists them.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> root = Path(mkdtemp())
+        >>> for name in ("val/val_blur/000/00000009", "val/val_sharp/000/00000009"):
+        ...     write_png(root / f"{name}.png", np.zeros((4, 6, 3), np.uint8))
+        >>> open_reds(root, split="val").keys
+        ['000/00000009']
     """
     root = Path(path)
     check_option("variant", variant, _REDS_SHARP)
@@ -73,6 +83,16 @@ def open_bsd(path: str | Path, config: str | None = None, split: str | None = No
     Raises:
         SourceError: If the folders are not there or an option is wrong.
         PairMismatch: If frames have lost a half; the sentence lists them.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> root = Path(mkdtemp())
+        >>> for name in ("Blur", "Sharp"):
+        ...     write_png(root / "BSD_2ms16ms" / "test" / "022" / name / "RGB" / "00000000.png", np.zeros((4, 6, 3), np.uint8))
+        >>> open_bsd(root, config="2ms16ms", split="test").keys
+        ['BSD_2ms16ms/test/022/00000000']
     """
     root = Path(path)
     split = "valid" if split == "val" else split
@@ -110,6 +130,16 @@ def open_dvd(path: str | Path, split: str | None = None, unmatched: str = "error
     Raises:
         SourceError: If the folders are not there or an option is wrong.
         PairMismatch: If frames have lost a half; the sentence lists them.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> root = Path(mkdtemp())
+        >>> for name in ("GT", "input"):
+        ...     write_png(root / "IMG_0030" / name / "00000.png", np.zeros((4, 6, 3), np.uint8))
+        >>> open_dvd(root, split="test").keys
+        ['IMG_0030/00000']
     """
     root = Path(path)
     check_option("split", split, (None, *DVD_PUBLISHED))

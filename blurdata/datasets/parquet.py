@@ -40,6 +40,17 @@ def export_parquet(
     Raises:
         OutputError: If ``out`` holds Parquet files or cannot be written.
         SourceError: If a pair cannot be read; nothing half-written is left.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from blurdata.datasets import open_folders
+        >>> from blurdata.files import write_png
+        >>> root = Path(mkdtemp())
+        >>> for half in ("blurry", "sharp"):
+        ...     write_png(root / "set" / half / "a.png", np.zeros((4, 6, 3), np.uint8))
+        >>> [path.name for path in export_parquet(open_folders(root / "set"), root / "out")]
+        ['train-00000-of-00001.parquet']
     """
     folder = make_folder(Path(out) / "data")
     if any(folder.glob("*.parquet")):

@@ -32,6 +32,17 @@ def open_rsblur(
     Raises:
         SourceError: If a list is missing, points outside the folder, or an option is wrong.
         PairMismatch: If pairs have lost a half; the sentence lists them.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from blurdata.files import write_atomic, write_png
+        >>> root, names = Path(mkdtemp()), [f"RSBlur/0001/000022/{half}.png" for half in ("gt/gt_sharp", "real_blur/real_blur")]
+        >>> for name in names:
+        ...     write_png(root / name, np.zeros((4, 6, 3), np.uint8))
+        >>> write_atomic(root / "RSBlur_real_test.txt", " ".join(names))
+        >>> open_rsblur(root, split="test").keys
+        ['0001/000022']
     """
     root = Path(path)
     check_option("variant", variant, _VARIANTS)

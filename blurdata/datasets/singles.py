@@ -29,6 +29,16 @@ def open_hide(path: str | Path, split: str | None = None, unmatched: str = "erro
     Raises:
         SourceError: If the folders are not there or an option is wrong.
         PairMismatch: If pictures have no ground truth; the sentence lists them.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> root = Path(mkdtemp())
+        >>> for name in ("test/test-long-shot/2fromGOPR1034", "GT/2fromGOPR1034"):
+        ...     write_png(root / f"{name}.png", np.zeros((4, 6, 3), np.uint8))
+        >>> open_hide(root, split="test").keys
+        ['test/test-long-shot/2fromGOPR1034']
     """
     root = Path(path)
     check_option("split", split, (None, *HIDE_PUBLISHED))
@@ -72,6 +82,16 @@ def open_kohler(path: str | Path, frame: str = "middle", unmatched: str = "error
     Raises:
         SourceError: If there are no such names or the frame is not there.
         PairMismatch: If pictures have no ground truth; the sentence lists them.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> root = Path(mkdtemp())
+        >>> for name in ("Blurry1_2", "GroundTruth1_2_1", "GroundTruth1_2_2", "GroundTruth1_2_3"):
+        ...     write_png(root / f"{name}.png", np.zeros((4, 6, 3), np.uint8))
+        >>> open_kohler(root)[0].meta["ground_truth"]
+        'GroundTruth1_2_2'
     """
     root = Path(path)
     blurry: dict[str, Path] = {}

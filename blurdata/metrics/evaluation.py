@@ -71,6 +71,17 @@ def evaluate(
     Raises:
         BlurDataError: If a worker was killed (most often for lack of memory).
         OutputError: If the journal cannot be written.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> root = Path(mkdtemp())
+        >>> for name, level in (("restored", 110), ("sharp", 100)):
+        ...     write_png(root / f"{name}.png", np.full((16, 16, 3), level, np.uint8))
+        >>> (row,) = evaluate([Task("a", root / "restored.png", root / "sharp.png")], Protocol("plain"))
+        >>> round(row.psnr, 2), row.status
+        (28.13, 'ok')
     """
     done = _read_journal(journal, tasks, protocol)
     rows = dict(done)

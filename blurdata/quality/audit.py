@@ -95,6 +95,17 @@ def audit(
         seed: Seed of the sample.
         workers: Processes.
         progress: Called with pairs as they are done; twice the number of pairs in all.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from blurdata.datasets import open_folders
+        >>> from blurdata.files import write_png
+        >>> root, picture = Path(mkdtemp()), np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+        >>> for half in ("blurry", "sharp"):
+        ...     write_png(root / half / "a.png", picture)
+        >>> [fault.kind for fault in audit(open_folders(root)).faults]
+        ['identical']
     """
     summary = source.summary()
     indices = choose(len(source), sample, seed)

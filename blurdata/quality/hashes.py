@@ -125,6 +125,12 @@ def copies_across_splits(prints: Sequence[Print]) -> list[Copy]:
 
     Args:
         prints: Prints of *sharp* halves.
+
+    Example:
+        >>> picture = np.random.default_rng(0).integers(0, 256, (48, 48, 3), np.uint8)
+        >>> prints = [take_print(picture, "a", "train"), take_print(picture, "b", "test")]
+        >>> [(copy.first, copy.second, copy.exact) for copy in copies_across_splits(prints)]
+        [('a', 'b', True)]
     """
     splits = list(dict.fromkeys(print_.split for print_ in prints))
     found: list[Copy] = []
