@@ -20,7 +20,7 @@ from blurdata.quality.tone import UNKNOWN_TONE, Tone, clipped_share, compare_ton
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # what a meta must hold to promise a blur, and what a straight motion of the same width would measure
-_PROMISES = {"length_px": 1.0, "radius_px": 3**0.5, "sigma_px": 12**0.5, "extent_px": 0.5, "blur_px_mean": 1.0}
+_PROMISES = {"length_px": 1.0, "radius_px": 3**0.5, "sigma_px": 12**0.5, "extent_px": 0.5}
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,10 @@ def settle_curve(facts: Sequence[PairFacts]) -> list[PairFacts]:
 
 
 def promised_blur(meta: Mapping[str, Any]) -> float:
-    """The blur that a pair's meta promises, as the length in px of a straight motion of the same width; NaN where it promises none."""
+    """The blur that a pair's meta promises, as the length in px of a straight motion of the same width; NaN where it promises none.
+
+    ``blur_px_mean`` of a film is no such promise: one small thing that moves fast raises it, and the picture as a whole stays sharp.
+    """
     for name, factor in _PROMISES.items():
         value = _number(meta.get(name))
         if np.isfinite(value):

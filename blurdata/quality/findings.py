@@ -251,7 +251,7 @@ def _soft(facts: Sequence[PairFacts]) -> Rule:
 
 def _brightness(facts: Sequence[PairFacts]) -> Rule:
     column = Column(facts, _ratio)
-    line = float(np.clip(5 * column.spread, 0.04, 0.08))
+    line = float(np.clip(5 * column.spread, 0.045, 0.08))
     for f in facts:
         value = _ratio(f)
         if abs(value - 1) > line:

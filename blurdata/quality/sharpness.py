@@ -28,9 +28,9 @@ def edge_width(plane: Plane) -> float:
     contrast = cv2.dilate(plane, around) - cv2.erode(plane, around)
     steepest = cv2.dilate(slope, around)
     inner = slice(_REACH, -_REACH)
-    contrast, steepest = contrast[inner, inner], steepest[inner, inner]
+    contrast, steepest, slope = contrast[inner, inner], steepest[inner, inner], slope[inner, inner]
     line = max(float(np.percentile(contrast, 80)), 0.08) if contrast.size else 1.0
-    clear = contrast >= line
+    clear = (contrast >= line) & (slope >= 0.9 * steepest)  # the middle of an edge: beside it the window holds half of the edge only
     if clear.sum() < 25:
         return float("nan")
     return float(np.percentile(contrast[clear] / np.maximum(steepest[clear], 1e-6), 10))

