@@ -19,7 +19,7 @@ from blurdata.files import output_error, read_image
 from blurdata.metrics.protocols import Protocol, versions
 from blurdata.progress import SILENT, Advance
 
-_PENDING_A_WORKER = 4
+_PENDING_A_WORKER = 2
 
 
 @dataclass(frozen=True)
