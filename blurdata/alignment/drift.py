@@ -14,7 +14,7 @@ from blurdata.alignment.geometry import Float, Float32, corners
 _SIGMA_PX = 4.0
 _ENOUGH = 400  # samples of a channel that must speak
 _TRUST = 0.98  # of a smoothed weight
-_EVERY = slice(None, None, 2)  # smoothed by 4 px, every other pixel says all
+_EVERY = slice(None, None, 2)  # smoothed, every other pixel says all
 
 
 class Drift:
@@ -24,16 +24,17 @@ class Drift:
         blurry: (H, W, C) float32.
         predicted: (H, W, C) float32, ``k * s`` on the same grid.
         weights: (H, W, C) float32 in [0, 1], trust in each sample.
+        sigma_px: Of the Gaussian both are smoothed with: wide where a kernel is known roughly, narrow where there is none.
     """
 
-    def __init__(self, blurry: Float32, predicted: Float32, weights: Float32) -> None:
+    def __init__(self, blurry: Float32, predicted: Float32, weights: Float32, *, sigma_px: float = _SIGMA_PX) -> None:
         self._size = blurry.shape[:2]
-        trusted = _smooth(weights) > _TRUST
-        margin = round(2.5 * _SIGMA_PX)  # the frame's edge is smeared inwards
+        trusted = _smooth(weights, sigma_px) > _TRUST
+        margin = round(2.5 * sigma_px)  # the frame's edge is smeared inwards
         trusted[:margin] = trusted[-margin:] = False
         trusted[:, :margin] = trusted[:, -margin:] = False
-        base = _smooth(predicted)
-        rest = _smooth(blurry) - base
+        base = _smooth(predicted, sigma_px)
+        rest = _smooth(blurry, sigma_px) - base
         dx = cv2.Sobel(base, cv2.CV_32F, 1, 0, ksize=1, scale=0.5).reshape(base.shape)
         dy = cv2.Sobel(base, cv2.CV_32F, 0, 1, ksize=1, scale=0.5).reshape(base.shape)
         self._trusted = trusted[_EVERY, _EVERY]
@@ -116,5 +117,5 @@ def robust_weights(off: NDArray[np.floating], sigmas: float) -> Float32:
     return (1 / (1 + (off / (sigmas * sigma)) ** 2) ** 2).astype(np.float32)
 
 
-def _smooth(picture: Float32) -> Float32:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), _SIGMA_PX, borderType=cv2.BORDER_REPLICATE)).reshape(picture.shape)
+def _smooth(picture: Float32, sigma: float) -> Float32:
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)).reshape(picture.shape)

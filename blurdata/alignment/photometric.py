@@ -1,7 +1,10 @@
 """How do the two cameras' code values relate: blurry = gain * sharp + offset, per channel."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from blurdata.alignment.drift import robust_weights
 from blurdata.alignment.geometry import Float, Float32
@@ -11,6 +14,9 @@ from blurdata.alignment.light import Light
 _SIGMA_PX = 2.0  # noise of the sharp picture pulls a regression's slope down; smoothing takes it away
 _SPREAD_CLIPPED = 0.02  # share of a blurred sample that may come from clipped ones
 _ENOUGH = 200
+_BETWEEN = 0.002  # standard deviation of the gain between pairs of one scene, whose cameras are set alike
+_AREA = np.pi * _SIGMA_PX**2  # samples, every other pixel, that smoothing makes one
+_WHOLE = 0.995  # of a smoothed 0 or 1
 
 
 def published(blurry: Float32, sharp: Float32) -> tuple[Float, Float]:
@@ -38,17 +44,27 @@ def robust(
         inside: (H, W) float32, 1 where both cameras saw the pixel.
         kernel: Centred blur kernel, 1x1 for a static pair.
         light: How code values become light.
-        start: Gain and offset of a channel that shows too little; 1 and 0 by default.
+        start: Gain and offset of the scene's reference. A pair's own slope counts against them as its standard error says, so that a
+            channel that is clipped nearly everywhere keeps them; without, the pair stands alone.
     """
-    channels = blurry.shape[2]
-    gain, offset = (np.array(part, np.float64) for part in start or (np.ones(channels), np.zeros(channels)))
+    gain, offset = (np.array(part, np.float64) for part in start or (np.ones(3), np.zeros(3)))
     predicted = light.encode(convolved(light.decode(sharp), kernel))
-    weights = light.trusted(blurry) * (convolved(1 - light.trusted(sharp), kernel) < _SPREAD_CLIPPED) * inside[..., None]
-    y, x, trust = (_smooth(picture)[4:-4:2, 4:-4:2] for picture in (blurry, predicted, weights.astype(np.float32)))
-    for c in range(channels):
-        chosen = trust[..., c] > 0.995
-        if chosen.sum() >= _ENOUGH and x[..., c][chosen].std() > light.full / 255:
-            gain[c], offset[c] = _line(x[..., c][chosen].astype(np.float64), y[..., c][chosen].astype(np.float64))
+    unspread = (convolved(1 - light.trusted(sharp), kernel) < _SPREAD_CLIPPED) * inside[..., None]
+    planes = (blurry, predicted, unspread.astype(np.float32), light.trusted(blurry))
+    y, x, clear, trust = (_smooth(picture)[4:-4:2, 4:-4:2] for picture in planes)
+    noise = 1.48 * np.median(np.abs(blurry[4:-4:2, 4:-4:2] - y), axis=(0, 1))
+    for c in range(3):
+        whole = (clear[..., c] > _WHOLE) & (trust[..., c] > _WHOLE)
+        line = _line(x[..., c], y[..., c], whole, light.full)
+        if line is None:
+            continue
+        # near the ends only samples that noise moved inwards look unclipped: leave out where they were to be expected
+        margin, expected = 3 * noise[c] + light.full / 255, line.at(x[..., c])
+        within = (np.minimum(expected, x[..., c]) > margin) & (np.maximum(expected, x[..., c]) < light.full - margin)
+        line = _line(x[..., c], y[..., c], whole & within, light.full) or line
+        own = 1.0 if start is None else _BETWEEN**2 / (_BETWEEN**2 + line.error**2)
+        gain[c] = own * line.slope + (1 - own) * gain[c]
+        offset[c] = line.middle[1] - gain[c] * line.middle[0]
     return gain, offset
 
 
@@ -56,14 +72,32 @@ def _smooth(picture: Float32) -> Float32:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), _SIGMA_PX, borderType=cv2.BORDER_REPLICATE)).reshape(picture.shape)
 
 
-def _line(x: Float, y: Float, rounds: int = 8) -> tuple[float, float]:
-    """Slope and intercept by iteratively re-weighted least squares."""
-    w = np.ones_like(x)
-    slope, level = 1.0, 0.0
+@dataclass(frozen=True)
+class _Line:
+    """A fitted line: its slope with the standard error, and the mean point that it goes through."""
+
+    slope: float
+    error: float
+    middle: tuple[float, float]
+
+    def at(self, x: Float32) -> Float32:
+        return np.asarray(self.middle[1] + self.slope * (x - self.middle[0]), np.float32)
+
+
+def _line(x: Float32, y: Float32, chosen: NDArray[np.bool_], full: int, rounds: int = 8) -> _Line | None:
+    """Iteratively re-weighted least squares; None where too little is chosen or it is all one grey."""
+    if chosen.sum() < _ENOUGH or x[chosen].std() < full / 255:
+        return None
+    a, b = x[chosen].astype(np.float64), y[chosen].astype(np.float64)
+    w = np.ones_like(a)
+    line = _Line(1.0, 0.0, (0.0, 0.0))
     for _ in range(rounds):
         total = w.sum()
-        mx, my = (w * x).sum() / total, (w * y).sum() / total
-        slope = float((w * (x - mx) * (y - my)).sum() / max((w * (x - mx) ** 2).sum(), 1e-12))
-        level = float(my - slope * mx)
-        w = robust_weights(np.abs(y - slope * x - level), 3.0).astype(np.float64)
-    return slope, level
+        middle = (w * a).sum() / total, (w * b).sum() / total
+        spread = max((w * (a - middle[0]) ** 2).sum(), 1e-12)
+        slope = (w * (a - middle[0]) * (b - middle[1])).sum() / spread
+        off = b - middle[1] - slope * (a - middle[0])
+        error = np.sqrt((w * off**2).sum() / total / spread * _AREA)
+        line = _Line(float(slope), float(error), (float(middle[0]), float(middle[1])))
+        w = robust_weights(np.abs(off), 3.0).astype(np.float64)
+    return line

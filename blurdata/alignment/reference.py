@@ -34,7 +34,7 @@ def find_homography(blurry: Float32, sharp: Float32, valid: NDArray[np.bool_], *
     """
     if min(float(np.std(blurry)), float(np.std(sharp))) < _FLAT * max(float(np.ptp(sharp)), 1e-9) or min(blurry.shape) < 32:
         return None
-    levels = [level for level in (8, 4, 2, 1) if min(blurry.shape) // level >= 48] or [1]
+    levels = [level for level in (8, 4, 2) if min(blurry.shape) // level >= 48] or [1]
     small = [_reduced(picture, levels[0]) for picture in (blurry, sharp)]
     starts = [translation(*(levels[0] * phase_shift(*small))), np.eye(3)]
     tries = [found for start in starts if (found := _descend(blurry, sharp, valid, start, levels[:1], iterations, cv2.MOTION_EUCLIDEAN))]
