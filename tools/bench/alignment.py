@@ -158,7 +158,7 @@ def report(rows):
         ("published", [row for row in rows if row["method"] == "published"]),
         ("bare findTransformECC", [row for row in rows if row["method"] == "ecc"]),
     ):
-        e = np.array([row["error"] for row in some if row["status"] == "ok"])
+        e = np.array([row["error"] for row in some if row["status"] == "ok" and np.isfinite(row["error"])])
         if len(e):
             print(
                 f"{label:<28}{e.mean():8.3f}{np.median(e):8.3f}{np.percentile(e, 95):8.3f}{e.max():8.3f}{len(some):7}{len(some) - len(e):9}"
