@@ -1,6 +1,7 @@
 """Building shards: plan, make what is missing, publish, and write the index when all are there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -83,8 +84,9 @@ def build_all(
         (out / INDEX).unlink(missing_ok=True)
     job = partial(build_shard, plan, source, str(out))
     try:
-        for index in _results(engine, job, todo, workers):
-            advance(len(plan.shard_keys(index)))
+        with closing(_results(engine, job, todo, workers)) as results:  # workers end here, not when a traceback is forgotten
+            for index in results:
+                advance(len(plan.shard_keys(index)))
     finally:
         sweep(out)
     write_index(plan, out)
@@ -102,7 +104,7 @@ def _check_arguments(workers: int, task: int, of: int, engine: str) -> None:
         raise ValueError(msg)
 
 
-def _results(engine: str, job: Callable[[int], None], todo: list[int], workers: int) -> Iterator[int]:
+def _results(engine: str, job: Callable[[int], None], todo: list[int], workers: int) -> Generator[int, None, None]:
     """Indices of shards as they are finished."""
     if engine == "ray":
         from blurdata.shards.engine_ray import run_on_ray

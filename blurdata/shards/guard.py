@@ -5,6 +5,7 @@ numbers is read (no references, strings or objects), only the filters that shard
 is taken that the file does not hold data for. What is refused is a ValueError that says why.
 """
 
+import math
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ _MAX_BYTES = MAX_PIXELS * 8
 _MAX_CHUNK_BYTES = 64 << 20
 _MAX_TEXT_BYTES = 64
 _HARD = h5l.TYPE_HARD
+_UINT8 = np.dtype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -45,30 +47,24 @@ def open_file(path: str) -> h5f.FileID:
     return h5f.open(os.fsencode(path), h5f.ACC_RDONLY, access)
 
 
-def attribute(file: h5f.FileID, name: str) -> str | int:
-    """A short text or a whole number kept as an attribute of the root group."""
-    found = h5a.open(file, name.encode())
+def attribute(owner: h5f.FileID | h5d.DatasetID, name: str) -> str | int:
+    """A short text or a whole number kept as an attribute."""
+    found = h5a.open(owner, name.encode())
     kind = found.get_type()
-    if found.shape != () or kind.get_size() > _MAX_TEXT_BYTES:
+    size = kind.get_size()
+    if found.shape != () or size > _MAX_TEXT_BYTES:
         msg = f"the attribute '{name}' is no single short value"
         raise ValueError(msg)
-    if not isinstance(kind, h5t.TypeIntegerID) and not (isinstance(kind, h5t.TypeStringID) and not kind.is_variable_str()):
+    if isinstance(kind, h5t.TypeIntegerID):
+        number = np.empty((), np.int64)
+        found.read(number)
+        return int(number)
+    if not isinstance(kind, h5t.TypeStringID) or kind.is_variable_str():
         msg = f"the attribute '{name}' is neither a number nor a text of fixed length"
         raise ValueError(msg)
-    value = np.empty((), kind.dtype)
-    found.read(value)
-    return value.item().decode("ascii") if value.dtype.kind == "S" else int(value)
-
-
-def crc32_of(array: Array) -> int:
-    """The checksum of the raw pixels that was kept when an array was written."""
-    found = h5a.open(array.id, b"crc32")
-    if found.shape != () or not isinstance(found.get_type(), h5t.TypeIntegerID):
-        msg = "its crc32 is no number"
-        raise ValueError(msg)
-    value = np.empty((), np.uint64)
-    found.read(value)
-    return int(value)
+    text = np.empty((), f"S{size}")
+    found.read(text, kind)
+    return bytes(text.item()).decode("ascii")
 
 
 def check_links(file: h5f.FileID, name: str, known: set[str]) -> None:
@@ -99,8 +95,8 @@ def open_array(file: h5f.FileID, name: str, known: set[str]) -> Array:
     compressed = _filters(how, name)
     dtype = _number_type(found.get_type(), name)
     shape, chunk = found.shape, how.get_chunk()
-    chunk_bytes = int(np.prod(chunk, dtype=object)) * dtype.itemsize
-    if int(np.prod(shape, dtype=object)) * dtype.itemsize > _MAX_BYTES or chunk_bytes > _MAX_CHUNK_BYTES:
+    chunk_bytes = math.prod(chunk) * dtype.itemsize
+    if math.prod(shape) * dtype.itemsize > _MAX_BYTES or chunk_bytes > _MAX_CHUNK_BYTES:
         msg = f"'{name}' claims an absurd size, {shape} in chunks of {chunk}"
         raise ValueError(msg)
     _check_storage(found, name, shape, chunk, chunk_bytes, compressed=compressed)
@@ -117,6 +113,8 @@ def _filters(how: h5p.PropDCID, name: str) -> bool:
 
 
 def _number_type(kind: h5t.TypeID, name: str) -> np.dtype[Any]:
+    if kind.equal(h5t.STD_U8LE):  # nearly all there is; asking h5py for the dtype costs more than opening the array
+        return _UINT8
     plain = isinstance(kind, (h5t.TypeIntegerID, h5t.TypeFloatID)) and kind.get_size() <= 8
     if not plain and not (isinstance(kind, h5t.TypeEnumID) and kind.get_size() == 1 and kind.dtype == np.bool_):
         msg = f"'{name}' does not hold plain numbers"
@@ -129,7 +127,7 @@ def _check_storage(
     found: h5d.DatasetID, name: str, shape: tuple[int, ...], chunk: tuple[int, ...], chunk_bytes: int, *, compressed: bool
 ) -> None:
     """Refuse an array that claims more than the file holds; HDF5 would make up the missing chunks as zeros."""
-    count = int(np.prod([-(-a // b) for a, b in zip(shape, chunk, strict=True)], dtype=object))
+    count = math.prod(-(-a // b) for a, b in zip(shape, chunk, strict=True))
     whole = found.get_num_chunks() == count if compressed else found.get_storage_size() == count * (chunk_bytes + _FLETCHER_BYTES)
     if not whole:
         msg = f"'{name}' lacks some of its data"
@@ -155,7 +153,7 @@ def _check_frames(array: Array, start: tuple[int, ...], count: tuple[int, ...], 
     """Refuse compressed chunks that say they unfold to more than a chunk: the filter would take that much memory."""
     if not h5z.filter_avail(ZSTD):
         _load_zstd()
-    limit = int(np.prod(array.chunk)) * array.dtype.itemsize
+    limit = math.prod(array.chunk) * array.dtype.itemsize
     grid = [range(a // c * c, a + n, c) for a, n, c in zip(start, count, array.chunk, strict=True)]
     with open(path, "rb", buffering=0) as stream:  # noqa: PTH123  the path is text here, for speed
         for corner in np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, len(grid)).tolist():

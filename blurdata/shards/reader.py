@@ -16,7 +16,7 @@ from blurdata.shards.records import INDEX, PLAN, Index, finished, read_record, s
 from blurdata.shards.shardfile import Box, ShardFile
 from blurdata.shards.where import parse_where
 
-MAX_OPEN = 16
+MAX_OPEN = 64  # a random read from a shard that must be opened costs three times as much; an open one takes up to 2 MB
 
 
 class ShardReader:
@@ -65,14 +65,18 @@ class ShardReader:
 
     def close(self) -> None:
         """Close all files; they open again when needed."""
-        with self._lock:
+        with self._mine():
             for file in self._files.values():
                 file.close()
             self._files.clear()
 
-    def _file(self, shard: int) -> ShardFile:
-        if self._process != os.getpid():  # a fork: the parent's handles are not ours to use
+    def _mine(self) -> threading.RLock:
+        """The lock around this process's files; after a fork, the parent's files and lock are not ours to use."""
+        if self._process != os.getpid():
             self._forget_files()
+        return self._lock
+
+    def _file(self, shard: int) -> ShardFile:
         if shard in self._files:
             self._files.move_to_end(shard)
             return self._files[shard]
@@ -91,39 +95,39 @@ class ShardReader:
     def images(self, position: int, box: Box | None = None) -> list[NDArray[Any]]:
         """Blurry and sharp, each (H, W, 3) uint8 or uint16; only the box (y, x, height, width) is read if there is one."""
         shard, key = self._where(position)
-        with self._lock:
+        with self._mine():
             file = self._file(shard)
             return [file.image(key, half, box) for half in HALVES]
 
     def size(self, position: int) -> tuple[int, int]:
         """Height and width of a pair."""
         shard, key = self._where(position)
-        with self._lock:
+        with self._mine():
             return self._file(shard).size(key)
 
     def nbytes(self, position: int) -> int:
         """Raw bytes of both halves of a pair."""
         shard, key = self._where(position)
-        with self._lock:
+        with self._mine():
             return self._file(shard).nbytes(key)
 
     def extras(self, position: int) -> dict[str, NDArray[Any]]:
         """All extra arrays of a pair."""
         shard, key = self._where(position)
-        with self._lock:
+        with self._mine():
             file = self._file(shard)
             return {name: file.extra(key, name) for name in file.extra_names(key)}
 
     def extra_names(self, position: int) -> list[str]:
         """Names of a pair's extra arrays."""
         shard, key = self._where(position)
-        with self._lock:
+        with self._mine():
             return self._file(shard).extra_names(key)
 
     def extra(self, position: int, name: str, box: Box | None = None) -> NDArray[Any]:
         """One extra array of a pair, or the box in it."""
         shard, key = self._where(position)
-        with self._lock:
+        with self._mine():
             return self._file(shard).extra(key, name, box)
 
     def pair(self, position: int) -> Pair:
@@ -138,7 +142,7 @@ class ShardReader:
     def meta(self, position: int) -> dict[str, Any]:
         """What is known of a pair."""
         shard, key = self._where(position)
-        with self._lock:
+        with self._mine():
             file = self._file(shard)
             metas = file.metas()
         if key not in metas:

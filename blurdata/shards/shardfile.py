@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from blurdata.errors import ShardCorrupt
 from blurdata.shards.encode import FORMAT, VERSION
-from blurdata.shards.guard import Array, attribute, check_links, crc32_of, open_array, open_file, read_array
+from blurdata.shards.guard import Array, attribute, check_links, open_array, open_file, read_array
 
 Box = tuple[int, int, int, int]  # y, x, height, width
 _MAX_META_BYTES = 64 << 20
@@ -51,7 +51,13 @@ class ShardFile:
         if (version := attribute(self._id, "version")) != VERSION:
             msg = f"it has format version {version}, this package reads version {VERSION}"
             raise ValueError(msg)
-        self.plan_id, self.recipe_id, self.index = (attribute(self._id, name) for name in ("plan_id", "recipe_id", "index"))
+        self.plan_id, self.index = attribute(self._id, "plan_id"), attribute(self._id, "index")
+
+    @property
+    def recipe_id(self) -> str | int:
+        """Id of the recipe that the pairs were made by."""
+        with self._faults(None):
+            return attribute(self._id, "recipe_id")
 
     def close(self) -> None:
         """Close the file."""
@@ -133,7 +139,7 @@ class ShardFile:
         stored = {**pixels, **{f"extras/{name}": self.extra(key, name) for name in self.extra_names(key)}}
         with self._faults(key):
             for name, array in stored.items():
-                if zlib.crc32(array.data) != crc32_of(self._array(f"pairs/{key}/{name}")):
+                if zlib.crc32(array.data) != attribute(self._array(f"pairs/{key}/{name}").id, "crc32"):
                     msg = f"'{name}' has another crc32 than was written"
                     raise ValueError(msg)
             if pixels["blurry"].shape != pixels["sharp"].shape or pixels["blurry"].dtype != pixels["sharp"].dtype:

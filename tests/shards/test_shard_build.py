@@ -1,6 +1,7 @@
 """Shards are built, proven, resumed and refused as promised."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from blurdata.errors import Incomplete, PlanMismatch
 from blurdata.pairs import Pair, PairList
 from blurdata.shards import Settings, ShardSource, build, verify
+from blurdata.shards.reader import ShardReader
 
 SMALL = Settings(pairs=3, chunk=16)
 
@@ -121,3 +123,28 @@ def test_the_file_is_plain_hdf5(tmp_path: Path) -> None:
         assert dataset.fletcher32
         np.testing.assert_array_equal(dataset[...], pairs[1].sharp)
         assert [item["key"] for item in json.loads(file["meta"][...].tobytes())] == [pair.key for pair in pairs]
+
+
+def test_shards_of_version_1_still_open() -> None:
+    """Shards that were written when the format was new are sound and read the same for ever."""
+    golden = Path(__file__).parent / "golden_v1"
+    y, x = np.mgrid[:40, :48]
+    pair = ShardSource(golden)[0]
+    assert verify(golden) == []
+    np.testing.assert_array_equal(pair.sharp, np.stack((x * 5, y * 6, (x + y) * 2), -1).astype(np.uint8))
+    np.testing.assert_array_equal(pair.extras["psf"], np.eye(3))
+    assert dict(pair.meta) == {"blur_px_p95": 3.5, "sequence": "s", "position": 0}
+
+
+def test_memory_stays_flat(tmp_path: Path) -> None:
+    """Thousands of crops from more shards than may be open take no more memory than the first ones."""
+    build(PairList(make_pairs(30)), tmp_path, settings=Settings(pairs=2, chunk=16))
+    reader = ShardReader(tmp_path, max_open=4)
+
+    def read(count: int) -> int:
+        for turn in range(count):
+            reader.images(turn * 7 % 30, (turn % 14, turn % 24, 16, 16))
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    before = read(500)
+    assert read(3000) - before < 20e6
