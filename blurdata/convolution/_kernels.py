@@ -171,6 +171,23 @@ def light_up(image, light, rows, columns, left, out):  # type: ignore[no-untyped
 
 
 @jit
+def pad_up(values, rows, columns, left, out):  # type: ignore[no-untyped-def]
+    """Padded (H, n) float32, for :func:`run_taps`; arguments as of :func:`blur_pairs`."""
+    width, count = values.shape[1], len(columns)
+    for r in range(len(rows)):
+        line = out[r]
+        if rows[r] < 0:
+            line[:count] = 0
+            continue
+        source = values[rows[r]]
+        for i in range(left):
+            line[i] = source[columns[i]] if columns[i] >= 0 else 0
+        line[left : left + width] = source
+        for i in range(left + width, count):
+            line[i] = source[columns[i]] if columns[i] >= 0 else 0
+
+
+@jit
 def run_taps(padded, offsets, weights, out):  # type: ignore[no-untyped-def]
     """``out[y, x] = sum over t of weights[t] * padded[y, x + offsets[t]]`` in float32; arguments as of :func:`blur_pairs`."""
     height, width = out.shape

@@ -100,14 +100,9 @@ def blur_floats(light: NDArray[np.float32], kernel: NDArray[np.floating], border
     from blurdata.convolution import _kernels
 
     height, width, channels = light.shape
-    rows, columns, _ = _sources((height, width * channels), channels, kernel.shape, border)
+    rows, columns, left = _sources((height, width * channels), channels, kernel.shape, border)
     padded = scratch("light", (len(rows) + 1, _stride(len(columns), _kernels.BLOCK)), np.float32)
-    at = np.maximum(columns, 0)
-    flat = light.reshape(height, -1)
-    padded[: len(rows), : len(columns)] = flat[np.maximum(rows, 0)][:, at]
-    if border == "constant":
-        padded[: len(rows)][rows < 0] = 0
-        padded[: len(rows), : len(columns)][:, columns < 0] = 0
+    _kernels.pad_up(light.reshape(height, -1), rows, columns, left, padded)
     return _run_taps(padded, kernel, channels, (height, width * channels)).reshape(light.shape)
 
 
