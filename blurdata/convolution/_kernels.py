@@ -128,8 +128,11 @@ def _pair_rows(image, light, rows, columns, left, step, first, last, padded):  #
 
 
 @jit
-def blur_pairs(image, light, rows, columns, left, step, offsets, weights, codes, shift, padded, out):  # type: ignore[no-untyped-def]
+def blur_pairs(image, light, rows, columns, left, step, lead, offsets, weights, codes, shift, padded, out):  # type: ignore[no-untyped-def]
     """``out[y, x] = codes[(sum over t of weights[t] . padded[y, x + offsets[t]]) >> shift]`` with a pair of samples in each word.
+
+    With a ``lead`` the weights are differences along the row, and each sum is added to that of the pixel before: wherever the
+    kernel is even, nothing is left to sum. Integers add up without drift.
 
     Args:
         image: (H, n) codes, rows of interleaved channels.
@@ -137,7 +140,8 @@ def blur_pairs(image, light, rows, columns, left, step, offsets, weights, codes,
         rows: Source row of each padded row, -1 for 0.
         columns: Source sample of each padded sample, -1 for 0.
         left: Padded samples before the picture's first.
-        step: A pair is a sample and the one ``step`` to the right or, at 0, below.
+        step: Samples between the two of a pair; those are ``channels`` apart, or one below the other where it is 0.
+        lead: Sums taken before the picture's first, to start from 0, and the number of channels; (0, 0) without running sums.
         offsets: (T,) int64 positions of the taps relative to the output's place in the flat padded array.
         weights: (T,) int32, two int16 each.
         codes: Table of output codes.
@@ -146,7 +150,9 @@ def blur_pairs(image, light, rows, columns, left, step, offsets, weights, codes,
         out: (H, n) codes.
     """
     height, width = out.shape
+    before, channels = lead
     sums = np.empty(BLOCK, np.int32)
+    carry = np.zeros((BAND, max(channels, 1)), np.int32)
     src, dst, stride = padded.ctypes.data, sums.ctypes.data, padded.shape[1]
     reach = len(rows) - height
     filled = 0
@@ -154,13 +160,21 @@ def blur_pairs(image, light, rows, columns, left, step, offsets, weights, codes,
         bottom = min(top + BAND, height)
         _pair_rows(image, light, rows, columns, left, step, filled, bottom + reach, padded)
         filled = bottom + reach
-        for x in range(0, width, BLOCK):  # strips: what one strip of a band needs stays in the first-level cache
-            count = min(BLOCK, width - x)
+        carry[:] = 0
+        for x in range(0, before + width, BLOCK):  # strips: what one strip of a band needs stays in the first-level cache
+            first, count = max(before - x, 0), min(BLOCK, before + width - x)
             for y in range(top, bottom):
                 _sum_pairs(src + 4 * (y * stride + x), offsets.ctypes.data, weights.ctypes.data, len(weights), dst)
-                line = out[y, x : x + count]
-                for i in range(count):
-                    line[i] = codes[sums[i] >> shift]
+                if channels > 0:
+                    for i in range(channels):
+                        sums[i] += carry[y - top, i]
+                    for i in range(channels, BLOCK):
+                        sums[i] += sums[i - channels]
+                    carry[y - top] = sums[BLOCK - channels :]
+                if first < count:
+                    line = out[y, x + first - before : x + count - before]
+                    for i in range(count - first):
+                        line[i] = codes[sums[first + i] >> shift]
 
 
 @jit

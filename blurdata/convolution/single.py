@@ -14,7 +14,7 @@ from blurdata.convolution.border import check_border, source_index
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
 
 _PAIR_NS, _TAP_NS, _FFT_NS = 0.035, 0.05, 18.0
-_MOST_TAPS = 1000  # beyond them transforms are quicker whatever their shape
+_MOST_TAPS = 4000  # beyond them transforms are quicker whatever their shape
 
 
 def convolve(image: Picture, kernel: NDArray[np.floating], *, curve: str | Path | Curve = "srgb", border: str = "reflect") -> Picture:
@@ -118,7 +118,7 @@ def _blur_bytes(
 ) -> NDArray[np.uint8]:
     height, width, channels = planes.shape
     codes = planes.reshape(height, width * channels)
-    tables = strokes.integer_tables(response, taps.scale) if taps else None
+    tables = strokes.integer_tables(response, taps.scale) if taps and not (taps.running and channels > strokes.MOST_CHANNELS) else None
     way = _way(kernel, len(taps.weights) if taps and tables else np.inf)
     if taps and tables and way == "pairs":
         return strokes.blur_integers(codes, channels, taps, kernel.shape, tables, border).reshape(planes.shape)

@@ -13,52 +13,77 @@ from blurdata.convolution.workspace import scratch
 _LIGHT = 32767  # full scale of 15-bit light
 _SHIFT = 17  # 2 ** 31 sums over 16384 codes in a table that stays in the first-level cache
 _OCTAVES, _MANTISSA_BITS = 24, 9  # of the table over float light
+MOST_CHANNELS = 32  # of a running sum, which looks back over a block
+_FEW_TAPS = 100  # strokes of fewer have no even inside
+_EVEN_WEIGHT = 25  # of 65536: where the inside is lower, rounding it alike along a row shows
 _FLAT_KEPT = 0.25  # of a code: a curve this close at 15 bits may use integers
 
 Ints = NDArray[np.int64]
 
 
 class PairTaps(NamedTuple):
-    """Taps two by two: ``rows``, ``columns`` of the first of each pair in the flipped kernel, and both 16-bit weights in a word."""
+    """Taps two by two: ``rows``, ``columns`` of the first of each pair in the flipped kernel, and both 16-bit weights in a word.
+
+    ``running`` taps are differences along the rows; their columns begin one before the kernel's first.
+    """
 
     rows: Ints
     columns: Ints
     weights: NDArray[np.int32]
     vertical: bool
     scale: int
+    running: bool = False
 
 
 def pairs_of(kernel: NDArray[np.floating]) -> PairTaps | None:
-    """The taps of a kernel as pairs of neighbours, vertical or horizontal, whichever are fewer; None if 16 bits do not hold them.
-
-    Weights are rounded so that their sum stays: each is the difference of the rounded running sum.
-    """
+    """The taps of a kernel as pairs of neighbours, vertical or horizontal, whichever are fewer; None if 16 bits do not hold them."""
     flipped = np.asarray(kernel, np.float64)[::-1, ::-1]
     if (flipped < 0).any() or abs(flipped.sum() - 1) > 1e-4:
         return None
     scale = 65536 if flipped.max() < 0.4999 else _LIGHT
+    # each weight is the difference of the rounded running sum, so that the sum stays
     steps = np.diff(np.rint(np.cumsum(flipped.ravel()) * scale), prepend=0).astype(np.int64).reshape(flipped.shape)
-    down, right = _pair_positions(steps), _pair_positions(steps.T)
-    vertical = len(down[0]) <= len(right[0])
-    rows, columns = down if vertical else right[::-1]
+    taps = _paired(steps, scale, running=False)
+    if np.count_nonzero(steps) < _FEW_TAPS or flipped.max() * scale < _EVEN_WEIGHT:
+        return taps
+    even = _even_rows(flipped * scale)
+    differences = np.pad(even, ((0, 0), (1, 0))) - np.pad(even, ((0, 0), (0, 1)))
+    fewer = _paired(differences, scale, running=True)
+    return fewer if len(fewer.weights) < 0.8 * len(taps.weights) else taps
+
+
+def _even_rows(exact: NDArray[np.float64]) -> Ints:
+    """Whole weights that are equal where the exact ones are, with about their sum and not above it.
+
+    What rounding leaves of a row goes to the row's evenly highest taps, and what is left then to the next row.
+    """
+    whole = np.rint(exact).astype(np.int64)
+    left = -0.5 * float((whole == whole.max(axis=1, keepdims=True)).sum(axis=1).max())
+    for row, weights in zip(exact, whole, strict=True):
+        highest = weights == weights.max()
+        left += float(row.sum() - weights.sum())
+        change = round(left / highest.sum()) if weights.max() > _EVEN_WEIGHT / 2 else 0
+        weights[highest] += change
+        left -= change * float(highest.sum())
+    return whole
+
+
+def _paired(steps: Ints, scale: int, *, running: bool) -> PairTaps:
+    used = steps != 0
+    down, right = _pair_starts(used), _pair_starts(used.T).T
+    vertical = bool(down.sum() <= right.sum())
+    rows, columns = np.nonzero(down if vertical else right)
     padded = np.pad(steps, ((0, 1), (0, 1)))
     second = padded[rows + vertical, columns + (not vertical)]
-    words = (padded[rows, columns] | (second << 16)).astype(np.uint32).view(np.int32)
-    return PairTaps(rows, columns, words, vertical, scale)
+    words = ((padded[rows, columns] & 0xFFFF) | ((second & 0xFFFF) << 16)).astype(np.uint32).view(np.int32)
+    return PairTaps(rows, columns, words, vertical, scale, running)
 
 
-def _pair_positions(steps: Ints) -> tuple[Ints, Ints]:
-    """Rows and columns at which vertical pairs begin that cover every tap, greedily from the top of each column."""
-    used = (steps > 0).T
-    free = used.copy()
-    starts = np.zeros_like(used)
-    for row in range(used.shape[1]):
-        starts[:, row] = free[:, row]
-        if row + 1 < used.shape[1]:
-            free[:, row + 1] &= ~starts[:, row]
-    columns, rows = np.nonzero(starts)
-    order = np.argsort(rows, kind="stable")
-    return rows[order], columns[order]
+def _pair_starts(used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where vertical pairs begin that cover every used place: at every second one of each run down a column."""
+    at = np.arange(len(used))[:, None]
+    last_gap = np.maximum.accumulate(np.where(used, -1, at), axis=0)
+    return np.asarray(used & ((at - last_gap) % 2 == 1))
 
 
 @lru_cache(maxsize=16)
@@ -88,10 +113,13 @@ def blur_integers(
     from blurdata.convolution import _kernels
 
     rows, columns, left = _sources(rows_of_codes.shape, channels, shape, border)
+    lead = (shape[1] * channels, channels) if taps.running else (0, 0)
+    zeros = lead[0] + lead[1]  # a running sum starts where the kernel sees nothing yet, and looks one pixel back
+    columns, left = np.concatenate([np.full(zeros, -1), columns]), left + zeros
     padded = scratch("pairs", (len(rows) + 1, _stride(len(columns), _kernels.BLOCK)), np.int32)
     offsets, step = taps.rows * padded.shape[1] + taps.columns * channels, 0 if taps.vertical else channels
     out = np.empty(rows_of_codes.shape, np.uint8)
-    _kernels.blur_pairs(rows_of_codes, tables[0], rows, columns, left, step, offsets, taps.weights, tables[1], _SHIFT, padded, out)
+    _kernels.blur_pairs(rows_of_codes, tables[0], rows, columns, left, step, lead, offsets, taps.weights, tables[1], _SHIFT, padded, out)
     return out
 
 
