@@ -132,8 +132,8 @@ class ReferenceCamera:
     Example:
         >>> camera = ReferenceCamera(hdr_scene((32, 40), foreground=None), Motion(x_px=6.0, roll_deg=1.0), (32, 40))
         >>> exposure = camera.expose(0.0, 1.0)
-        >>> exposure.blurry.shape, exposure.error < 1e-5, exposure.blur_vectors[16, 20].round(1).tolist()
-        ((32, 40, 3), True, [6.0, 0.0])
+        >>> exposure.blurry.shape, exposure.error < 1e-5, round(float(exposure.blur_vectors[16, 20, 0]), 1)
+        ((32, 40, 3), True, 6.0)
     """
 
     layers: tuple[Layer, ...]
