@@ -1,0 +1,80 @@
+"""Pairs in the GOPRO_Large layout: resumable, never half-written, answered in one sentence."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from blurdata.errors import OutputError
+from blurdata.files import read_image
+from blurdata.synthesis import synthesize
+from blurdata.synthesis.folder import write_folder
+
+
+def _frames(seed: int = 1, count: int = 12) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    scene = np.kron(rng.integers(0, 256, (10, 16, 3)), np.ones((4, 4, 1))).astype(np.uint8)
+    return [np.roll(scene, 2 * i, axis=1) for i in range(count)]
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_layout_is_that_of_gopro_large(tmp_path: Path) -> None:
+    """blur, blur_gamma and sharp lie beside each other, with the labels in meta."""
+    pairs = synthesize(_frames(), {"window": 3})
+
+    written = write_folder(pairs, tmp_path)
+
+    assert written == 4
+    sequence = tmp_path / "frames_03_00"
+    assert np.array_equal(read_image(sequence / "blur_gamma" / "000002.png"), pairs[1].blurry)
+    assert np.array_equal(read_image(sequence / "blur" / "000002.png"), pairs[1].extras["blur"])
+    assert np.array_equal(read_image(sequence / "sharp" / "000002.png"), pairs[1].sharp)
+    assert json.loads((sequence / "meta" / "000002.json").read_text())["frames"] == [3, 4, 5]
+
+
+def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    """A run that stopped after one pair goes on, makes only what is missing, and ends like one that did not stop."""
+    pairs = synthesize(_frames(), {"window": 3})
+    write_folder(pairs, tmp_path / "whole")
+
+    class Stopped(Exception):
+        pass
+
+    calls = []
+
+    def stop(steps: float) -> None:
+        calls.append(steps)
+        if len(calls) == 3:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        write_folder(pairs, tmp_path / "resumed", advance=stop)
+    (tmp_path / "resumed" / "frames_03_00" / "sharp" / "000003.png").unlink(missing_ok=True)
+    missing = write_folder(pairs, tmp_path / "resumed")
+
+    assert missing == 2
+    assert _bytes(tmp_path / "resumed") == _bytes(tmp_path / "whole")
+    assert write_folder(pairs, tmp_path / "resumed") == 0
+
+
+def test_another_recipe_is_not_mixed_in(tmp_path: Path) -> None:
+    """A folder of one recipe refuses another, and other frames."""
+    write_folder(synthesize(_frames(), {"window": 3}), tmp_path)
+
+    with pytest.raises(OutputError, match="another recipe"):
+        write_folder(synthesize(_frames(), {"window": 5}), tmp_path)
+    with pytest.raises(OutputError, match="other frames"):
+        write_folder(synthesize(_frames(seed=2), {"window": 3}), tmp_path)
+
+
+def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:
+    """An output that is a file is named."""
+    (tmp_path / "out").write_text("mine")
+
+    with pytest.raises(OutputError, match="out"):
+        write_folder(synthesize(_frames(), {"window": 3}), tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
