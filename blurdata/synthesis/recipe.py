@@ -39,7 +39,6 @@ class SynthesisRecipe(Recipe):
             exact repeats.
         still_frames: A run of at least this many unchanged frames is a static stretch, a shorter one repeated frames.
         color_matrix: Colour matrix of a video; ``auto`` believes its tag, untagged ones are BT.601 as FFmpeg takes them.
-        blur_vectors: Add the per-pixel blur vectors (H, W, 2) float32, px, to ``extras``.
         saturation_code: An 8-bit code from which on a sample is taken for clipped (16-bit frames: 257 times as much).
         sensor: What the camera adds to the light: saturation, noise, response; None leaves the mean as it is.
         seed: Every random choice follows from this, the name of the sequence and the number of the pair.
@@ -66,7 +65,6 @@ class SynthesisRecipe(Recipe):
     still_change: float = Field(default=1.5, ge=0)
     still_frames: int = Field(default=6, ge=2)
     color_matrix: Literal["auto", "bt601", "bt709", "bt2020"] = "auto"
-    blur_vectors: bool = False
     saturation_code: int = Field(default=250, ge=1, le=255)
     sensor: Sensor | None = None
     seed: int = Field(default=0, ge=0)
