@@ -30,7 +30,7 @@ class BaselineNet(AnySize):
         self.embed = nn.Sequential(nn.PixelUnshuffle(2), conv(12, width, 3))
         self.blocks = nn.Sequential(*[_Residual(width, dilation) for dilation in dilations])
         last = conv(width, 12, 3)
-        self.head = nn.Sequential(nn.ReLU(), last, nn.PixelShuffle(2))
+        self.head = nn.Sequential(nn.LeakyReLU(0.1), last, nn.PixelShuffle(2))
         for parameter in last.parameters():
             nn.init.zeros_(parameter)
 
@@ -49,7 +49,7 @@ class BaselineNet(AnySize):
 class _Residual(nn.Module):
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(conv(width, width, 3, dilation=dilation), nn.ReLU(), conv(width, width, 3))
+        self.layers = nn.Sequential(conv(width, width, 3, dilation=dilation), nn.LeakyReLU(0.1), conv(width, width, 3))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, width, H, W) to the same shape."""
