@@ -243,5 +243,8 @@ class JoinedSource(PairSource):
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def summary(self) -> Mapping[str, Any]:
-        """Pairs of each split."""
-        return {"pairs": len(self), **{f"{name}_pairs": len(source) for name, source in self._splits.items()}}
+        """Pairs of each split, and where they come from."""
+        parts: dict[str, Any] = {}
+        for name, source in self._splits.items():
+            parts |= {f"{name}_pairs": len(source)} | ({f"{name}_source": source.text} if source.text else {})
+        return {"pairs": len(self), **parts}

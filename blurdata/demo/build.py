@@ -17,7 +17,7 @@ from blurdata.synthesis.own_blur import own_blur
 
 _RECIPE = "film"
 _SHARD_PAIRS = 8  # small shards, so that two cores share the few pairs of a short clip
-_OWN_BLUR_EVERY = 3  # look at a third of the pairs: enough to tell, and quick
+_OWN_BLUR_EVERY = 6  # frames: enough to tell, and quick
 
 Grey = NDArray[np.uint8]
 
@@ -63,13 +63,10 @@ def build_shards(clip: Path, out: Path, *, workers: int) -> Built:
         for fault in verify(out / "shards" / name):
             raise ShardCorrupt(out / "shards" / name, None, str(fault))
     train, test = (open_shards(out / "shards" / name) for name in ("train", "test"))
-    return Built(pairs, train, test, train_shots, test_shots, own_blur(_neighbours(clip, train, test)))
+    return Built(pairs, train, test, train_shots, test_shots, own_blur(_neighbours(clip)))
 
 
-def _neighbours(clip: Path, *sides: ShardSource) -> list[tuple[Grey, Grey]]:
-    """Frames next to each other from every few pairs, so from all over the film and never across a cut."""
-    firsts = [pair.meta["frames"][0] for side in sides for pair in side][::_OWN_BLUR_EVERY]
-    wanted = {first + step for first in firsts for step in (0, 1)}
-    scans = enumerate(scan for film in find_films(clip) for scan in film.scan())
-    greys = {number: scan.grey for number, scan in scans if number in wanted}
-    return [(greys[first], greys[first + 1]) for first in firsts]
+def _neighbours(clip: Path) -> list[tuple[Grey, Grey]]:
+    """Frames next to each other from all over the film; across a cut the flow agrees nowhere, so such a pair says nothing."""
+    scans = [scan.grey for film in find_films(clip) for scan in film.scan()]
+    return [(scans[first], scans[first + 1]) for first in range(0, len(scans) - 1, _OWN_BLUR_EVERY)]

@@ -87,7 +87,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("transform", "options", "sentence"), WRONG, ids=[f"{kind.__name__}-{options}" for kind, options, _ in WRONG])
+@pytest.mark.parametrize(("transform", "options", "sentence"), WRONG, ids=[f"{kind.__name__}-{n}" for n, (kind, *_) in enumerate(WRONG)])
 def test_wrong_arguments(transform: Any, options: dict[str, Any], sentence: str) -> None:
     """Wrong arguments are refused when the transform is made, in one sentence that names the argument."""
     with pytest.raises((TypeError, ValueError), match=sentence):
