@@ -76,6 +76,7 @@ class Film(ABC):
 
     Attributes:
         name: Stem of the sequence names.
+        place: What a message calls it: the path, where there is one.
         split: ``train``, ``test`` … where the tree says so, else ``""``.
         fps: Frames per second that the container claims, or None.
         length: Number of frames, where it is known before reading.
@@ -83,6 +84,7 @@ class Film(ABC):
     """
 
     name: str
+    place: str = "the frames"
     split: str = ""
     fps: float | None = None
     length: int | None = None
@@ -153,7 +155,7 @@ class FolderFilm(Film):
 
     def __init__(self, folder: Path, *, name: str | None = None, split: str = "") -> None:
         self.name, self.split = name or folder.name or "frames", split
-        self._folder = folder
+        self._folder, self.place = folder, str(folder)
         self._paths = list_images(folder)
         if not self._paths:
             msg = f"{folder}: holds no pictures; give a folder of PNG, JPEG or TIFF frames, or a video."

@@ -244,7 +244,7 @@ def _analyzed(film: Film, cache: Path | None, show_progress: bool) -> Analysis:
 def _nothing(films: Sequence[Film], analyses: Sequence[Analysis], recipe: SynthesisRecipe, counts: Counter[str]) -> str:
     """The sentence for a source without a single pair."""
     frames = sum(analysis.frames for analysis in analyses)
-    name = films[0].name if len(films) == 1 else f"{films[0].name} and {len(films) - 1} more"
+    name = films[0].place if len(films) == 1 else f"{films[0].place} and {len(films) - 1} more"
     least = min(recipe.windows)
     if frames < least:
         return f"{name}: {frames} frames are fewer than one exposure of {least}; give a longer clip or a smaller window."

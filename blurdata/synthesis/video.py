@@ -36,7 +36,7 @@ class VideoFilm(Film):
     """
 
     def __init__(self, path: Path, *, color_matrix: str = "auto") -> None:
-        self.name = path.stem
+        self.name, self.place = path.stem, str(path)
         self._path, self._matrix = path, color_matrix
         with self._open() as (_, stream):
             rate = stream.average_rate or stream.guessed_rate or stream.base_rate
