@@ -94,7 +94,10 @@ def read_recipe(name_or_path: str | Path, model: type[AnyRecipe], **overrides: A
             field and what is allowed.
     """
     path = find_recipe(name_or_path)
-    return parse_recipe(_read_mapping(path), model, where=str(path), **overrides)
+    fields = _read_mapping(path)
+    over = [name for name, value in overrides.items() if value is not None]
+    where = f"{path}, with {', '.join(over)} given over it" if over else str(path)
+    return parse_recipe(fields, model, where=where, **overrides)
 
 
 def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str, **overrides: Any) -> AnyRecipe:

@@ -42,6 +42,8 @@ class TestSynthesize:
     def test_missing_file(self, tmp_path):
         """A path that is not there is named."""
         refused(blurdata("synthesize", tmp_path / "no.mp4", "--out", tmp_path / "out"), "no.mp4")
+        refused(blurdata("synthesize", "/dev/null", "--out", tmp_path / "out"), "/dev/null")
+        assert list(tmp_path.iterdir()) == []
 
     def test_text_named_mp4(self, tmp_path):
         """A text file is no video."""
@@ -63,6 +65,11 @@ class TestSynthesize:
         """A clip of five frames cannot make an exposure of eleven."""
         clip = video(tmp_path / "short.mp4", 5)
         refused(blurdata("synthesize", clip, "--recipe", "gopro", "--out", tmp_path / "out"), "short.mp4", "5 frames")
+        assert list(tmp_path.iterdir()) == [clip]
+
+    def test_a_wrong_value_over_the_recipe(self, ride, tmp_path):
+        """A value from the command line that the recipe cannot take is named as such."""
+        refused(blurdata("synthesize", ride, "--window", 4, "--out", tmp_path / "out"), "with window given over it", "odd")
 
     def test_unknown_recipe_field(self, ride, tmp_path):
         """The file, the field and the allowed fields are named."""
@@ -110,3 +117,10 @@ class TestOthers:
         """The demo checks its folder before it works."""
         (tmp_path / "file").write_text("")
         refused(blurdata("demo", "--out", tmp_path / "file" / "out"), "file/out")
+
+
+def test_version_is_printed():
+    """`--version` needs no command."""
+    run = blurdata("--version")
+    assert run.returncode == 0
+    assert run.stdout.strip()

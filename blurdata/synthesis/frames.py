@@ -204,6 +204,9 @@ def find_films(path: Path, *, color_matrix: str = "auto") -> list[Film]:
         raise SourceError(msg)
     if path.is_file():
         return [VideoFilm(path, color_matrix=color_matrix)]
+    if not path.is_dir():
+        msg = f"{path}: is neither a file nor a folder; give a video or a folder of frames."
+        raise SourceError(msg)
     if any(child.suffix.lower() in IMAGE_SUFFIXES and not child.name.startswith(".") for child in path.iterdir()):
         return [FolderFilm(path)]
     splits = [path / split for split in ("train", "val", "test") if (path / split).is_dir()]
