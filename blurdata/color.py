@@ -149,6 +149,25 @@ def curve(name: str | Path | Curve) -> Curve:
     return _read_table(str(path))
 
 
+def decodable_curve(name: str | Path | Curve) -> Curve:
+    """The curve of a name, which must give light from codes.
+
+    Raises:
+        ValueError: If there is no such curve, or it is forward-only.
+        SourceError: If the file is no strictly increasing table.
+
+    Example:
+        >>> decodable_curve("sony_a7r3")
+        Traceback (most recent call last):
+        ValueError: 'sony_a7r3' is forward-only, light cannot be had from codes; use srgb, gamma22, linear or a measured table.
+    """
+    found = curve(name)
+    if not found.invertible:
+        msg = f"'{found.name}' is forward-only, light cannot be had from codes; use srgb, gamma22, linear or a measured table."
+        raise ValueError(msg)
+    return found
+
+
 @lru_cache(maxsize=16)
 def _read_table(path: str) -> Curve:
     try:

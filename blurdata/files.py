@@ -216,6 +216,16 @@ def make_folder(folder: Path) -> Path:
     return folder
 
 
+def user_cache(name: str) -> Path | None:
+    """The user's cache folder of this name (below ``$XDG_CACHE_HOME`` or ``~/.cache``), or None where it cannot be written."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "blurdata" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder if os.access(folder, os.W_OK) else None
+
+
 def fingerprint_files(paths: Iterable[Path], *, root: Path) -> str:
     """Hex hash over relative names and contents of files, in the order given; the same on every machine."""
     total = hashlib.blake2b(digest_size=16)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.alignment.compiled import compiled
+from blurdata.compiled import compiled
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.alignment.compiled import compiled
 from blurdata.alignment.geometry import Float32
 from blurdata.color import curve
+from blurdata.compiled import compiled
 
 _CLIPPED = 1.5 / 255  # nearer than this to the end of the code values a sample may be clipped
 _LOW, _HIGH, _STEPS = -0.5, 2.0, 10240  # a table of the curve: with gain undone, codes leave [0, 1]

@@ -1,7 +1,6 @@
 """Captures of two cameras as a :class:`PairSource`: aligned once, the numbers kept, pictures made when they are asked for."""
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +10,9 @@ from blurdata.alignment.captures import find_captures, read_lenses
 from blurdata.alignment.recipe import AlignRecipe
 from blurdata.alignment.records import Record, content_of, counts_of, pair_of
 from blurdata.alignment.run import align_all
-from blurdata.color import curve
+from blurdata.color import decodable_curve
 from blurdata.errors import RecipeError, SourceError
+from blurdata.files import user_cache
 from blurdata.pairs import Pair, PairSource
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
@@ -94,7 +94,7 @@ def open_captures(path: str, *, recipe: str = "realblur_j", workers: str | None 
         msg = f"{path}: the option workers is a number from 1, got '{workers}'."
         raise SourceError(msg)
     count = int(workers) if workers else 1
-    return CapturePairs(Path(path), read_align_recipe(recipe), cache=Path(cache) if cache else _user_cache(), workers=count)
+    return CapturePairs(Path(path), read_align_recipe(recipe), cache=Path(cache) if cache else user_cache("alignment"), workers=count)
 
 
 def read_align_recipe(name: str | Path) -> AlignRecipe:
@@ -105,20 +105,8 @@ def read_align_recipe(name: str | Path) -> AlignRecipe:
     """
     recipe = read_recipe(name, AlignRecipe)
     try:
-        invertible = curve(recipe.curve).invertible
+        decodable_curve(recipe.curve)
     except ValueError as error:
         msg = f"{name}: field 'curve': {error}"
         raise RecipeError(msg) from error
-    if not invertible:
-        msg = f"{name}: field 'curve': '{recipe.curve}' is forward-only and cannot be decoded; use srgb, gamma22, linear or a table."
-        raise RecipeError(msg)
     return recipe
-
-
-def _user_cache() -> Path | None:
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "blurdata" / "alignment"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None

@@ -10,23 +10,16 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from blurdata.compiled import compiled
 
 BLOCK = 96  # samples in registers: 12 vectors of 8, of the 16 that AVX2 has
 BAND = 16  # rows done before the next strip
 _LANES = 8
 
 _I16, _I32, _I64, _F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
-
-
-def jit(function: Callable[..., Any]) -> Any:
-    """Compiled, and cached on disk where numba finds a place that can be written."""
-    options = {"boundscheck": False, "error_model": "numpy", "nogil": True}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # no place for a cache
-        return njit(**options)(function)
 
 
 def _tap_loop(word: ir.Type, step: Callable[[ir.IRBuilder, Any, Any, Any], Any]) -> Callable[..., Any]:
@@ -91,7 +84,7 @@ def _sum_taps(_context: Any, src: Any, offsets: Any, weights: Any, count: Any, d
     return types.void(types.intp, types.intp, types.intp, types.intp, types.intp), _tap_loop(_F32, _multiply_add)
 
 
-@jit
+@compiled
 def _light_of_row(image, source, light, columns, left, out):  # type: ignore[no-untyped-def]
     """One padded row: ``out[i] = light[image[source, columns[i]]]``, 0 where an index is -1; the middle needs no index."""
     if source < 0:
@@ -107,7 +100,7 @@ def _light_of_row(image, source, light, columns, left, out):  # type: ignore[no-
         out[i] = light[row[columns[i]]] if columns[i] >= 0 else 0
 
 
-@jit
+@compiled
 def _pair_rows(image, light, rows, columns, left, step, first, last, padded):  # type: ignore[no-untyped-def]
     """Padded rows ``first`` to ``last`` as pairs: with the sample ``step`` to the right or, at 0, with the one below."""
     here = np.zeros(len(columns), np.int16)
@@ -127,7 +120,7 @@ def _pair_rows(image, light, rows, columns, left, step, first, last, padded):  #
         here, below = below, here
 
 
-@jit
+@compiled
 def blur_pairs(image, light, rows, columns, left, step, lead, offsets, weights, codes, shift, padded, out):  # type: ignore[no-untyped-def]
     """``out[y, x] = codes[(sum over t of weights[t] . padded[y, x + offsets[t]]) >> shift]`` with a pair of samples in each word.
 
@@ -177,14 +170,14 @@ def blur_pairs(image, light, rows, columns, left, step, lead, offsets, weights, 
                         line[i] = codes[sums[first + i] >> shift]
 
 
-@jit
+@compiled
 def light_up(image, light, rows, columns, left, out):  # type: ignore[no-untyped-def]
     """Padded light as float32, for :func:`run_taps`; arguments as of :func:`blur_pairs`."""
     for r in range(len(rows)):
         _light_of_row(image, rows[r], light, columns, left, out[r, : len(columns)])
 
 
-@jit
+@compiled
 def pad_up(values, rows, columns, left, out):  # type: ignore[no-untyped-def]
     """Padded (H, n) float32, for :func:`run_taps`; arguments as of :func:`blur_pairs`."""
     width, count = values.shape[1], len(columns)
@@ -201,7 +194,7 @@ def pad_up(values, rows, columns, left, out):  # type: ignore[no-untyped-def]
             line[i] = source[columns[i]] if columns[i] >= 0 else 0
 
 
-@jit
+@compiled
 def run_taps(padded, offsets, weights, out):  # type: ignore[no-untyped-def]
     """``out[y, x] = sum over t of weights[t] * padded[y, x + offsets[t]]`` in float32; arguments as of :func:`blur_pairs`."""
     height, width = out.shape
@@ -217,7 +210,7 @@ def run_taps(padded, offsets, weights, out):  # type: ignore[no-untyped-def]
                     line[i] = sums[i]
 
 
-@jit
+@compiled
 def codes_of_light(light, codes, lowest, shift, out):  # type: ignore[no-untyped-def]
     """Codes by a table over the bits of float32 light, so that its steps are relative: fine where a curve is steep.
 
@@ -234,7 +227,7 @@ def codes_of_light(light, codes, lowest, shift, out):  # type: ignore[no-untyped
         out[i] = codes[min(max(index, np.int32(0)), last)]
 
 
-@jit
+@compiled
 def shift_and_add(padded, offsets, weights, out):  # type: ignore[no-untyped-def]
     """``out[y, x] = floor(sum over t of weights[t] * padded[y, x + offsets[t]])`` in float64, one after the other, clipped to bytes."""
     height, width = out.shape

@@ -6,7 +6,7 @@ its series (error 1e-9); the power of two is a shift of exponent bits times seve
 
 import numpy as np
 
-from blurdata.convolution._kernels import jit
+from blurdata.compiled import compiled
 
 _CHUNK = 512  # samples at once: their bits and powers stay in the first-level cache
 _ROOT_HALF_BITS = np.int32(0x3F3504F3)  # of √½
@@ -16,7 +16,7 @@ _EXP = tuple(np.float32(np.log(2) ** n / np.prod(np.arange(1, n + 1))) for n in 
 _ONE, _TINY, _HUGE = np.float32(1), np.float32(1e-30), np.float32(3e38)
 
 
-@jit
+@compiled
 def _power_of_chunk(values, exponent, bits, out):  # type: ignore[no-untyped-def]
     """``out = sign(values) * |values| ** exponent`` of one chunk; 0, infinity and NaN stay."""
     n = len(values)
@@ -44,7 +44,7 @@ def _power_of_chunk(values, exponent, bits, out):  # type: ignore[no-untyped-def
         out[i] = raised if _TINY < size < _HUGE else (values[i] * _TINY if size <= _TINY else values[i])
 
 
-@jit
+@compiled
 def power(values, exponent, out):  # type: ignore[no-untyped-def]
     """``out = sign(values) * |values| ** exponent``, float32 (N,)."""
     bits = np.empty(_CHUNK, np.int32)
@@ -53,7 +53,7 @@ def power(values, exponent, out):  # type: ignore[no-untyped-def]
         _power_of_chunk(values[start:stop], exponent, bits, out[start:stop])
 
 
-@jit
+@compiled
 def decode_srgb(code, out):  # type: ignore[no-untyped-def]
     """IEC 61966-2-1 from code to light, float32 (N,), odd about 0."""
     bits = np.empty(_CHUNK, np.int32)
@@ -68,7 +68,7 @@ def decode_srgb(code, out):  # type: ignore[no-untyped-def]
             result[i] = part[i] * np.float32(1 / 12.92) if abs(part[i]) < np.float32(0.04045) else bent
 
 
-@jit
+@compiled
 def encode_srgb(light, out):  # type: ignore[no-untyped-def]
     """IEC 61966-2-1 from light to code, float32 (N,), odd about 0, not clipped."""
     bits = np.empty(_CHUNK, np.int32)

@@ -1,30 +1,10 @@
 """The loops over pixels, compiled by numba; a plain numpy reference of each lives in the tests. All of them release the GIL."""
 
-import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numba
 import numpy as np
 
-Loop = TypeVar("Loop", bound=Callable[..., Any])
-
-
-def _cache_writable() -> bool:
-    where = os.environ.get("NUMBA_CACHE_DIR")
-    folder = Path(where) if where else Path(__file__).parent / "__pycache__"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK)
-
-
-def compiled(loop: Loop) -> Loop:
-    """Compile without the GIL, and keep the result on disk where that is possible."""
-    done: Loop = numba.njit(nogil=True, error_model="numpy", cache=_cache_writable())(loop)
-    return done
+from blurdata.compiled import compiled
 
 
 @compiled

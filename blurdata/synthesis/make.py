@@ -1,6 +1,5 @@
 """The doors of the package: from frames or a path and a recipe to pairs."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.color import curve
+from blurdata.color import decodable_curve
 from blurdata.errors import RecipeError, SourceError
+from blurdata.files import user_cache
 from blurdata.pairs import Image
 from blurdata.recipe import parse_recipe, read_recipe
 from blurdata.synthesis.frames import ArrayFilm, find_films
@@ -105,13 +105,10 @@ def resolve(recipe: SynthesisRecipe | Mapping[str, Any] | str | Path, **fields: 
     else:
         plan = read_recipe(recipe, SynthesisRecipe, **fields)
     try:
-        invertible = curve(plan.curve).invertible
+        decodable_curve(plan.curve)
     except ValueError as error:
         msg = f"recipe: field 'curve': {error}"
         raise RecipeError(msg) from error
-    if not invertible:
-        msg = f"recipe: field 'curve': '{plan.curve}' is forward-only, frames cannot be decoded with it; use gamma22, srgb or a table."
-        raise RecipeError(msg)
     return plan
 
 
@@ -148,15 +145,4 @@ def open_video(
     if interpolator:
         fields |= {"interpolation": "torchscript", "interpolator": str(Path(interpolator).expanduser().resolve())}
     plan = resolve(recipe, **fields)
-    return open_films([Path(path)], plan, cache=Path(cache) if cache else user_cache(), shots=only)
-
-
-def user_cache() -> Path | None:
-    """The folder where analyses are kept between runs, or None where it cannot be written."""
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    folder = Path(base).expanduser() / "blurdata" / "analysis"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder if os.access(folder, os.W_OK) else None
+    return open_films([Path(path)], plan, cache=Path(cache) if cache else user_cache("analysis"), shots=only)

@@ -4,15 +4,14 @@ The light of a layer is ``sum over k of c[k] * beta(x - k)`` with ``beta`` the c
 negative, twice differentiable, a soft lens of 0.58 px, and known between the pixels without any further choice of interpolation.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import curve
+from blurdata.compiled import compiled
 
 Float = NDArray[np.float64]
 Photograph = Literal["astronaut", "coffee", "chelsea", "rocket"]
@@ -67,17 +66,7 @@ class Layer:
         return out[..., 0]
 
 
-def _compiled(loop: Callable[..., None]) -> Callable[..., None]:
-    """Compiled, and kept on disk where that is possible."""
-    compiled: Callable[..., None]
-    try:
-        compiled = numba.njit(cache=True, nogil=True)(loop)
-    except RuntimeError:  # no folder for the cache can be written
-        compiled = numba.njit(nogil=True)(loop)
-    return compiled
-
-
-@_compiled
+@compiled
 def _spline(out: Any, samples: Any, y: Any, x: Any) -> None:
     """Cubic B-spline with (H, W, C) ``samples`` as coefficients, mirrored about the middle of the outermost ones."""
     rows, columns, channels = samples.shape

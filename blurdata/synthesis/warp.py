@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from blurdata.synthesis.kernels import compiled
+from blurdata.compiled import compiled
 
 _NEAR = np.float32(0.25)  # px; two motions closer than this are one
 _ONE = np.float32(1)
