@@ -1,0 +1,117 @@
+"""Which pairs to learn from and which to judge by, and crops of them that fit in memory."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from blurdata.errors import SourceError
+from blurdata.pairs import Image, Pair, PairSource
+from blurdata.progress import SILENT, Advance
+
+_TEST_SPLITS = ("test", "val", "valid", "validation")
+_EVERY = 3  # of the scenes of a set without a split of its own one in three is held out
+_BLOCKS = 9  # into which a set without scenes is cut
+_LEAST = 12  # pairs
+_SMALLEST = 64  # px, of a side
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """An aligned crop of a pair.
+
+    Args:
+        key: The pair.
+        scene: What it shows; crops of one scene stay on one side of a split and are resampled together.
+        blurry: (H, W, 3) uint8 or uint16.
+        sharp: Same shape and dtype.
+        meta: The pair's.
+    """
+
+    key: str
+    scene: str
+    blurry: Image
+    sharp: Image
+    meta: Mapping[str, Any]
+
+
+def draw_crops(
+    source: PairSource,
+    *,
+    train: int = 480,
+    test: int = 64,
+    side: int = 192,
+    seed: int = 0,
+    keep: Callable[[Mapping[str, Any]], bool] | None = None,
+    advance: Advance = SILENT,
+) -> tuple[list[Crop], list[Crop]]:
+    """Crops to train on and crops to judge by, from different scenes, evenly over the source.
+
+    The source's own split decides where its pairs name one; else every third scene is held out; a set of one scene is cut into
+    nine runs of pairs. Where a crop lies depends on (seed, number of the pair) alone, so two sets with the same pictures get the same.
+
+    Args:
+        source: Any source with at least 12 pairs of at least 64 px.
+        train: Crops to train on, at most; where there are fewer pairs a pair gives several.
+        test: Crops to judge by, at most, one of a pair.
+        side: Side of the crops in px; smaller pictures are taken whole.
+        seed: Of the choice of pairs and places.
+        keep: Says from a pair's meta and ``key`` whether to train on it; the pairs to judge by are not asked.
+        advance: Called after each pair that was read.
+
+    Raises:
+        SourceError: If there are too few pairs, they are too small, or one side of the split is empty.
+    """
+    name = source.text or "the source"
+    indices = _spread(len(source), train + 2 * test)
+    if len(indices) < _LEAST:
+        msg = f"{name}: {len(indices)} pairs are too few to train on and to judge by; it takes at least {_LEAST}."
+        raise SourceError(msg)
+    times = -(-train * 3 // (2 * len(indices)))  # about two in three pairs are trained on
+    drawn: list[list[Crop]] = []
+    for index in indices:
+        drawn.append(_crops(source[index], index, times, side, seed))
+        advance()
+    held = _held_out([crops[0] for crops in drawn])
+    learn = [
+        crops for crops, out in zip(drawn, held, strict=True) if not out and (keep is None or keep({**crops[0].meta, "key": crops[0].key}))
+    ]
+    judge = [crops[0] for crops, out in zip(drawn, held, strict=True) if out]
+    if len(learn) < 2 or len(judge) < 2:
+        msg = f"{name}: {len(learn)} pairs are left to train on and {len(judge)} to judge by; it takes 2 of each at least."
+        raise SourceError(msg)
+    flat = [crops[turn] for turn in range(times) for crops in learn]
+    return [flat[i] for i in _spread(len(flat), train)], [judge[i] for i in _spread(len(judge), test)]
+
+
+def _spread(total: int, most: int) -> list[int]:
+    """At most ``most`` of ``total`` numbers, evenly spread."""
+    return list(range(total)) if total <= most else [(2 * i + 1) * total // (2 * most) for i in range(most)]
+
+
+def _crops(pair: Pair, index: int, times: int, side: int, seed: int) -> list[Crop]:
+    if min(pair.size) < _SMALLEST:
+        msg = f"Pair '{pair.key}' has a side of {min(pair.size)} px; training takes pictures of at least {_SMALLEST} px."
+        raise SourceError(msg)
+    height, width = (min(side, length) for length in pair.size)
+    scene = str(pair.meta.get("scene") or pair.meta.get("sequence") or pair.key.rpartition("/")[0])
+    crops = []
+    for turn in range(times):
+        rng = np.random.default_rng([seed, index, turn])
+        y, x = int(rng.integers(pair.size[0] - height + 1)), int(rng.integers(pair.size[1] - width + 1))
+        blurry, sharp = (half[y : y + height, x : x + width].copy() for half in (pair.blurry, pair.sharp))
+        crops.append(Crop(pair.key, scene, blurry, sharp, pair.meta))
+    return crops
+
+
+def _held_out(crops: Sequence[Crop]) -> list[bool]:
+    """Whether each pair is to judge by: by the source's own split, else by scenes, else by runs of pairs."""
+    splits = [str(crop.meta.get("split") or "").lower() for crop in crops]
+    if any(split in _TEST_SPLITS for split in splits) and not all(split in _TEST_SPLITS for split in splits):
+        return [split in _TEST_SPLITS for split in splits]
+    scenes = list(dict.fromkeys(crop.scene for crop in crops))
+    if len(scenes) > 1:
+        out = set(scenes[1::_EVERY])
+        return [crop.scene in out for crop in crops]
+    return [i * _BLOCKS // len(crops) % _EVERY == 1 for i in range(len(crops))]

@@ -1,0 +1,243 @@
+"""Does a set of pairs do its job? A small network is trained on it, against controls that see through the ways to gain without learning.
+
+A gain over the blurry input says little: on shuffled pairs a network gains 2 dB by learning to smooth. So a pass takes
+
+* a gain over the untouched input and over the best fixed linear filter fitted on the same crops, the lower end of each interval (scenes
+  and seeds drawn anew) above a floor,
+* gradients that agree better with the sharp half's than before, which smoothing cannot bring about,
+* halves that show the same thing, lie on each other, and of which the blurry one is the blurred one, as measured without any network.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.pairs import Pair, PairList, PairSource
+from blurdata.progress import SILENT, Advance
+from blurdata.quality import PairFacts, survey
+from blurdata.training.interval import Interval, bootstrap
+from blurdata.training.linear import fit_filter
+from blurdata.training.patches import Crop, draw_crops
+from blurdata.training.recipe import TrainRecipe
+from blurdata.training.trial import Outcome, run_trials
+
+# The floors stand between what good and what spoilt sets reach in `tools/bench/verdict.py`.
+GAIN_FLOOR_DB = 0.15
+FILTER_FLOOR_DB = 0.05
+SHIFT_LINE_PX = 0.7
+_UNLIKE = 0.75  # coherence: good pairs are above 0.9, pictures of different things below 0.5
+_SWAPPED, _UNBLURRED = 0.9, 1.1  # edge width of the blurry half over the sharp half's
+_FEWEST = 4  # crops in a bin that is spoken of
+
+
+@dataclass(frozen=True)
+class Bin:
+    """The held-out crops of one kind.
+
+    Args:
+        name: Such as ``"blur 5 to 10 px"``.
+        crops: How many.
+        gain_db: Over the untouched input.
+        helped: Whether the lower end of the gain's interval is above 0.
+    """
+
+    name: str
+    crops: int
+    gain_db: Interval
+    helped: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the training says of a set.
+
+    Args:
+        status: ``pass``, ``weak`` or ``fail``.
+        reasons: Sentences; why it is no pass, or what the pass rests on.
+        input_db: Mean PSNR of the held-out blurry crops.
+        gain_db: Of the network over the untouched input.
+        over_filter_db: Of the network over the best fixed linear filter.
+        agreement: Rise of the gradients' correlation with the sharp half's.
+        shift_px: Median offset between the held-out halves.
+        coherence: Median share of coarse structure that the halves have in common.
+        edge_ratio: Median edge width of the blurry half over the sharp half's.
+        bins: The gain by blur length, darkness and clipping.
+        train_crops: Crops trained on.
+        test_crops: Crops judged by.
+        scenes: Scenes among these.
+        seeds: Trainings.
+    """
+
+    status: Literal["pass", "weak", "fail"]
+    reasons: tuple[str, ...]
+    input_db: float
+    gain_db: Interval
+    over_filter_db: Interval
+    agreement: Interval
+    shift_px: float
+    coherence: float
+    edge_ratio: float
+    bins: tuple[Bin, ...]
+    train_crops: int
+    test_crops: int
+    scenes: int
+    seeds: int
+
+
+def verify_by_training(
+    source: PairSource,
+    recipe: TrainRecipe,
+    *,
+    seeds: int = 4,
+    workers: int = 1,
+    keep: Callable[[Mapping[str, Any]], bool] | None = None,
+    advance: Advance = SILENT,
+) -> Verdict:
+    """Train the recipe's network on a set's own training pairs with several seeds and judge by pairs of other scenes.
+
+    Args:
+        source: Any source with at least 12 pairs.
+        recipe: What to train; its seed is the first of the seeds.
+        seeds: Trainings, at least 3.
+        workers: Processes to train in, one thread each.
+        keep: Says from a pair's meta and ``key`` whether to train on it.
+        advance: Called with the share of the work done, 100 in all.
+
+    Raises:
+        SourceError: If the pairs are too few or too small.
+        Diverged: If the loss is no number.
+        ValueError: If there are fewer than 3 seeds.
+    """
+    if seeds < 3:
+        msg = f"seeds must be at least 3, got {seeds}: two trainings say nothing of how much they differ."
+        raise ValueError(msg)
+    train, test = draw_crops(source, seed=recipe.seed, keep=keep)
+    kernel = fit_filter([crop.blurry for crop in train], [crop.sharp for crop in train])
+    recipes = [recipe.model_copy(update={"seed": recipe.seed + i}) for i in range(seeds)]
+    outcomes = run_trials(train, test, kernel, recipes, workers=workers, advance=advance)
+    facts = survey(PairList([Pair(f"{i}/{crop.key}", crop.blurry, crop.sharp, crop.meta) for i, crop in enumerate(test)])).facts
+    return judge_training(outcomes, test, facts, train_crops=len(train))
+
+
+def judge_training(outcomes: Sequence[Sequence[Outcome]], test: Sequence[Crop], facts: Sequence[PairFacts], *, train_crops: int) -> Verdict:
+    """The verdict from what was measured.
+
+    Args:
+        outcomes: One row a seed, one outcome a held-out crop.
+        test: The held-out crops.
+        facts: Measurements of their halves.
+        train_crops: How many were trained on.
+    """
+    scenes = [crop.scene if len({c.scene for c in test}) > 1 else crop.key for crop in test]
+
+    def interval(of: Callable[[Outcome], float]) -> Interval:
+        return bootstrap(np.array([[of(one) for one in row] for row in outcomes]), scenes)
+
+    gain = interval(lambda one: one.restored_psnr - one.input_psnr)
+    over = interval(lambda one: one.restored_psnr - one.filtered_psnr)
+    agreement = interval(lambda one: one.restored_agreement - one.input_agreement)
+    shift, coherence, edges = (_median([of(f) for f in facts]) for of in (_shift, _coherence, _edges))
+    broken = _broken(shift, coherence, edges)
+    short = _short(gain, over, agreement)
+    if any(fatal for fatal, _ in broken) or gain.high < GAIN_FLOOR_DB or over.high < FILTER_FLOOR_DB or agreement.high <= 0:
+        status: Literal["pass", "weak", "fail"] = "fail"
+    else:
+        status = "weak" if broken or short else "pass"
+    reasons = [sentence for _, sentence in broken] + short or [
+        f"The network gains {gain} dB over the blurry pictures and {over} dB over the best linear filter, and its edges agree better."
+    ]
+    return Verdict(
+        status,
+        tuple(reasons),
+        float(np.mean([one.input_psnr for one in outcomes[0]])),
+        gain,
+        over,
+        agreement,
+        shift,
+        coherence,
+        edges,
+        tuple(bins(outcomes, test, facts, scenes)),
+        train_crops,
+        len(test),
+        len(set(scenes)),
+        len(outcomes),
+    )
+
+
+def _broken(shift: float, coherence: float, edges: float) -> list[tuple[bool, str]]:
+    """What is wrong with the halves themselves: whether it fails the set, and a sentence."""
+    found = []
+    if coherence < _UNLIKE:
+        found.append(
+            (
+                True,
+                f"The halves do not show the same thing ({coherence:.2f} of their coarse structure is shared): check how names are paired.",
+            )
+        )
+    elif shift > SHIFT_LINE_PX:
+        found.append((False, f"The halves lie {shift:.1f} px apart, more than blur explains: align the pairs again."))
+    if edges < _SWAPPED:
+        found.append((True, f"The blurry half is the sharper one (edges {edges:.2f} times as wide): exchange the halves."))
+    elif edges < _UNBLURRED:
+        found.append((True, f"The blurry half is hardly blurred (edges {edges:.2f} times as wide): there is nothing to learn from it."))
+    return found
+
+
+def _short(gain: Interval, over: Interval, agreement: Interval) -> list[str]:
+    """What the training did not reach."""
+    found = []
+    if gain.low <= GAIN_FLOOR_DB:
+        found.append(f"The gain over the blurry pictures, {gain} dB, is not clearly above {GAIN_FLOOR_DB} dB.")
+    if over.low <= FILTER_FLOOR_DB:
+        found.append(
+            f"The gain over the best fixed linear filter, {over} dB, is not clearly above {FILTER_FLOOR_DB} dB: a filter would do."
+        )
+    if agreement.low <= 0:
+        found.append(f"The gradients' agreement with the sharp half does not clearly rise ({agreement}).")
+    return found
+
+
+def bins(outcomes: Sequence[Sequence[Outcome]], test: Sequence[Crop], facts: Sequence[PairFacts], scenes: Sequence[str]) -> list[Bin]:
+    """The gain over the input by blur length, darkness and clipping of the held-out crops; bins of fewer than four crops are left out."""
+    gains = np.array([[one.restored_psnr - one.input_psnr for one in row] for row in outcomes])
+    length = np.array([f.measured_px for f in facts])
+    dark = np.array([float(crop.sharp.mean()) / np.iinfo(crop.sharp.dtype).max for crop in test])
+    clipped = np.array([float((crop.sharp >= np.iinfo(crop.sharp.dtype).max * 250 / 255).mean()) for crop in test])
+    edges = (0.0, 5.0, 10.0, 15.0, 25.0, np.inf)
+    chosen: dict[str, NDArray[np.bool_]] = {
+        f"blur {low:.0f} to {high:.0f} px" if high < np.inf else f"blur over {low:.0f} px": (length >= low) & (length < high)
+        for low, high in pairwise(edges)
+    }
+    chosen |= {
+        "dark (mean under 25 %)": dark < 0.25,
+        "bright": dark >= 0.25,
+        "clipped (over 1 % of pixels)": clipped > 0.01,
+        "not clipped": clipped <= 0.01,
+    }
+    found = []
+    for name, rows in chosen.items():
+        if rows.sum() >= _FEWEST:
+            gain = bootstrap(gains[:, rows], [scene for scene, kept in zip(scenes, rows, strict=True) if kept])
+            found.append(Bin(name, int(rows.sum()), gain, gain.low > 0))
+    return found
+
+
+def _shift(facts: PairFacts) -> float:
+    return facts.shift_px
+
+
+def _coherence(facts: PairFacts) -> float:
+    return facts.coherence
+
+
+def _edges(facts: PairFacts) -> float:
+    return facts.edge_blurry / facts.edge_sharp
+
+
+def _median(values: Sequence[float]) -> float:
+    finite = [value for value in values if np.isfinite(value)]
+    return float(np.median(finite)) if finite else float("nan")
