@@ -3,6 +3,7 @@
 :func:`survey` measures every pair, :func:`judge` says which are suspect. Neither needs a network or a trained model.
 """
 
+from blurdata.quality.alone import rough_blur
 from blurdata.quality.audit import Audit, Fault, audit
 from blurdata.quality.facts import PairFacts, measure_pair
 from blurdata.quality.findings import KINDS, Finding, Kind, judge
@@ -27,6 +28,7 @@ __all__ = [
     "judge",
     "measure_pair",
     "perceptual_hash",
+    "rough_blur",
     "survey",
     "take_print",
 ]

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from blurdata.color import curve
 from blurdata.errors import SourceError
 from blurdata.pairs import Image, Pair
+from blurdata.quality.alone import rough_blur
 from blurdata.quality.blur import name_blur
 from blurdata.quality.hashes import Print, content_hash, take_print
-from blurdata.quality.sharpness import blank_rows, edge_width
+from blurdata.quality.lag import UNKNOWN_LAG, Glimpse, Lag, glimpse
+from blurdata.quality.sharpness import blank_rows, edge_width, softening
 from blurdata.quality.shift import estimate_shift, shift_grid
 from blurdata.quality.tone import UNKNOWN_TONE, Tone, clipped_share, compare_tone, noise_codes, to_light
 
+ALIKE = 0.75  # coherence below which two halves show different things; good pairs are above 0.9
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # what a meta must hold to promise a blur, and what a straight motion of the same width would measure
 _PROMISES = {"length_px": 1.0, "radius_px": 3**0.5, "sigma_px": 12**0.5, "extent_px": 0.5}
@@ -28,9 +31,12 @@ class PairFacts:
     """Measurements of one pair.
 
     Lengths are in px, angles in degrees counter-clockwise from +x with y up, light is a fraction of full light. ``length_px`` and
-    ``angle_deg`` are what the pair's own record says where it does, else what was measured (``length_from``); ``measured_px`` is always
-    the measured length. ``family`` and ``size_px`` name the blur (:func:`blurdata.quality.blur.name_blur`). ``tone_of_codes`` is the tone
-    with codes taken for light, where the pair does not say which curve its blur was made in. ``error`` is the sentence of a pair that
+    ``angle_deg`` are what the pair's own record says where it does, else what was measured, or read from the blurry half alone where the
+    halves do not match (``length_from``: meta, pair or rough); ``measured_px`` is always what the pair measures. ``family`` and ``size_px``
+    name the blur (:func:`blurdata.quality.blur.name_blur`). ``tone_of_codes`` is the tone with codes taken for light, where the pair does
+    not say which curve its blur was made in. ``lag`` is the pair's place between its neighbours (:mod:`blurdata.quality.lag`),
+    ``softened_px2`` the fine detail that is gone (:func:`blurdata.quality.sharpness.softening`), ``film_px`` what a film's own record says
+    of its blur on average over the picture. ``error`` is the sentence of a pair that
     could not be read; what is measured is then NaN.
     """
 
@@ -47,6 +53,7 @@ class PairFacts:
     blurry_hash: str = ""
     sharp_print: Print | None = None
     promised_px: float = float("nan")
+    film_px: float = float("nan")
     length_px: float = float("nan")
     angle_deg: float = float("nan")
     anisotropy: float = float("nan")
@@ -58,7 +65,8 @@ class PairFacts:
     shift_error_px: float = float("nan")
     coherence: float = float("nan")
     grid: tuple[tuple[float, float], ...] = ()
-    beside: tuple[float, float] = (float("nan"),) * 2
+    lag: Lag = UNKNOWN_LAG
+    softened_px2: float = float("nan")
     measured_px: float = float("nan")
     tone: Tone = UNKNOWN_TONE
     tone_of_codes: Tone | None = None
@@ -108,10 +116,12 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
         "blurry_hash": content_hash(pair.blurry),
         "sharp_print": take_print(pair.sharp, pair.key, str(pair.meta.get("split") or "")),
         "promised_px": promised_blur(pair.meta),
+        "film_px": _number(pair.meta.get("blur_px_mean")),
         "clipped_blurry": clipped_share(pair.blurry),
         "clipped_sharp": clipped_share(pair.sharp),
         "noise_blurry": noise_codes(pair.blurry),
         "noise_sharp": noise_codes(pair.sharp),
+        "softened_px2": softening(b, s),
         "edge_blurry": edge_width(codes_b),
         "edge_sharp": edge_width(codes_s),
         "contrast": (float(codes_b.std()) * 255, float(codes_s.std()) * 255),
@@ -132,8 +142,12 @@ def _geometry(b: NDArray[np.float32], s: NDArray[np.float32], meta: Mapping[str,
     line = blur.family == "line"
     measured = (blur.size_px, blur.angle_deg) if line else (shift.length_px, shift.angle_deg)
     known = _number(meta.get("length_px")), _number(meta.get("angle_deg"))
-    from_meta = all(np.isfinite(known))
-    length, angle = known if from_meta else measured
+    if all(np.isfinite(known)):
+        said, (length, angle) = "meta", known
+    elif shift.coherence >= ALIKE:
+        said, (length, angle) = "pair", measured
+    else:  # the halves do not show the same thing
+        said, (length, angle) = "rough", rough_blur(b)
     return {
         "dx": shift.dx,
         "dy": shift.dy,
@@ -146,19 +160,13 @@ def _geometry(b: NDArray[np.float32], s: NDArray[np.float32], meta: Mapping[str,
         "anisotropy": 1.0 if line else shift.anisotropy,
         "family": blur.family,
         "size_px": blur.size_px,
-        "length_from": "meta" if from_meta else "pair",
+        "length_from": said,
     }
 
 
-def look_beside(facts: PairFacts, pair: Pair, neighbours: Sequence[Pair]) -> PairFacts:
-    """The record with ``beside``: offset in px and coherence of the blurry half against the neighbour's sharp half that fits it best."""
-    _, _, light = _light(pair, facts.bits)
-    b = to_light(pair.blurry, light) @ _LUMA
-    shifts = [estimate_shift(b, to_light(other.sharp, light) @ _LUMA) for other in neighbours if other.sharp.shape == pair.sharp.shape]
-    if not shifts:
-        return facts
-    best = min(shifts, key=lambda shift: shift.px + 10 * (1 - shift.coherence))
-    return replace(facts, beside=(best.px, best.coherence))
+def look_at(pair: Pair) -> Glimpse:
+    """What the pair's neighbours in a film need of it."""
+    return glimpse(pair, _light(pair, 8 * pair.sharp.dtype.itemsize)[2], _LUMA)
 
 
 def settle_curve(facts: Sequence[PairFacts]) -> list[PairFacts]:
@@ -177,7 +185,7 @@ def settle_curve(facts: Sequence[PairFacts]) -> list[PairFacts]:
 def promised_blur(meta: Mapping[str, Any]) -> float:
     """The blur that a pair's meta promises, as the length in px of a straight motion of the same width; NaN where it promises none.
 
-    ``blur_px_mean`` of a film is no such promise: one small thing that moves fast raises it, and the picture as a whole stays sharp.
+    ``blur_px_mean`` of a film is no such promise of a whole picture: one small thing that moves fast raises it.
     """
     for name, factor in _PROMISES.items():
         value = _number(meta.get(name))

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blurdata.quality.facts import PairFacts
+from blurdata.quality.facts import ALIKE, PairFacts
 from blurdata.quality.hashes import NEAR_BITS, Print, copies_across_splits
 
 SCHEMA = 1
 SHIFT_LINE_PX = 0.7  # means of real frames with uneven motion reach 0.5
-_UNLIKE = 0.75  # coherence below which two halves show different things; good pairs are above 0.9
+_FILM_PX, _SOFTENED_PX2 = 1.5, 0.04  # films that blur this much on average soften by 0.06 and more, re-encoded copies by 0.03 at most
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,9 @@ KINDS: dict[str, Kind] = {
         "Check how names were paired.",
     ),
     "late": Kind(
-        "One half a frame late", "The blurry half fits a neighbour's sharp half better than its own.", "Check the numbering of one half."
+        "One half a frame late",
+        "In time, the blurry half lies before or after its sharp half: it differs from it as its neighbours do.",
+        "Check the numbering of one half.",
     ),
     "misaligned": Kind(
         "Shifted", "The blurry half is displaced by more than its blur explains (offset of the PSF's centroid).", "Align the pair again."
@@ -161,7 +163,7 @@ def _cut(facts: Sequence[PairFacts]) -> Rule:
 
 def _unmatched(facts: Sequence[PairFacts]) -> Rule:
     column = Column(facts, lambda f: f.coherence)
-    line = min(_UNLIKE, column.median - 4 * column.spread)
+    line = min(ALIKE, column.median - 4 * column.spread)
     for f in facts:
         if f.coherence < line:
             yield Finding(
@@ -212,19 +214,15 @@ def _swapped(facts: Sequence[PairFacts]) -> Rule:
 
 
 def _unblurred(facts: Sequence[PairFacts]) -> Rule:
-    column = Column(facts, lambda f: f.measured_px)
+    column, softened = Column(facts, lambda f: f.measured_px), Column(facts, lambda f: f.softened_px2)
     for f in facts:
         line = 0.4 * f.promised_px
         if f.promised_px >= 1.5 and f.measured_px < line:
-            yield Finding(
-                "unblurred",
-                f.key,
-                f.length_px,
-                line,
-                column.median,
-                "px",
-                f"{f.promised_px:.1f} px of blur were promised, {f.measured_px:.1f} px are there.",
-            )
+            said = f"{f.promised_px:.1f} px of blur were promised, {f.measured_px:.1f} px are there."
+            yield Finding("unblurred", f.key, f.measured_px, line, column.median, "px", said)
+        elif f.film_px >= _FILM_PX and f.softened_px2 < _SOFTENED_PX2:
+            said = f"The film's record says {f.film_px:.1f} px of blur on average, yet no detail of the sharp half is softened."
+            yield Finding("unblurred", f.key, f.softened_px2, _SOFTENED_PX2, softened.median, "px²", said)
 
 
 def _identical(facts: Sequence[PairFacts]) -> Rule:
@@ -303,12 +301,32 @@ def _copies(facts: Sequence[PairFacts]) -> Rule:
 
 
 def _late(facts: Sequence[PairFacts]) -> Rule:
-    """Pairs whose blurry half fits a neighbour's sharp half: fewer px of offset, and no less in common."""
-    column = Column(facts, lambda f: f.shift_px)
+    """Sequences that vote for a lag as a whole, and single pairs that stand out of theirs."""
+    column = Column(facts, lambda f: f.lag.steps)
+    films: dict[tuple[str, str], list[PairFacts]] = {}
     for f in facts:
-        px, coherence = f.beside
-        line = _shift_line(f)
-        suspect = f.shift_px > line or f.coherence < _UNLIKE
-        if suspect and px < min(0.6 * f.shift_px, line) and coherence > max(f.coherence - 0.02, _UNLIKE):
-            said = f"The blurry half lies {f.shift_px:.1f} px from its own sharp half and {px:.1f} px from a neighbour's."
-            yield Finding("late", f.key, f.shift_px, line, column.median, "px", said)
+        films.setdefault((f.split, f.sequence), []).append(f)
+    for film in films.values():
+        lag, line = _vote([f.lag.steps for f in film if np.isfinite(f.lag.steps)])
+        if abs(lag) > line:
+            said = f"The blurry halves of this sequence lie {_after(lag)} their sharp halves, by the vote of its pairs."
+            yield from (Finding("late", f.key, lag, float(np.copysign(line, lag)), column.median, "steps", said) for f in film)
+            continue
+        line = float(np.clip(10 * column.spread, 0.4, 0.75))
+        for f in film:
+            if abs(f.lag.steps) > line and f.lag.share > 0.3:
+                said = f"The blurry half lies {_after(f.lag.steps)} its sharp half; its neighbours do not."
+                yield Finding("late", f.key, f.lag.steps, float(np.copysign(line, f.lag.steps)), column.median, "steps", said)
+
+
+def _vote(lags: Sequence[float]) -> tuple[float, float]:
+    """Median lag of a sequence, and the line: five standard errors of a median, 0.08 steps at least; fewer than five pairs say nothing."""
+    if len(lags) < 5:
+        return 0.0, np.inf
+    middle = float(np.median(lags))
+    error = 1.25 * 1.4826 * float(np.median(np.abs(np.asarray(lags) - middle))) / len(lags) ** 0.5
+    return middle, max(5 * error, 0.08)
+
+
+def _after(lag: float) -> str:
+    return f"{abs(lag):.2f} steps {'after' if lag > 0 else 'before'}"

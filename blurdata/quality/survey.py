@@ -1,17 +1,19 @@
 """Measure every pair of a source, or a stated sample, with bounded memory and as many processes as wanted."""
 
 import multiprocessing
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from blurdata.errors import BlurDataError
-from blurdata.pairs import Pair, PairSource
+from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
-from blurdata.quality.facts import PairFacts, look_beside, measure_pair, settle_curve
+from blurdata.quality.facts import PairFacts, look_at, measure_pair, settle_curve
+from blurdata.quality.lag import Glimpse, fit_lag
 
 _RUN = 16  # pairs a task: long enough for video to decode forwards, short enough for even progress
 
@@ -77,34 +79,33 @@ def _runs(indices: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _measure_run(source: PairSource, run: Sequence[int]) -> list[PairFacts]:
-    """Records of a run of consecutive pairs; after a pair that cannot be read the run goes on behind it."""
-    facts: list[PairFacts] = []
-    while len(facts) < len(run):
-        at = run[len(facts)]
+    """Records of a run of consecutive pairs; after a pair that cannot be read the run goes on behind it.
+
+    One more pair is read on either side, for what a film's neighbours say about each other.
+    """
+    facts: dict[int, PairFacts] = {}
+    views: dict[int, Glimpse] = {}
+    at, end = max(run[0] - 1, 0), min(run[-1] + 2, len(source))
+    while at < end:
         try:
-            for pair in source.pairs(at, run[-1] + 1):
-                facts.append(_with_neighbours(source, pair, measure_pair(pair, run[len(facts)])))
-            if len(facts) < len(run):
-                facts.append(_unreadable(source, run[len(facts)], "the source ended before this pair"))
+            for pair in source.pairs(at, end):
+                if run[0] <= at <= run[-1]:
+                    facts[at] = measure_pair(pair, at)
+                views[at] = look_at(pair)
+                at += 1
+            if at < end:
+                facts[at] = _unreadable(source, at, "the source ended before this pair")
         except (BlurDataError, OSError, ValueError) as error:
-            facts.append(_unreadable(source, run[len(facts)], str(error)))
-    return facts
+            facts[at] = _unreadable(source, at, str(error))
+        at += 1
+    return [_in_time(facts[i], views) for i in run]
 
 
-def _with_neighbours(source: PairSource, pair: Pair, facts: PairFacts) -> PairFacts:
-    """Look at the pairs before and after where the halves do not agree: one half may be a frame late."""
-    if facts.shift_px < 0.5 and facts.coherence > 0.9:
-        return facts
-    neighbours = []
-    for index in (facts.index - 1, facts.index + 1):
-        if 0 <= index < len(source):
-            try:
-                other = source[index]
-            except (BlurDataError, OSError, ValueError):
-                continue
-            if other.meta.get("sequence") == pair.meta.get("sequence"):
-                neighbours.append(other)
-    return look_beside(facts, pair, neighbours)
+def _in_time(facts: PairFacts, views: Mapping[int, Glimpse]) -> PairFacts:
+    """The record with the pair's place between its neighbours, where both can be seen."""
+    around = [views.get(facts.index + step) for step in (-1, 0, 1)]
+    before, this, after = around
+    return facts if before is None or this is None or after is None else replace(facts, lag=fit_lag(before, this, after))
 
 
 def _unreadable(source: PairSource, index: int, why: str) -> PairFacts:
@@ -140,6 +141,7 @@ _source: PairSource | None = None
 def _start_worker(source: PairSource) -> None:
     global _source
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _source = source
 
 

@@ -65,7 +65,7 @@ def render(
         "groups": sections.group_findings(findings, pictures["thumbs"], most=_MOST_SUSPECTS),
         "findings_name": findings_name,
         "blur_text": sections.blur_text(readable),
-        "blur_cards": sections.blur_cards([f for f in readable if f.key not in bad] or readable),
+        "blur_cards": sections.blur_cards([f for f in readable if f.key not in bad or f.length_from == "rough"] or readable),
         "agree_text": sections.AGREE,
         "agree_cards": sections.agree_cards(readable, findings),
         "tone": sections.tone_tables(readable),

@@ -69,14 +69,16 @@ def blur_cards(facts: Sequence[PairFacts]) -> list[Card]:
     """Length, direction and PSNR by length."""
     by_origin = [
         (name, [f.length_px for f in facts if f.length_from == origin], css)
-        for name, origin, css in (("meta", "meta", "a"), ("measured", "pair", "b"))
+        for name, origin, css in (("meta", "meta", "a"), ("measured", "pair", "b"), ("rough", "rough", "c"))
     ]
-    straight = [f for f in facts if f.anisotropy > 0.5 and f.length_px > 2]
+    known = [f for f in facts if f.length_from != "rough"]
+    straight = [f for f in known if f.anisotropy > 0.5 and f.length_px > 2]
     return [
         {
             "title": "Length",
             "chart": charts.histogram(by_origin, x_label="length of blur, px", what=f"blur length of {len(facts)} pairs"),
-            "text": "Length of a straight uniform motion of the same width; blue: the set's own records, amber: measured from the pair.",
+            "text": "Length of a straight uniform motion of the same width; blue: the set's own records, amber: measured from "
+            "the pair, grey: rough, from the blurry half alone.",
         },
         {
             "title": "Direction",
@@ -86,8 +88,8 @@ def blur_cards(facts: Sequence[PairFacts]) -> list[Card]:
         {
             "title": "PSNR of the untouched input",
             "chart": charts.curve_by(
-                [f.length_px for f in facts],
-                [f.psnr for f in facts],
+                [f.length_px for f in known],
+                [f.psnr for f in known],
                 x_label="length of blur, px",
                 y_label="PSNR, dB",
                 what="Median PSNR of the blurry half in dB, by length of blur in px",
@@ -215,7 +217,11 @@ def blur_text(facts: Sequence[PairFacts]) -> str:
         "rough": "read from the blurry half alone (rough)",
     }
     said = [f"{origins[name]:,} {word}" for name, word in words.items() if origins[name]]
-    return "Length and direction: " + ("; ".join(said) if said else "none could be measured") + ". Suspects are left out of these charts."
+    return (
+        "Length and direction: "
+        + ("; ".join(said) if said else "none could be measured")
+        + ". Suspects are left out of these charts but for rough lengths."
+    )
 
 
 AGREE = (
@@ -229,7 +235,11 @@ METHOD = (
     "used: it locks onto the zeros of the blur.",
     "Length is that of a straight uniform motion with the PSF's second moment, the square root of 12 times its larger eigenvalue, from the "
     "logarithm of the amplitude at low frequencies. Lines, disks and Gaussians are fitted to the pair, and named where they explain it "
-    "nearly as well as a PSF that may be anything. Where the pair's own record gives length and angle, these are used.",
+    "nearly as well as a PSF that may be anything. Where the pair's own record gives length and angle, these are used. Where the halves do "
+    "not show the same thing, length is read from the blurry half alone and marked rough: to some 5 % for straight motion and disks, a "
+    "quarter for Gaussians, a factor of two for camera shake.",
+    "Lag compares what differs between the halves with how the sharp halves of a sequence change from pair to pair: a half that lies a "
+    "step behind or ahead differs by one step of that change. A sequence votes by its median.",
     "Brightness, gain and offset are those of block means in linear light with the border and what clipped light may have reached left "
     "out; offset is in per cent of full light. Noise is the root mean square of the diagonal detail in the calmest fifth of the picture, "
     "in 8-bit codes.",

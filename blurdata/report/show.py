@@ -79,7 +79,7 @@ def caption(facts: PairFacts) -> str:
     """Length of blur and score of the input, in a few words."""
     words = []
     if np.isfinite(facts.length_px):
-        words.append(f"{show(facts.length_px, 2)} px of blur")
+        words.append(f"{show(facts.length_px, 2)} px of blur{' (rough)' if facts.length_from == 'rough' else ''}")
     words.append(f"input {show(facts.psnr)} dB")
     return ", ".join(words)
 

