@@ -85,6 +85,21 @@ def draw_crops(
     return [flat[i] for i in _spread(len(flat), train)], [judge[i] for i in _spread(len(judge), test)]
 
 
+def draw_all(source: PairSource, *, count: int = 64, side: int = 192, seed: int = 0) -> list[Crop]:
+    """Crops to judge by from a set that is for testing only: its own test split where its pairs name one, else all pairs, evenly.
+
+    Raises:
+        SourceError: If there is no pair, or one is too small.
+    """
+    crops = [_crops(source[index], index, 1, side, seed)[0] for index in _spread(len(source), 3 * count)]
+    if not crops:
+        msg = f"{source.text or 'the source'}: holds no pairs."
+        raise SourceError(msg)
+    held = _held_by_split(crops) or [True] * len(crops)
+    test = [crop for crop, out in zip(crops, held, strict=True) if out]
+    return [test[i] for i in _spread(len(test), count)]
+
+
 def _spread(total: int, most: int) -> list[int]:
     """At most ``most`` of ``total`` numbers, evenly spread."""
     return list(range(total)) if total <= most else [(2 * i + 1) * total // (2 * most) for i in range(most)]
@@ -107,11 +122,17 @@ def _crops(pair: Pair, index: int, times: int, side: int, seed: int) -> list[Cro
 
 def _held_out(crops: Sequence[Crop]) -> list[bool]:
     """Whether each pair is to judge by: by the source's own split, else by scenes, else by runs of pairs."""
-    splits = [str(crop.meta.get("split") or "").lower() for crop in crops]
-    if any(split in _TEST_SPLITS for split in splits) and not all(split in _TEST_SPLITS for split in splits):
-        return [split in _TEST_SPLITS for split in splits]
+    by_split = _held_by_split(crops)
+    if by_split:
+        return by_split
     scenes = list(dict.fromkeys(crop.scene for crop in crops))
     if len(scenes) > 1:
         out = set(scenes[1::_EVERY])
         return [crop.scene in out for crop in crops]
     return [i * _BLOCKS // len(crops) % _EVERY == 1 for i in range(len(crops))]
+
+
+def _held_by_split(crops: Sequence[Crop]) -> list[bool] | None:
+    """Whether each pair is of the test split; None where the source has no split into two sides."""
+    held = [str(crop.meta.get("split") or "").lower() in _TEST_SPLITS for crop in crops]
+    return held if any(held) and not all(held) else None

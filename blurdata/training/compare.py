@@ -1,0 +1,99 @@
+"""Which of several sets makes the better deblurring network? The same baseline on each, judged by the held-out pairs of all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.pairs import PairSource
+from blurdata.progress import SILENT, Advance
+from blurdata.training.interval import Interval, bootstrap
+from blurdata.training.linear import fit_filter
+from blurdata.training.patches import Crop, draw_all, draw_crops
+from blurdata.training.recipe import TrainRecipe
+from blurdata.training.trial import run_trials
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What training on one set gains on the pairs of another.
+
+    Args:
+        gain_db: Over the untouched input.
+        behind_db: The column's best less this, paired by seed and scene; zero for the best itself.
+        as_good: Whether the interval of that difference reaches down to zero: the cell cannot be told from the best.
+    """
+
+    gain_db: Interval
+    behind_db: Interval
+    as_good: bool
+
+
+def compare(
+    train: Mapping[str, PairSource],
+    test: Mapping[str, PairSource],
+    recipe: TrainRecipe,
+    *,
+    seeds: int = 3,
+    workers: int = 1,
+    advance: Advance = SILENT,
+) -> dict[str, dict[str, Cell]]:
+    """The cross table: rows are the sets trained on, columns their held-out pairs and the further sets of ``test``.
+
+    Every row takes as many steps on as many crops, in the same order, from the same weights; seed by seed only the pairs differ.
+
+    Args:
+        train: Name -> a set with at least 12 pairs; a third of its scenes, or its own test split, becomes a column.
+        test: Name -> a set that is only judged by.
+        recipe: What to train.
+        seeds: Trainings of each row, at least 2.
+        workers: Processes to train in.
+        advance: Called with shares that add up to 100.
+
+    Returns:
+        ``table[row][column]``.
+
+    Raises:
+        SourceError: If a set has too few or too small pairs.
+        ValueError: If there are fewer than 2 seeds or no set.
+    """
+    if seeds < 2 or not train:
+        msg = f"A comparison takes at least one set and 2 seeds, got {len(train)} and {seeds}."
+        raise ValueError(msg)
+    drawn = {name: draw_crops(source, seed=recipe.seed) for name, source in train.items()}
+    fewest = min(len(learnt) for learnt, _ in drawn.values())
+    columns = {name: held for name, (_, held) in drawn.items()} | {
+        name: draw_all(source, seed=recipe.seed) for name, source in test.items()
+    }
+    judged = [crop for crops in columns.values() for crop in crops]
+    recipes = [recipe.model_copy(update={"seed": recipe.seed + i}) for i in range(seeds)]
+    gains = {}
+    for name, (learnt, _) in drawn.items():
+        rows = _gains(learnt[:fewest], judged, recipes, workers, lambda steps=1, *, note="": advance(steps / len(drawn), note=note))
+        gains[name] = rows
+    return cross_table(gains, columns)
+
+
+def _gains(
+    train: Sequence[Crop], judged: Sequence[Crop], recipes: Sequence[TrainRecipe], workers: int, advance: Advance
+) -> NDArray[np.float64]:
+    kernel = fit_filter([crop.blurry for crop in train], [crop.sharp for crop in train])
+    outcomes = run_trials(train, judged, kernel, recipes, workers=workers, advance=advance)
+    return np.array([[one.restored_psnr - one.input_psnr for one in row] for row in outcomes])
+
+
+def cross_table(gains: Mapping[str, NDArray[np.float64]], columns: Mapping[str, Sequence[Crop]]) -> dict[str, dict[str, Cell]]:
+    """The table from each row's gains, (seeds, crops of all columns in order)."""
+    table: dict[str, dict[str, Cell]] = {name: {} for name in gains}
+    start = 0
+    for column, crops in columns.items():
+        stop = start + len(crops)
+        scenes = [crop.scene if len({c.scene for c in crops}) > 1 else crop.key for crop in crops]
+        part = {name: rows[:, start:stop] for name, rows in gains.items()}
+        best = max(part, key=lambda name: float(part[name].mean()))
+        for name, rows in part.items():
+            behind = bootstrap(part[best] - rows, scenes)
+            table[name][column] = Cell(bootstrap(rows, scenes), behind, behind.low <= 0)
+        start = stop
+    return table

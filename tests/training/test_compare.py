@@ -1,0 +1,102 @@
+"""The cross table of training sets."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from blurdata.pairs import Pair, PairList
+from blurdata.training import TrainRecipe
+from blurdata.training.compare import compare, cross_table
+from blurdata.training.patches import Crop, draw_all
+
+ROOT = Path(__file__).parents[2]
+
+
+def _crops(scenes: str) -> list[Crop]:
+    grey = np.zeros((64, 64, 3), np.uint8)
+    return [Crop(str(i), scene, grey, grey, {}) for i, scene in enumerate(scenes)]
+
+
+def test_the_best_of_a_column_is_marked_and_so_is_what_cannot_be_told_from_it() -> None:
+    """Clear losers are not marked; a row that wins on some scenes and loses on others is as good as the best."""
+    rng = np.random.default_rng(0)
+    base = rng.normal(1.0, 0.3, (3, 20))
+    gains = {"best": base, "close": base + rng.normal(0, 0.2, (3, 20)) - 0.02, "worse": base - 0.2}
+    table = cross_table(gains, {"test": _crops("abcdefghijklmnopqrst")})
+    marks = {row: cells["test"].as_good for row, cells in table.items()}
+    assert marks == {"best": True, "close": True, "worse": False}
+
+
+def test_differences_are_paired() -> None:
+    """What two rows share, scene by scene and seed by seed, leaves no spread in their difference."""
+    base = np.random.default_rng(0).normal(1.0, 0.3, (3, 20))
+    behind = cross_table({"best": base, "worse": base - 0.2}, {"test": _crops("abcdefghijklmnopqrst")})["worse"]["test"].behind_db
+    assert (behind.low, behind.mean, behind.high) == pytest.approx((0.2, 0.2, 0.2))
+
+
+def test_columns_take_their_own_crops() -> None:
+    """Gains are cut at the columns' lengths, in order."""
+    gains = {"a": np.array([[1.0, 1.0, 5.0, 5.0, 5.0]] * 2)}
+    cells = cross_table(gains, {"one": _crops("ab"), "two": _crops("abc")})["a"]
+    assert cells["one"].gain_db.mean == 1.0
+    assert cells["two"].gain_db.mean == 5.0
+
+
+def test_a_test_set_is_taken_whole_or_by_its_split() -> None:
+    """A set that is only judged by gives all its pairs, or those of its test split."""
+    grey = np.zeros((64, 64, 3), np.uint8)
+    plain = PairList([Pair(f"s/{i}", grey, grey) for i in range(5)])
+    split = PairList([Pair(f"s/{i}", grey, grey, {"split": "test" if i < 2 else "train"}) for i in range(5)])
+    assert len(draw_all(plain)) == 5
+    assert [crop.key for crop in draw_all(split)] == ["s/0", "s/1"]
+
+
+def test_one_seed_is_refused() -> None:
+    """Without a second seed there is no interval."""
+    recipe = TrainRecipe(stages=[{"steps": 1, "crop": 32, "batch": 1}], learning_rate=1e-3)
+    with pytest.raises(ValueError, match="2 seeds"):
+        compare({"a": PairList([])}, {}, recipe, seeds=1)
+
+
+def _folder(root: Path, seed: int) -> Path:
+    rng = np.random.default_rng(seed)
+    for scene in "abc":
+        for i in range(5):
+            sharp = cv2.GaussianBlur(rng.integers(0, 256, (64, 72, 3)).astype(np.uint8), (0, 0), 1.0)
+            for half, picture in (("sharp", sharp), ("blur", cv2.GaussianBlur(sharp, (0, 0), 1.5))):
+                path = root / half / scene / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(path), picture)
+    return root
+
+
+def test_the_tool_prints_the_table_and_writes_it(tmp_path: Path) -> None:
+    """Two sets against themselves and a third: a row for each, a column for each, and the same as JSON."""
+    one, two, three = (_folder(tmp_path / name, seed) for seed, name in enumerate(("one", "two", "three")))
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text("model: baseline\nsmall: true\nstages: [{steps: 2, crop: 32, batch: 2}]\nlearning_rate: 1.0e-3\n")
+    command = [sys.executable, ROOT / "tools" / "compare_datasets.py", f"pairs:{one}", f"pairs:{two}", "--test", f"pairs:{three}"]
+    command += ["--recipe", recipe, "--seeds", "2", "--json", tmp_path / "table.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(f"pairs:{one}") == 2
+    assert "[95 % interval" in done.stdout
+    told = json.loads((tmp_path / "table.json").read_text())
+    assert set(told["gain_db"]) == {f"pairs:{one}", f"pairs:{two}"}
+    assert set(told["gain_db"][f"pairs:{one}"]) == {f"pairs:{one}", f"pairs:{two}", f"pairs:{three}"}
+    assert set(told["data"]) == {f"pairs:{one}", f"pairs:{two}", f"pairs:{three}"}
+
+
+def test_the_tool_says_what_is_missing_in_a_sentence(tmp_path: Path) -> None:
+    """A set that is not there ends it with one line."""
+    command = [sys.executable, ROOT / "tools" / "compare_datasets.py", f"pairs:{tmp_path / 'nowhere'}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 1
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
