@@ -18,6 +18,7 @@ _COMMANDS: dict[str, str] = {
     "align": "blurdata.cli.align",
     "calibrate-lens": "blurdata.cli.calibrate_lens",
     "blur": "blurdata.cli.blur",
+    "deblur": "blurdata.cli.deblur",
     "pack": "blurdata.cli.pack",
     "verify": "blurdata.cli.verify",
     "info": "blurdata.cli.info",

@@ -1,5 +1,8 @@
 """Restoring whole pictures: in one go, or in overlapping tiles where memory is small."""
 
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -7,16 +10,24 @@ from torch import Tensor, nn
 
 from blurdata.pairs import Image
 
+_Run = Callable[[Image], NDArray[np.float32]]
+_Span = tuple[int, int]
+_Band = tuple[int, NDArray[np.float32]]
+
 
 @torch.inference_mode()
-def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap: int = 32) -> Image:
+def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap: int = 32, precision: str = "fp32") -> Image:
     """Restore one picture.
+
+    With tiles, memory beyond the two pictures is that of one tile in the network and one row of tiles, whatever the picture's size.
+    Networks with global attention (Restormer, NAFNet) see each tile alone, so tiles change their answer a little.
 
     Args:
         model: Any network of this package, in evaluation mode, on any device.
         blurry: (H, W, 3) uint8 or uint16 RGB.
         tile: Side of the square tiles in px, or None for the whole picture at once.
         overlap: Px by which neighbouring tiles overlap; the seam is a linear ramp, so no edge shows.
+        precision: ``fp32``, or ``bf16`` autocast of the network.
 
     Returns:
         (H, W, 3) of the same dtype, rounded once and clipped.
@@ -33,33 +44,59 @@ def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap
     if tile is not None and tile <= 2 * overlap:
         msg = f"tile must be larger than twice the overlap, got tile {tile} and overlap {overlap}."
         raise ValueError(msg)
-    top = np.iinfo(blurry.dtype).max
     device = next(model.parameters()).device
-    picture = torch.from_numpy(blurry.astype(np.float32) / np.float32(top)).permute(2, 0, 1)[None]
+    top = np.float32(np.iinfo(blurry.dtype).max)
+
+    def run(part: Image) -> NDArray[np.float32]:
+        """(h, w, 3) integers to (h, w, 3) float32 code values over [0, 1]."""
+        batch = torch.from_numpy(part.transpose(2, 0, 1)[None] / top).to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+            restored: Tensor = model(batch)
+        return restored[0].float().permute(1, 2, 0).cpu().numpy()
+
     if tile is None or max(blurry.shape[:2]) <= tile:
-        restored = model(picture.to(device)).float().cpu()
-    else:
-        restored = _tiled(model, picture, tile, overlap, device)
-    out = restored[0].permute(1, 2, 0).double().clamp(0, 1).mul(top).add(0.5).floor().numpy()
-    return np.ascontiguousarray(out.astype(blurry.dtype))
+        return _as_integers(run(blurry), blurry.dtype)
+    out = np.empty_like(blurry)
+    multiple = int(getattr(model, "multiple", 1))
+    rows, columns = (_spans(length, tile, overlap, multiple) for length in blurry.shape[:2])
+    for y, band in _bands(run, blurry, rows, columns, overlap):
+        out[y : y + len(band)] = _as_integers(band, blurry.dtype)
+    return out
 
 
-def _tiled(model: nn.Module, picture: Tensor, tile: int, overlap: int, device: torch.device) -> Tensor:
-    total, weight = torch.zeros_like(picture), torch.zeros_like(picture[:, :1])
-    for top in _starts(picture.shape[2], tile, overlap):
-        for left in _starts(picture.shape[3], tile, overlap):
-            part = picture[:, :, top : top + tile, left : left + tile]
-            ramp = torch.from_numpy(np.outer(_ramp(part.shape[2], overlap), _ramp(part.shape[3], overlap)))[None, None]
-            total[:, :, top : top + tile, left : left + tile] += model(part.to(device)).float().cpu() * ramp
-            weight[:, :, top : top + tile, left : left + tile] += ramp
-    return total / weight
+def _as_integers(picture: NDArray[np.float32], dtype: np.dtype[Any]) -> Image:
+    top = np.iinfo(dtype).max
+    return np.floor(np.clip(picture, 0, 1).astype(np.float64) * top + 0.5).astype(dtype)
 
 
-def _starts(length: int, tile: int, overlap: int) -> list[int]:
-    """Where tiles begin so that they cover ``length``; the last one ends with the picture."""
+def _bands(run: _Run, blurry: Image, rows: Sequence[_Span], columns: Sequence[_Span], overlap: int) -> Iterator[_Band]:
+    """Finished rows from top to bottom: where they start, and (h, W, 3) float32. Only one row of tiles is held."""
+    height, width = blurry.shape[:2]
+    total, weight = np.zeros((0, width, 3), np.float32), np.zeros((0, width, 1), np.float32)
+    for (top, bottom), (following, _) in zip(rows, [*rows[1:], (height, height)], strict=True):
+        grow = bottom - top - len(total)
+        total, weight = (np.pad(held, ((0, grow), (0, 0), (0, 0))) for held in (total, weight))
+        for left, right in columns:
+            ramp = np.outer(_ramp(bottom - top, overlap), _ramp(right - left, overlap))[..., None]
+            total[:, left:right] += run(blurry[top:bottom, left:right]) * ramp
+            weight[:, left:right] += ramp
+        done = following - top
+        yield top, total[:done] / weight[:done]
+        total, weight = total[done:], weight[done:]
+
+
+def _spans(length: int, tile: int, overlap: int, multiple: int) -> list[_Span]:
+    """Where tiles start and stop so that they cover ``length``.
+
+    They start at multiples of what the network pads to, so that its grids lie in a tile as in the whole picture; the last one may be
+    up to ``multiple - 1`` px longer.
+    """
     if length <= tile:
-        return [0]
-    return [*range(0, length - tile, tile - overlap), length - tile]
+        return [(0, length)]
+    unit = multiple if tile - overlap >= multiple else 1
+    step = (tile - overlap) // unit * unit
+    last = (length - tile) // unit * unit
+    return [*((start, start + tile) for start in range(0, last, step)), (last, length)]
 
 
 def _ramp(length: int, overlap: int) -> NDArray[np.float32]:

@@ -11,8 +11,7 @@ from torch import nn
 
 from blurdata.errors import SourceError
 from blurdata.files import write_atomic
-from blurdata.training.recipe import TrainRecipe
-from blurdata.training.trainer import build_model
+from blurdata.training.networks import build_model
 
 FORMAT = "blurdata-checkpoint"
 
@@ -59,10 +58,10 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     state = load_checkpoint(path)
     try:
-        recipe = TrainRecipe.model_validate(state["recipe"])
-        model = build_model(recipe.model, small=recipe.small)
+        recipe = state["recipe"]
+        model = build_model(recipe["model"], small=recipe["small"], arguments=recipe.get("arguments"))
         model.load_state_dict(state["weights"])
-    except (KeyError, ValueError, RuntimeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError) as error:
         msg = f"{path}: its weights and its recipe do not belong together ({type(error).__name__}); train again."
         raise SourceError(msg) from error
     return model.eval(), state

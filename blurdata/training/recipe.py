@@ -29,6 +29,7 @@ class TrainRecipe(Recipe):
     Args:
         model: Which network of :mod:`blurdata.models`.
         small: Its CPU-size variant.
+        arguments: Of the network's constructor, such as ``{width: 64}``; not together with ``small``.
         stages: One or more stretches of steps with a crop and a batch size each.
         learning_rate: Peak of AdamW's learning rate.
         final_learning_rate: Where the cosine ends.
@@ -49,6 +50,7 @@ class TrainRecipe(Recipe):
 
     model: Literal["baseline", "noblur", "dehaze", "restormer", "nafnet"] = "baseline"
     small: bool = False
+    arguments: dict[str, int | float | list[int]] = Field(default_factory=dict)
     stages: tuple[Stage, ...] = Field(min_length=1)
     learning_rate: float = Positive
     final_learning_rate: float = Field(default=1e-6, ge=0)

@@ -8,19 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from blurdata import models
 from blurdata.errors import BlurDataError
 from blurdata.training.losses import LOSSES
 from blurdata.training.recipe import TrainRecipe
 from blurdata.training.schedule import learning_rate
-
-_NETWORKS: dict[str, Any] = {
-    "baseline": models.BaselineNet,
-    "noblur": models.NoBlurUNet,
-    "dehaze": models.DehazeDeblurNet,
-    "restormer": models.Restormer,
-    "nafnet": models.NAFNet,
-}
 
 
 class Diverged(BlurDataError):
@@ -35,15 +26,6 @@ class Diverged(BlurDataError):
         self.step, self.keys = step, list(keys)
         some = ", ".join(self.keys[:4]) + (" …" if len(self.keys) > 4 else "")
         super().__init__(f"The loss at step {step} is not finite; look at the pairs {some}, or lower learning_rate.")
-
-
-def build_model(name: str, *, small: bool = False, seed: int = 0) -> nn.Module:
-    """A fresh network with weights drawn from ``seed``, leaving torch's global generator as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = _NETWORKS[name]
-        model: nn.Module = network.small() if small else network()
-    return model
 
 
 class Trainer:

@@ -1,5 +1,7 @@
 """The reference networks: sizes as published, any picture size, sane gradients, tiles without seams."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -109,3 +111,18 @@ def test_tile_must_exceed_the_overlap():
     """A tile that is all overlap is refused."""
     with pytest.raises(ValueError, match="larger than twice the overlap"):
         restore(BaselineNet.small(), np.zeros((8, 8, 3), np.uint8), tile=64, overlap=32)
+
+
+def test_memory_of_tiles_does_not_grow_with_the_picture():
+    """Beyond the restored picture, a long picture takes as much memory as a short one of the same width."""
+    model = torch.nn.Conv2d(3, 3, 1).eval()
+    peaks = []
+    for height in (400, 3200):
+        picture = np.zeros((height, 300, 3), np.uint8)
+        restore(model, picture, tile=128, overlap=8)
+        tracemalloc.start()
+        restore(model, picture, tile=128, overlap=8)
+        peaks.append(tracemalloc.get_traced_memory()[1] - picture.nbytes)
+        tracemalloc.stop()
+
+    assert abs(peaks[1] - peaks[0]) < 0.2 * peaks[0]
