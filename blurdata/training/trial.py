@@ -17,9 +17,10 @@ from blurdata.models import restore
 from blurdata.pairs import Image
 from blurdata.progress import SILENT, Advance
 from blurdata.training.linear import apply_filter
+from blurdata.training.networks import build_model
 from blurdata.training.patches import Crop
 from blurdata.training.recipe import TrainRecipe
-from blurdata.training.trainer import Trainer, build_model
+from blurdata.training.trainer import Trainer
 
 _BEST = 60.0  # dB: equal halves count as this
 
