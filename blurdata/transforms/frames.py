@@ -107,9 +107,8 @@ def _interleaved(planes: NDArray[Any]) -> NDArray[Any]:
 
 
 def _planes(pixels: NDArray[Any], target: NDArray[Any]) -> None:
-    """Write (H, W, C) into the (C, H, W) ``target``."""
-    for c in range(len(target)):
-        if pixels.shape[2] == 1:
-            target[c] = pixels[..., c]
-        else:
-            cv2.extractChannel(pixels, c, target[c])
+    """Write (H, W, C) into the contiguous (C, H, W) ``target``."""
+    if len(target) == 1:
+        target[0] = pixels[..., 0]
+    else:
+        cv2.split(pixels, list(target))

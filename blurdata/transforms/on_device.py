@@ -1,6 +1,6 @@
 """The same degradations on a torch batch that stays on its device and may carry gradients.
 
-Kernel blurs always come here; on the CPU and without gradients the others use the numpy path instead, which is faster.
+On the CPU and without gradients the numpy path is used instead, which is faster.
 """
 
 from collections.abc import Callable

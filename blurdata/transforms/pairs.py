@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 
 from blurdata.errors import PairMismatch
 from blurdata.pair_types import Sharp
-from blurdata.transforms.vision import BlurTransform
+from blurdata.transforms.vision import BlurTransform, check_mode
 
 
 class MakePair(nn.Module):
@@ -23,9 +23,9 @@ class MakePair(nn.Module):
     Args:
         blur: What makes the blurry half: a transform of this package, or several composed (blur, then noise, then …).
 
-    The input is a PIL picture, a (…, C, H, W) tensor or ``tv_tensors.Image`` on any device, or a dict with the sharp picture
-    under ``"sharp"`` whose other entries come along. The output is a dict with ``"blurry"`` (``tv_tensors.Image``) and
-    ``"sharp"``, both of the input's dtype and size.
+    The input is a PIL picture, a (…, C, H, W) tensor or ``tv_tensors.Image`` on any device, a ``tv_tensors.Video`` (one draw for
+    the clip), or a dict with one of these under ``"sharp"`` whose other entries come along. The output is a dict with
+    ``"blurry"`` (``tv_tensors.Image`` or ``Video``) and ``"sharp"``, both of the input's dtype and size, in memory of their own.
 
     Raises:
         TypeError: If the input is none of these.
@@ -60,14 +60,20 @@ class MakePair(nn.Module):
             got = f"{blurry.dtype} {tuple(blurry.shape)}" if isinstance(blurry, torch.Tensor) else type(blurry).__name__
             msg = f"blur must keep size and dtype: {image.dtype} {tuple(image.shape)} became {got}; put crops and casts behind MakePair."
             raise PairMismatch(msg)
-        return {"blurry": tv_tensors.Image(blurry.as_subclass(torch.Tensor)), "sharp": Sharp(image.as_subclass(torch.Tensor))}
+        sharp = image.as_subclass(torch.Tensor)
+        if blurry.data_ptr() == sharp.data_ptr():  # not chosen: what is done in place to one half must not reach the other
+            blurry = blurry.clone()
+        return {"blurry": type(image)(blurry.as_subclass(torch.Tensor)), "sharp": Sharp(sharp)}
 
 
-def _image(sample: Any) -> tv_tensors.Image:
-    """The picture as an Image that a degradation changes, also where it came as Sharp."""
+def _image(sample: Any) -> tv_tensors.Image | tv_tensors.Video:
+    """The picture or clip as a type that a degradation changes, also where it came as Sharp."""
     if isinstance(sample, PillowImage.Image):
+        check_mode(sample)
         return tv_tensors.Image(v2.functional.pil_to_tensor(sample))
-    if isinstance(sample, torch.Tensor) and not isinstance(sample, (tv_tensors.Mask, tv_tensors.BoundingBoxes)):
+    if isinstance(sample, tv_tensors.Video):
+        return sample
+    if isinstance(sample, tv_tensors.Image) or (isinstance(sample, torch.Tensor) and not isinstance(sample, tv_tensors.TVTensor)):
         return tv_tensors.Image(sample.as_subclass(torch.Tensor))
     msg = f"MakePair takes a PIL picture, a tensor, or a dict with 'sharp', got {type(sample).__name__}."
     raise TypeError(msg)

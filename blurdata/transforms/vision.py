@@ -16,7 +16,7 @@ from torchvision.transforms import v2
 
 from blurdata.pair_types import Sharp
 from blurdata.transforms import any_blur, defocus, depth, gaussian, imagenet_c, motion, noise, saturation, shake, zoom
-from blurdata.transforms.degradation import Degradation, KernelBlur
+from blurdata.transforms.degradation import Degradation
 from blurdata.transforms.depth_map import Depth
 from blurdata.transforms.frames import Frames, count_samples
 from blurdata.transforms.on_device import degrade_on_device
@@ -82,16 +82,14 @@ class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvi
         if isinstance(inpt, PillowImage.Image):
             return _degrade_pil(self, inpt, samples[0] or {})
         frames = Frames.of(inpt, len(samples))
-        if _stays_on_host(self, inpt):
+        if _stays_on_host(inpt):
             return frames.map_numpy([None if sample is None else self.prepare(sample) for sample in samples])
         return frames.map_torch(samples, lambda images, chosen, numbers: degrade_on_device(self, images, chosen, numbers))
 
 
-def _stays_on_host(transform: BlurTransform, tensor: torch.Tensor) -> bool:
-    """Whether numpy does the work: on the CPU without gradients, unless ``convolve_batch`` does it there without interleaving planes."""
-    if tensor.device.type != "cpu" or (torch.is_grad_enabled() and tensor.requires_grad):
-        return False
-    return not isinstance(transform, KernelBlur) or tensor.dtype == torch.uint16
+def _stays_on_host(tensor: torch.Tensor) -> bool:
+    """Whether numpy does the work, which on the CPU is the faster way; gradients need torch."""
+    return tensor.device.type == "cpu" and not (torch.is_grad_enabled() and tensor.requires_grad)
 
 
 def _depth_maps(depth: Depth, samples: int) -> list[np.ndarray[Any, Any]]:
@@ -121,16 +119,23 @@ def _rows(params: Mapping[str, Any]) -> list[dict[str, Any] | None]:
     return [{name: values[i] for name, values in columns.items()} if chosen else None for i, chosen in enumerate(applied)]
 
 
+def check_mode(picture: PillowImage.Image) -> None:
+    """Raise TypeError unless the samples of a PIL picture are code values: no palette, no other colour space."""
+    if picture.mode not in _PIL_MODES:
+        remedy = {"1": "picture.convert('L')", "I": "picture.convert('I;16')", "F": "v2.functional.pil_to_tensor(picture)"}
+        how = remedy.get(picture.mode, "picture.convert('RGB')")
+        msg = f"A PIL picture must be of mode {', '.join(_PIL_MODES)}, got {picture.mode!r}; convert it with {how}."
+        raise TypeError(msg)
+
+
 def _degrade_pil(transform: BlurTransform, picture: PillowImage.Image, sample: dict[str, Any]) -> PillowImage.Image:
     """A PIL picture of the same mode; transparency stays as it is."""
-    if picture.mode not in _PIL_MODES:
-        msg = f"A PIL picture must be of mode {', '.join(_PIL_MODES)}, got {picture.mode!r}; convert it with picture.convert('RGB')."
-        raise TypeError(msg)
-    pixels = np.array(picture)
+    check_mode(picture)
     if picture.mode in ("LA", "RGBA"):
+        pixels = np.array(picture)
         pixels[..., :-1] = transform.prepare(sample)(np.ascontiguousarray(pixels[..., :-1]), 0)
     else:
-        pixels = transform.prepare(sample)(pixels, 0)
+        pixels = transform.prepare(sample)(np.asarray(picture), 0)
     return PillowImage.fromarray(pixels)
 
 

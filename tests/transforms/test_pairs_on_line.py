@@ -53,6 +53,35 @@ class TestMakePair:
         assert not torch.equal(pair["blurry"].as_subclass(Tensor), pair["sharp"].as_subclass(Tensor))
         assert torch.equal(halves["blurry"].as_subclass(Tensor), halves["sharp"].as_subclass(Tensor))
 
+    def test_a_clip_has_one_draw(self, batch: Tensor) -> None:
+        """A video stays one: all of its frames are blurred alike, and the pair is as long as the clip."""
+        blur = T.MotionBlur(length_px=(3, 15))
+        pair = T.MakePair(blur)(tv_tensors.Video(batch[:1].repeat(3, 1, 1, 1)))
+
+        assert len(blur.last_params["length_px"]) == 1
+        assert type(pair["blurry"]) is tv_tensors.Video
+        assert torch.equal(pair["blurry"][0], pair["blurry"][2])
+        assert v2.RandomCrop(20)(pair)["sharp"].shape == (3, 3, 20, 20)
+
+    def test_halves_of_an_unchanged_picture_share_no_memory(self, batch: Tensor) -> None:
+        """Where nothing was blurred the halves are equal, and an operation in place on one leaves the other alone."""
+        pair = T.MakePair(T.MotionBlur(length_px=9, p=0))(batch)
+        pair["blurry"].zero_()
+
+        assert torch.equal(pair["sharp"].as_subclass(Tensor), batch)
+        assert batch.any()
+
+    @pytest.mark.parametrize("mode", ["P", "CMYK", "1"])
+    def test_pictures_that_hold_no_code_values_are_refused(self, photo: np.ndarray, mode: str) -> None:
+        """Indices into a palette cannot be blurred: the message says how to convert the picture."""
+        with pytest.raises(TypeError, match=r"convert\("):
+            T.MakePair(T.MotionBlur())(PillowImage.fromarray(photo).convert(mode))
+
+    def test_keypoints_are_no_picture(self) -> None:
+        """Points of a picture are refused."""
+        with pytest.raises(TypeError, match="KeyPoints"):
+            T.MakePair(T.MotionBlur())(tv_tensors.KeyPoints(torch.zeros(1, 2), canvas_size=(4, 4)))
+
     def test_other_entries_come_along(self, batch: Tensor) -> None:
         """A dict keeps its other entries, and a sharp half that is typed already is blurred into a blurry one."""
         sample = {"sharp": T.Sharp(batch), "key": ["a", "b", "c", "d"]}
