@@ -1,6 +1,7 @@
 """Building shards: plan, make what is missing, publish, and write the index when all are there."""
 
-from collections.abc import Callable, Generator
+import itertools
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 import h5py
 
 import blurdata
-from blurdata.errors import PlanMismatch, ShardCorrupt
+from blurdata.errors import PlanMismatch, ShardCorrupt, SourceError
 from blurdata.files import output_error
-from blurdata.pairs import PairSource
+from blurdata.pairs import Pair, PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.shards.encode import encode_shard
 from blurdata.shards.plan import Plan, Settings, make_plan
@@ -18,6 +19,7 @@ from blurdata.shards.pool import run_all
 from blurdata.shards.publish import prove_writable, publish, sweep
 from blurdata.shards.records import INDEX, PLAN, Sidecar, finished, make_index, read_record, shard_path, sidecar_path, to_json
 from blurdata.shards.shardfile import ShardFile
+from blurdata.shards.sink import Sink
 from blurdata.shards.source import open_input
 
 _ENGINES = ("local", "ray")
@@ -82,7 +84,7 @@ def build_all(
     """Build the shards ``todo``, remove leftovers, and write the index if all shards are there now."""
     if todo:
         (out / INDEX).unlink(missing_ok=True)
-    job = partial(build_shard, plan, source, str(out))
+    job = _Builder(plan, source, out)
     try:
         with closing(_results(engine, job, todo, workers)) as results:  # workers end here, not when a traceback is forgotten
             for index in results:
@@ -161,24 +163,53 @@ def _check_sidecars(plan: Plan, out: Path) -> None:
             raise PlanMismatch(f"{path}: belongs to another plan ({sidecar.plan_id}, this one is {plan.id}); choose another --out.")
 
 
-def build_shard(plan: Plan, source: PairSource, out: str, index: int) -> None:
-    """Make one shard unless it is there; a pure function of plan and index, safe to run twice or in two places at once."""
-    folder = Path(out)
-    if finished(folder, plan, index) is not None:
-        return
-    data = encode_shard(plan, index, source.pairs(plan.cuts[index], plan.cuts[index + 1]))
-    path = shard_path(folder, index)
-    digest = publish(path, data, check=partial(_compare, plan, index))
-    sidecar = Sidecar(
-        plan_id=plan.id,
-        recipe_id=plan.recipe_id,
-        index=index,
-        keys=plan.shard_keys(index),
-        bytes=len(data),
-        blake2b=digest,
-        libraries={"blurdata": blurdata.__version__, "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version},
-    )
-    publish(sidecar_path(folder, index), to_json(sidecar))
+class _Builder:
+    """Makes one shard after the other; each is a pure function of plan and index, safe to make twice or in two places at once.
+
+    A source is read on from where the last shard ended: a video need not be entered again, which costs up to a group of pictures.
+    """
+
+    def __init__(self, plan: Plan, source: PairSource, out: Path) -> None:
+        self._plan, self._source, self._out = plan, source, out
+        self._pairs: Iterator[Pair] = iter(())
+        self._next: int | None = None
+
+    def __call__(self, index: int) -> None:
+        """Make shard ``index`` unless it is there."""
+        plan, folder = self._plan, self._out
+        if finished(folder, plan, index) is not None:
+            return
+        if index != self._next:
+            self._pairs = _read(self._source, plan.cuts[index])
+        self._next = None  # until this one is done
+        path = shard_path(folder, index)
+        digest = publish(path, partial(self._encode, index), check=partial(_compare, plan, index))
+        sidecar = Sidecar(
+            plan_id=plan.id,
+            recipe_id=plan.recipe_id,
+            index=index,
+            keys=plan.shard_keys(index),
+            bytes=path.stat().st_size,
+            blake2b=digest,
+            libraries={"blurdata": blurdata.__version__, "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version},
+        )
+        publish(sidecar_path(folder, index), to_json(sidecar))
+        self._next = index + 1
+
+    def _encode(self, index: int, descriptor: int) -> None:
+        count = self._plan.cuts[index + 1] - self._plan.cuts[index]
+        encode_shard(self._plan, index, itertools.islice(self._pairs, count), Sink(descriptor))
+        if index + 1 == len(self._plan) and (more := next(self._pairs, None)) is not None:
+            raise PlanMismatch(f"The source gave pair '{more.key}' beyond the plan's last; it changed since the plan was made.")
+
+
+def _read(source: PairSource, start: int) -> Iterator[Pair]:
+    """The pairs from ``start`` on; what the system says of the source's files is not taken for a fault of the output."""
+    try:
+        yield from source.pairs(start)
+    except OSError as error:
+        msg = f"{source.text or 'The source'}: cannot be read ({error}); check its files."
+        raise SourceError(msg) from error
 
 
 def _compare(plan: Plan, index: int, path: Path) -> None:

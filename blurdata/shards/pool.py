@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -26,9 +27,9 @@ class _Worker:
         far.close()
         self.task: int | None = None
 
-    def give(self, tasks: Iterator[int]) -> None:
+    def give(self, task: int | None) -> None:
         """Hand over the next task, if there is one."""
-        self.task = next(tasks, None)
+        self.task = task
         if self.task is not None:
             with contextlib.suppress(BrokenPipeError):  # its death is noticed by its sentinel
                 self.pipe.send(self.task)
@@ -46,6 +47,31 @@ class _Worker:
         return ShardError(f"A worker process {reason}. It was building shard {self.task}; finished shards are kept, run it again.")
 
 
+class Queues:
+    """Tasks in runs of neighbours, one run for each worker; who is done early takes the second half of the longest run left.
+
+    Example:
+        >>> queues = Queues(range(6), 2)
+        >>> [queues.take(0) for _ in range(5)], queues.take(1)
+        ([0, 1, 2, 4, 5], 3)
+    """
+
+    def __init__(self, tasks: Sequence[int], workers: int) -> None:
+        ends = [len(tasks) * number // workers for number in range(workers + 1)]
+        self._left = [list(tasks[start:stop]) for start, stop in pairwise(ends)]
+
+    def __len__(self) -> int:
+        return len(self._left)
+
+    def take(self, worker: int) -> int | None:
+        """The next task for a worker, or None."""
+        if not self._left[worker]:
+            longest = max(self._left, key=len)
+            middle = len(longest) // 2
+            self._left[worker], longest[middle:] = longest[middle:], []
+        return self._left[worker].pop(0) if self._left[worker] else None
+
+
 def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> Iterator[int]:
     """Run ``job(task)`` for all tasks in spawned processes; yields tasks as they are done.
 
@@ -53,18 +79,20 @@ def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> I
         Exception: Whatever the job raised first; the other processes are stopped.
         ShardError: If a process died.
     """
-    queue = iter(tasks)
+    queues = Queues(tasks, min(workers, len(tasks)))
     crew: list[_Worker] = []
     try:
-        for _ in range(min(workers, len(tasks))):
+        for number in range(len(queues)):
             crew.append(_Worker(job))
-            crew[-1].give(queue)
+            crew[-1].give(queues.take(number))
         while busy := [worker for worker in crew if worker.task is not None]:
             ready = wait([worker.pipe for worker in busy] + [worker.process.sentinel for worker in busy])
-            for worker in busy:
+            for number, worker in enumerate(crew):
+                if worker.task is None:
+                    continue
                 if worker.pipe in ready:
                     yield _collect(worker)
-                    worker.give(queue)
+                    worker.give(queues.take(number))
                 elif worker.process.sentinel in ready:
                     raise worker.death()
     finally:

@@ -25,18 +25,22 @@ def _host() -> str:
     return socket.gethostname().replace("/", "_") or "host"
 
 
-def publish(target: Path, data: bytes, check: Callable[[Path], None] | None = None) -> str:
+def publish(target: Path, data: bytes | Callable[[int], None], check: Callable[[Path], None] | None = None) -> str:
     """Put ``data`` at ``target`` so that the file is whole or not there at all; returns its blake2b hash.
 
-    ``check`` is given the temporary file before it gets its name, and raises if it is not right.
+    ``data`` may be a function that writes it to a file descriptor. ``check`` is given the temporary file before it gets its name,
+    and raises if it is not right.
 
     Raises:
         OutputError: If the folder is full, read-only or not there; nothing is left behind.
     """
     try:
         with _temporary(target) as (temporary, stream):
-            stream.write(data)
-            stream.flush()
+            if callable(data):
+                data(stream.fileno())
+            else:
+                stream.write(data)
+                stream.flush()
             if check is not None:
                 check(temporary)
             os.fsync(stream.fileno())
@@ -78,7 +82,7 @@ def _temporary(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """A new locked file beside ``target``; it is removed unless the block renames it."""
     while True:
         path = target.with_name(f".{target.name}.{_host()}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
-        stream = path.open("xb")
+        stream = path.open("x+b")
         if _lock(stream) and _same_file(path, stream):
             break
         stream.close()  # a sweep took it between its making and its lock
