@@ -5,9 +5,13 @@ most 320 px. A cut is where the flow explains the next frame far worse than it e
 shaking do not look like cuts, and a film of pure noise has none.
 """
 
-import json
+import io
+import zipfile
+import zlib
+from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +25,10 @@ from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.flow import one_thread
 from blurdata.synthesis.frames import Film, FrameIndex
 
-_VERSION = 1
+_VERSION = 2
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RATIO, _CUT_RESIDUAL, _CUT_REACH = 3.0, 8.0, 6  # measured: tools/bench/cuts.py
+_NO_PTS = -(1 << 63)  # FFmpeg's own mark
 _TIMING_BREAK = 2.5  # a gap of this many median intervals is missing frames
 
 
@@ -48,28 +53,31 @@ class Step:
     max_px: float
 
 
-@dataclass(frozen=True)
+_STEPS = np.dtype([(field.name, np.float32) for field in fields(Step)])
+
+
+@dataclass(frozen=True, eq=False)
 class Analysis:
-    """The result of the pass; JSON-able, and all that planning needs.
+    """The result of the pass, and all that planning needs. Arrays, because films have a million frames.
 
     Args:
         height: Of the upright frame, px.
         width: Of the upright frame, px.
         bits: 8 or 16, of the frames that are read.
-        times_s: When each frame is shown, or empty where the source does not say.
-        pts: Time stamp of each frame in the container's units, or empty.
-        keys: Frames at which decoding can start.
-        steps: One for each pair of neighbours.
+        times_s: (N,) float64, when each frame is shown, or empty where the source does not say.
+        pts: (N,) int64, time stamp of each frame in the container's units, or empty where they do not rise.
+        keys: int64, frames at which decoding can start.
+        steps: (N - 1,) records with the fields of :class:`Step`, one for each pair of neighbours.
         fingerprint: Of the film's content.
     """
 
     height: int
     width: int
     bits: int
-    times_s: tuple[float, ...]
-    pts: tuple[int, ...]
-    keys: tuple[int, ...]
-    steps: tuple[Step, ...]
+    times_s: NDArray[np.float64]
+    pts: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    steps: NDArray[np.void]
     fingerprint: str
 
     @property
@@ -82,9 +90,10 @@ class Analysis:
         """How to enter the film in the middle."""
         return FrameIndex(self.pts, self.keys)
 
+    @cached_property
     def cuts(self) -> list[int]:
         """Numbers of the frames that begin a new shot."""
-        return find_cuts(np.array([step.residual for step in self.steps]))
+        return find_cuts(self.steps["residual"])
 
     def timing_breaks(self) -> list[int]:
         """Numbers of the frames before which the container skips time (frames are missing there)."""
@@ -103,13 +112,23 @@ def find_cuts(residual: NDArray[np.float64]) -> list[int]:
     Returns:
         Frame numbers i + 1.
     """
+    suspects = np.flatnonzero(residual > _CUT_RESIDUAL)
+    around = np.pad(residual.astype(np.float64), _CUT_REACH, constant_values=np.nan)
+    near = np.delete(np.arange(2 * _CUT_REACH + 1), _CUT_REACH)
     cuts = []
-    for i, here in enumerate(residual):
-        around = np.concatenate([residual[max(0, i - _CUT_REACH) : i], residual[i + 1 : i + 1 + _CUT_REACH]])
-        usual = float(np.median(around)) if around.size else 0.0
-        if here > _CUT_RESIDUAL and here > _CUT_RATIO * usual and around.size:
-            cuts.append(i + 1)
+    for block in np.array_split(suspects, 1 + suspects.size // 65536):
+        usual = _median(around[block[:, None] + near])
+        cuts += (block[residual[block] > _CUT_RATIO * usual] + 1).tolist()  # False where there are no neighbours
     return cuts
+
+
+def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median of each row of (N, K), NaN left out; NaN for a row of nothing else."""
+    ordered = np.sort(values, axis=1)  # NaN goes last
+    count = values.shape[1] - np.isnan(values).sum(axis=1)
+    rows = np.arange(len(values))
+    low, high = ordered[rows, np.maximum(count - 1, 0) // 2], ordered[rows, count // 2 % values.shape[1]]
+    return np.asarray(np.where(count % 2 == 1, low, (low + high) / 2))
 
 
 def analyze(film: Film, cache: Path | None = None, *, advance: Advance = SILENT) -> Analysis:
@@ -124,19 +143,19 @@ def analyze(film: Film, cache: Path | None = None, *, advance: Advance = SILENT)
         SourceError: If the film is damaged or has fewer than two frames.
     """
     fingerprint = film.fingerprint()
-    path = cache / f"{film.name}-{fingerprint[:16]}-v{_VERSION}.json" if cache else None
+    path = cache / f"{film.name}-{fingerprint[:16]}-v{_VERSION}.npz" if cache else None
     if path and (known := _read(path, fingerprint)):
         return known
     result = _look(film, fingerprint, advance)
     if path:
-        write_atomic(path, json.dumps(asdict(result), separators=(",", ":")))
+        file = io.BytesIO()
+        np.savez_compressed(file, **{field.name: getattr(result, field.name) for field in fields(Analysis)})
+        write_atomic(path, file.getvalue())
     return result
 
 
 def _look(film: Film, fingerprint: str, advance: Advance) -> Analysis:
-    times: list[float | None] = []
-    pts: list[int | None] = []
-    keys: list[int] = []
+    times, pts, keys = array("d"), array("q"), array("q")  # 8 bytes a frame
     size, bits = (0, 0), 8
 
     def greys() -> Iterator[NDArray[np.uint8]]:
@@ -148,23 +167,24 @@ def _look(film: Film, fingerprint: str, advance: Advance) -> Analysis:
                 raise SourceError(msg)
             size = (scan.grey.shape[0], scan.grey.shape[1])
             bits = scan.bits
-            times.append(scan.time_s)
-            pts.append(scan.pts)
+            times.append(np.nan if scan.time_s is None else round(scan.time_s, 6))
+            pts.append(_NO_PTS if scan.pts is None else scan.pts)
             if scan.key:
                 keys.append(number)
             advance()
             yield scan.grey
 
     with one_thread():
-        steps = tuple(measure_steps(greys()))
-    sound = all(stamp is not None for stamp in pts) and len(set(pts)) == len(pts)
+        steps = np.fromiter((astuple(step) for step in measure_steps(greys())), _STEPS)
+    stamps, shown = np.array(pts, np.int64), np.array(times, np.float64)
+    sound = bool((stamps != _NO_PTS).all() and (np.diff(stamps) > 0).all())
     return Analysis(
         height=size[0],
         width=size[1],
         bits=bits,
-        times_s=tuple(round(t, 6) for t in times if t is not None) if all(t is not None for t in times) else (),
-        pts=tuple(p for p in pts if p is not None) if sound else (),
-        keys=tuple(keys),
+        times_s=shown if np.isfinite(shown).all() else shown[:0],
+        pts=stamps if sound else stamps[:0],
+        keys=np.array(keys, np.int64),
         steps=steps,
         fingerprint=fingerprint,
     )
@@ -215,13 +235,9 @@ def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArra
 
 def _read(path: Path, fingerprint: str) -> Analysis | None:
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        steps = tuple(Step(**step) for step in kept.pop("steps"))
-        found = Analysis(steps=steps, **{field.name: _tuple(kept[field.name]) for field in fields(Analysis) if field.name != "steps"})
-    except (OSError, ValueError, KeyError, TypeError):
+        with np.load(path, allow_pickle=False) as kept:
+            found = {field.name: kept[field.name] for field in fields(Analysis)}
+        result = Analysis(**{name: value if value.ndim else value.item() for name, value in found.items()})
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
-    return found if found.fingerprint == fingerprint else None
-
-
-def _tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    return result if result.fingerprint == fingerprint and result.steps.dtype == _STEPS else None

@@ -6,7 +6,7 @@ A :class:`Film` is one run of frames of one size. It can be pickled and opened a
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -63,12 +63,12 @@ class Scan:
     bits: int = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrameIndex:
-    """Where to enter a video: the time stamp of every frame, and the frames at which decoding can start."""
+    """Where to enter a video: the rising time stamps of its frames, and the frames at which decoding can start; both may be empty."""
 
-    pts: tuple[int, ...] = ()
-    keys: tuple[int, ...] = ()
+    pts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    keys: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 class Film(ABC):

@@ -22,7 +22,7 @@ from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.windows import Window, plan_windows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Take:
     """One window of one film."""
 
@@ -73,7 +73,7 @@ class FilmPairs(PairSource):
             windows, left_out = plan_windows(f"{film.split}/{film.name}" if film.split else film.name, analysis, self._plan)
             counts += left_out
             takes += [_Take(number, first + window.shot, window) for window in windows]
-            first += len(analysis.cuts()) + 1
+            first += len(analysis.cuts) + 1
         if not takes:
             raise SourceError(_nothing(self._films, self._analyses, self._plan, counts))
         if self._only is not None:
@@ -227,9 +227,9 @@ def _between(interpolator: Interpolator | None, exposure: Exposure, frame: Image
 def _exposure_s(film: Film, analysis: Analysis, window: Window, recipe: SynthesisRecipe) -> float | None:
     """Seconds from the first to the last sample; the container's time, stretched where the capture rate is another."""
     first, last = window.frames[0], window.frames[-1]
-    if analysis.times_s:
+    if analysis.times_s.size:
         stretch = film.fps / recipe.capture_fps if recipe.capture_fps and film.fps else 1.0
-        return round((analysis.times_s[last] - analysis.times_s[first]) * stretch, 9)
+        return round(float(analysis.times_s[last] - analysis.times_s[first]) * stretch, 9)
     rate = recipe.capture_fps or film.fps or recipe.folder_fps
     return round((len(window.frames) - 1) / rate, 9) if rate else None
 

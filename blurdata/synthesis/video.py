@@ -15,6 +15,7 @@ from blurdata.files import fingerprint_files
 from blurdata.pairs import Image
 from blurdata.synthesis.frames import Film, FrameIndex, Scan
 from blurdata.synthesis.kernels import yuv_to_rgb
+from blurdata.synthesis.whole import missing_bytes
 
 # AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601
 _MATRICES = {0: "rgb", 1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "fcc", 9: "bt2020", 10: "bt2020"}
@@ -51,6 +52,9 @@ class VideoFilm(Film):
             if max(width, height) > _MAX_SIDE:
                 msg = f"{path}: frames of {width}x{height} are over {_MAX_SIDE} px a side; scale it down first."
                 raise SourceError(msg)
+        if missing := missing_bytes(path):
+            msg = f"{path}: is cut off: its last {missing} bytes are missing; fetch or export it again."
+            raise SourceError(msg)
 
     @property
     def notes(self) -> dict[str, str | int | float]:
@@ -96,10 +100,9 @@ class VideoFilm(Film):
         reformatter = VideoReformatter()
         with self._open() as (container, stream):
             number = self._enter(container, stream, start, index)
-            place = {pts: i for i, pts in enumerate(index.pts)}
             for frame in self._decode(container, stream):
-                if place:
-                    number = place.get(frame.pts, -1)
+                if index.pts.size:
+                    number = _number(frame.pts, index)
                 if number >= stop:
                     return
                 if number >= start:
@@ -108,11 +111,12 @@ class VideoFilm(Film):
 
     def _enter(self, container: Any, stream: Any, start: int, index: FrameIndex) -> int:
         """Seek to the key frame at or before ``start``; returns the number of the next frame."""
-        keys = [key for key in index.keys if key <= start]
-        if not index.pts or not keys or keys[-1] == 0:
+        key = int(np.searchsorted(index.keys, start, side="right")) - 1
+        if not index.pts.size or key < 1:
             return 0
-        container.seek(index.pts[keys[-1]], stream=stream, backward=True, any_frame=False)
-        return keys[-1]
+        entry = int(index.keys[key])
+        container.seek(int(index.pts[entry]), stream=stream, backward=True, any_frame=False)
+        return entry
 
     def _decode(self, container: Any, stream: Any) -> Iterator[Any]:
         try:
@@ -139,6 +143,14 @@ class VideoFilm(Film):
     def fingerprint(self) -> str:
         """Hash over the file."""
         return fingerprint_files([self._path], root=self._path.parent)
+
+
+def _number(pts: int | None, index: FrameIndex) -> int:
+    """The number of the frame with a time stamp, -1 for one that the analysis did not see."""
+    if pts is None:
+        return -1
+    number = int(np.searchsorted(index.pts, pts))
+    return number if number < index.pts.size and index.pts[number] == pts else -1
 
 
 def _deep_rgb(frame: Any, reformatter: VideoReformatter, matrix: str) -> NDArray[np.uint16]:

@@ -4,15 +4,15 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
-from blurdata.synthesis.analysis import Analysis, Step
+from blurdata.synthesis.analysis import Analysis
 from blurdata.synthesis.recipe import SynthesisRecipe
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Window:
     """One exposure.
 
@@ -100,8 +100,8 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 def split_film(analysis: Analysis, recipe: SynthesisRecipe, counts: Counter[str]) -> Iterator[Piece]:
     """Shots, cut at scene cuts, static stretches and missing frames, without repeated frames."""
-    cuts, breaks = set(analysis.cuts()), set(analysis.timing_breaks())
-    still = [step.change <= recipe.still_change for step in analysis.steps]
+    cuts, breaks = set(analysis.cuts), set(analysis.timing_breaks())
+    still = (analysis.steps["change"] <= recipe.still_change).tolist()
     counts["cuts"] += len(cuts)
     counts["timing_breaks"] += len(breaks)
     static, repeated = _unchanged(still, recipe.still_frames)
@@ -140,7 +140,7 @@ def _unchanged(still: list[bool], least: int) -> tuple[set[int], set[int]]:
 
 
 def _window(sequence: str, piece: Piece, position: int, frames: tuple[int, ...], analysis: Analysis, recipe: SynthesisRecipe) -> Window:
-    gaps = [analysis.steps[frame] for a, b in pairwise(frames) for frame in range(a, b)]
+    gaps = analysis.steps[frames[0] : frames[-1]]
     return Window(
         key=f"{sequence}/{position + 1:06d}",
         sequence=sequence,
@@ -149,19 +149,23 @@ def _window(sequence: str, piece: Piece, position: int, frames: tuple[int, ...],
         frames=frames,
         virtual=virtual_steps(gaps, recipe),
         blur_px=(
-            round(sum(gap.mean_px for gap in gaps), 3),
-            round(sum(gap.p95_px for gap in gaps), 3),
-            round(sum(gap.max_px for gap in gaps), 3),
+            _total(gaps["mean_px"]),
+            _total(gaps["p95_px"]),
+            _total(gaps["max_px"]),
         ),
-        disagreement=max(gap.disagreement for gap in gaps),
+        disagreement=round(float(gaps["disagreement"].max()), 4),
     )
 
 
-def virtual_steps(gaps: list[Step], recipe: SynthesisRecipe) -> int:
+def _total(lengths_px: NDArray[np.float32]) -> float:
+    return round(float(lengths_px.sum(dtype=np.float64)), 3)
+
+
+def virtual_steps(gaps: NDArray[np.void], recipe: SynthesisRecipe) -> int:
     """Samples per frame interval: one, the recipe's number, or as many as keep each step under ``max_step_px``."""
     if recipe.interpolation == "none":
         return 1
     if recipe.virtual_frames is not None:
         return recipe.virtual_frames
-    fastest = max(gap.max_px for gap in gaps)
+    fastest = float(gaps["max_px"].max())
     return int(min(recipe.max_virtual_frames, max(1, np.ceil(fastest / recipe.max_step_px))))

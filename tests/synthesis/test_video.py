@@ -210,7 +210,7 @@ def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
     assert 0 < len(second) < len(pairs)
     assert np.array_equal(again[0].blurry, second[0].blurry)
     assert again.fingerprint() == pairs.fingerprint()
-    assert list((tmp_path / "cache").glob("*.json"))
+    assert list((tmp_path / "cache").glob("*.npz"))
 
 
 @pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2)])
