@@ -1,8 +1,11 @@
 """How are the taps of a sparse PSF summed fast? Loops compiled by numba, with their innermost one written in LLVM's vector types.
 
-A tap is read from a padded picture at a constant offset, so a block of 96 neighbouring samples is kept in registers while the loop
-runs over the taps: one load and one multiply-add for 8 samples. With light as 15-bit integers two neighbouring samples share a
-32-bit word and one instruction (``vpmaddwd`` on x86) does two taps of 8 samples. Plain numpy versions live in the tests.
+A tap is read from a padded picture at a constant offset, so sums of 96 samples are kept in registers while the loop runs over the
+taps. With light as 15-bit integers a 32-bit word holds a sample and the one below it, and one instruction (``vpmaddwd`` on x86)
+does two taps of 8 samples. Two rows of 48 samples are summed at once, as most words serve both; so words begin at every second row only.
+Plain numpy versions live in the tests.
+
+Functions take plain arrays and flat positions: slices and tuples would double the time to compile, which the first call waits for.
 """
 
 from collections.abc import Callable
@@ -16,50 +19,72 @@ from numba.extending import intrinsic
 from blurdata.compiled import compiled
 
 BLOCK = 96  # samples in registers: 12 vectors of 8, of the 16 that AVX2 has
+STRIP = BLOCK // 2  # of each of two rows
 BAND = 16  # rows done before the next strip
 _LANES = 8
+_VECTORS = BLOCK // _LANES
 
 _I16, _I32, _I64, _F32 = ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
+Step = Callable[[Any, list[Any]], list[Any]]
 
 
-def _tap_loop(word: ir.Type, step: Callable[[ir.IRBuilder, Any, Any, Any], Any]) -> Callable[..., Any]:
-    """Code of ``for t in range(count): acc[0:96] = step(src[offsets[t]:][0:96], weights[t], acc)``, then ``dst[0:96] = acc``."""
-    vector = ir.VectorType(word, _LANES)
+def _loop(builder: ir.IRBuilder, first: Any, end: Any, sums: list[Any], step: Step) -> tuple[Any, list[Any]]:
+    """Code of ``while first < end: sums = step(first, sums); first += 1``, with all of it in registers."""
+    before = builder.block
+    head, body, after = (builder.append_basic_block(name) for name in ("head", "body", "after"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    tap, olds = builder.phi(_I64), [builder.phi(old.type) for old in sums]
+    builder.cbranch(builder.icmp_signed("<", tap, end), body, after)
+    builder.position_at_end(body)
+    news = [builder.add(tap, ir.Constant(_I64, 1)), *step(tap, olds)]
+    builder.branch(head)
+    for phi, start, new in zip([tap, *olds], [first, *sums], news, strict=True):
+        phi.add_incoming(start, before)
+        phi.add_incoming(new, body)
+    builder.position_at_end(after)
+    return tap, olds
+
+
+def _vector(builder: ir.IRBuilder, pointer: Any, number: int) -> Any:
+    """Place of the ``number``-th vector from a pointer to words."""
+    word = pointer.type.pointee
+    return builder.bitcast(builder.gep(pointer, [ir.Constant(_I64, _LANES * number)]), ir.VectorType(word, _LANES).as_pointer())
+
+
+def _everywhere(builder: ir.IRBuilder, weights: Any, tap: Any) -> Any:
+    """A vector of one weight."""
+    undefined = ir.Constant(ir.VectorType(weights.type.pointee, _LANES), ir.Undefined)
+    weight = builder.insert_element(undefined, builder.load(builder.gep(weights, [tap])), ir.Constant(_I32, 0))
+    return builder.shuffle_vector(weight, undefined, ir.Constant(ir.VectorType(_I32, _LANES), [0] * _LANES))
+
+
+def _pointers(builder: ir.IRBuilder, word: ir.Type, *addresses: Any) -> list[Any]:
+    return [builder.inttoptr(address, word.as_pointer()) for address in addresses]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _sum_taps(_context: Any, src: Any, offsets: Any, weights: Any, count: Any, dst: Any) -> Any:
+    """``dst[0:96] = sum over t < count of weights[t] * src[offsets[t]:][0:96]`` in float32; arguments are addresses."""
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        src, offsets, weights, count, dst = arguments
-        src, weights, dst = (builder.inttoptr(address, word.as_pointer()) for address in (src, weights, dst))
-        offsets = builder.inttoptr(offsets, _I64.as_pointer())
-        before, loop, after = builder.block, builder.append_basic_block("taps"), builder.append_basic_block("sums")
-        builder.branch(loop)
-        builder.position_at_end(loop)
-        tap = builder.phi(_I64)
-        tap.add_incoming(ir.Constant(_I64, 0), before)
-        sums = [builder.phi(vector) for _ in range(BLOCK // _LANES)]
-        undefined = ir.Constant(vector, ir.Undefined)
-        weight = builder.insert_element(undefined, builder.load(builder.gep(weights, [tap])), ir.Constant(_I32, 0))
-        weight = builder.shuffle_vector(weight, undefined, ir.Constant(ir.VectorType(_I32, _LANES), [0] * _LANES))
-        start = builder.gep(src, [builder.load(builder.gep(offsets, [tap]))])
-        for number, old in enumerate(sums):
-            place = builder.bitcast(builder.gep(start, [ir.Constant(_I64, _LANES * number)]), vector.as_pointer())
-            new = step(builder, builder.load(place, align=4), weight, old)
-            old.add_incoming(ir.Constant(vector, [0] * _LANES), before)
-            old.add_incoming(new, loop)
-        following = builder.add(tap, ir.Constant(_I64, 1))
-        tap.add_incoming(following, loop)
-        finals = [old.incomings[1][0] for old in sums]
-        builder.cbranch(builder.icmp_signed("<", following, count), loop, after)
-        builder.position_at_end(after)
-        for number, final in enumerate(finals):
-            place = builder.bitcast(builder.gep(dst, [ir.Constant(_I64, _LANES * number)]), vector.as_pointer())
-            builder.store(final, place, align=4)
+        source, places, factors, end, target = arguments
+        source, factors, target = _pointers(builder, _F32, source, factors, target)
+        (places,) = _pointers(builder, _I64, places)
+
+        def step(tap: Any, sums: list[Any]) -> list[Any]:
+            start, weight = builder.gep(source, [builder.load(builder.gep(places, [tap]))]), _everywhere(builder, factors, tap)
+            samples = [builder.load(_vector(builder, start, number), align=4) for number in range(_VECTORS)]
+            products = [builder.fmul(sample, weight, flags=("contract",)) for sample in samples]
+            return [builder.fadd(product, old, flags=("contract",)) for product, old in zip(products, sums, strict=True)]
+
+        zero = ir.Constant(ir.VectorType(_F32, _LANES), [0] * _LANES)
+        _, sums = _loop(builder, ir.Constant(_I64, 0), end, [zero] * _VECTORS, step)
+        for number, total in enumerate(sums):
+            builder.store(total, _vector(builder, target, number), align=4)
         return context.get_dummy_value()
 
-    return generate
-
-
-def _multiply_add(builder: ir.IRBuilder, samples: Any, weight: Any, old: Any) -> Any:
-    return builder.fadd(builder.fmul(samples, weight, flags=("contract",)), old, flags=("contract",))
+    return types.void(*[types.intp] * 5), generate
 
 
 def _multiply_add_pairs(builder: ir.IRBuilder, samples: Any, weight: Any, old: Any) -> Any:
@@ -75,13 +100,119 @@ def _multiply_add_pairs(builder: ir.IRBuilder, samples: Any, weight: Any, old: A
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _sum_pairs(_context: Any, src: Any, offsets: Any, weights: Any, count: Any, dst: Any) -> Any:
-    return types.void(types.intp, types.intp, types.intp, types.intp, types.intp), _tap_loop(_I32, _multiply_add_pairs)
+def _sum_words(_context: Any, src: Any, offsets: Any, first: Any, second: Any, both: Any, upper: Any, lower: Any, dst: Any) -> Any:
+    """Sums of two rows of 48 samples to ``dst[0:48]`` and ``dst[48:96]``; arguments are addresses and three ends.
+
+    The first ``both`` taps go into both rows, those up to ``upper`` into the first only, and those up to ``lower`` into the second.
+    """
+
+    def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
+        source, places, one, other, *ends, target = arguments
+        source, one, other, target = _pointers(builder, _I32, source, one, other, target)
+        (places,) = _pointers(builder, _I64, places)
+        half = _VECTORS // 2
+
+        def step_of(*rows: int) -> Step:
+            def step(tap: Any, sums: list[Any]) -> list[Any]:
+                start = builder.gep(source, [builder.load(builder.gep(places, [tap]))])
+                weights, news = {row: _everywhere(builder, (one, other)[row], tap) for row in rows}, list(sums)
+                for number in range(half):
+                    samples = builder.load(_vector(builder, start, number), align=4)
+                    for row in rows:
+                        at = row * half + number
+                        news[at] = _multiply_add_pairs(builder, samples, weights[row], sums[at])
+                return news
+
+            return step
+
+        tap, sums = ir.Constant(_I64, 0), [ir.Constant(ir.VectorType(_I32, _LANES), [0] * _LANES)] * _VECTORS
+        for end, rows in zip(ends, ((0, 1), (0,), (1,)), strict=True):
+            tap, sums = _loop(builder, tap, end, sums, step_of(*rows))
+        for number, total in enumerate(sums):
+            builder.store(total, _vector(builder, target, number), align=4)
+        return context.get_dummy_value()
+
+    return types.void(*[types.intp] * 8), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _sum_taps(_context: Any, src: Any, offsets: Any, weights: Any, count: Any, dst: Any) -> Any:
-    return types.void(types.intp, types.intp, types.intp, types.intp, types.intp), _tap_loop(_F32, _multiply_add)
+@compiled
+def _fill(image, light, rows, columns, left, first, last, words):  # type: ignore[no-untyped-def]
+    """Rows ``first`` to ``last`` of the padded words: light of one row and of the one below; 0 where an index is -1."""
+    width, count = image.shape[1], len(columns)
+    for m in range(first, last):
+        above, below, out = rows[2 * m], rows[2 * m + 1], words[m]
+        low, high = light[1 if above >= 0 else 0], light[2 if below >= 0 else 0]
+        upper, lower = image[max(above, 0)], image[max(below, 0)]
+        for i in range(left):
+            c = columns[i]
+            out[i] = low[upper[c]] | high[lower[c]] if c >= 0 else 0
+        for i in range(width):
+            out[left + i] = low[upper[i]] | high[lower[i]]
+        for i in range(left + width, count):
+            c = columns[i]
+            out[i] = low[upper[c]] | high[lower[c]] if c >= 0 else 0
+
+
+@compiled
+def _add_up(sums, carry, x):  # type: ignore[no-untyped-def]
+    """Sums of differences become sums: each row's on top of the one before, which ``carry`` keeps."""
+    for i in range(STRIP):
+        upper = carry[x + i] + sums[i]
+        lower = upper + sums[STRIP + i]
+        sums[i], sums[STRIP + i], carry[x + i] = upper, lower, lower
+
+
+@compiled
+def _encode(sums, first, codes, shift, out, start, count):  # type: ignore[no-untyped-def]
+    for i in range(count):
+        out[start + i] = codes[np.uint64(np.uint32(sums[first + i]) >> np.uint32(shift))]
+
+
+@compiled
+def blur_words(image, light, rows, columns, left, offsets, upper, lower, ends, begin, begin_weights, codes, shift, words, work, out):  # type: ignore[no-untyped-def]
+    """``out[y, x] = codes[(sum over t of weights[t] . words[y // 2, x + offsets[t]]) >> shift]`` with two samples in each word.
+
+    Where there is a ``begin`` the weights are differences down the columns, and each sum is added to that of the row above:
+    wherever the kernel is even, nothing is left to sum. Integers add up without drift.
+
+    Args:
+        image: (H, n) codes, rows of interleaved channels.
+        light: (3, codes) int32: zeros, light below 2 ** 15 of each code, and that shifted by 16 bits.
+        rows: Source row of each padded row, -1 for 0; an even number.
+        columns: Source sample of each padded sample, -1 for 0.
+        left: Padded samples before the picture's first.
+        offsets: (T,) int64 positions of the taps relative to the output's place in the flat words.
+        upper: (T,) int32 weights for even rows, two int16 each.
+        lower: (T,) int32 weights for the odd rows below.
+        ends: (3,) int64: end of the taps for both rows, of those for the upper alone, of those for the lower alone.
+        begin: Positions of the taps, as ``offsets``, whose sum is the row above the picture's first.
+        begin_weights: Their weights.
+        codes: Table of output codes.
+        shift: Bits of the sum below the table's index.
+        words: (rows / 2, stride) int32 to work in, a strip longer than it is read.
+        work: (2 * BLOCK + n,) int32 to work in.
+        out: (H * n,) codes.
+    """
+    height, width = image.shape
+    stride, src, sums, carry = words.shape[1], words.ctypes.data, work[:BLOCK], work[BLOCK:]
+    taps, one, other = offsets.ctypes.data, upper.ctypes.data, lower.ctypes.data
+    reach, filled = len(rows) // 2 - (height + 1) // 2, 0
+    for top in range(0, height, BAND):
+        bottom = min(top + BAND, height)
+        _fill(image, light, rows, columns, left, filled, (bottom + 1) // 2 + reach, words)
+        filled = (bottom + 1) // 2 + reach
+        for x in range(0, width, STRIP):  # strips: what one strip of a band needs stays in the first-level cache
+            count, sums_at = min(STRIP, width - x), sums.ctypes.data
+            if top == 0 and len(begin) > 0:
+                start = begin_weights.ctypes.data
+                _sum_words(src + 4 * x, begin.ctypes.data, start, start, 0, len(begin), 0, carry.ctypes.data + 4 * x)
+            for y in range(top, bottom, 2):
+                _sum_words(src + 4 * (y // 2 * stride + x), taps, one, other, ends[0], ends[1], ends[2], sums_at)
+                if len(begin) > 0:
+                    _add_up(sums, carry, x)
+                _encode(sums, 0, codes, shift, out, y * width + x, count)
+                if y + 1 < bottom:
+                    _encode(sums, STRIP, codes, shift, out, (y + 1) * width + x, count)
 
 
 @compiled
@@ -101,85 +232,15 @@ def _light_of_row(image, source, light, columns, left, out):  # type: ignore[no-
 
 
 @compiled
-def _pair_rows(image, light, rows, columns, left, step, first, last, padded):  # type: ignore[no-untyped-def]
-    """Padded rows ``first`` to ``last`` as pairs: with the sample ``step`` to the right or, at 0, with the one below."""
-    here = np.zeros(len(columns), np.int16)
-    below = np.zeros(len(columns), np.int16)
-    _light_of_row(image, rows[first], light, columns, left, here)
-    for r in range(first, last):
-        line = padded[r]
-        if step > 0:
-            for i in range(len(columns) - step):
-                line[i] = np.int32(np.uint16(here[i])) | (np.int32(here[i + step]) << np.int32(16))
-            for i in range(len(columns) - step, len(columns)):
-                line[i] = np.int32(np.uint16(here[i]))
-        _light_of_row(image, rows[r + 1] if r + 1 < len(rows) else -1, light, columns, left, below)
-        if step == 0:
-            for i in range(len(columns)):
-                line[i] = np.int32(np.uint16(here[i])) | (np.int32(below[i]) << np.int32(16))
-        here, below = below, here
-
-
-@compiled
-def blur_pairs(image, light, rows, columns, left, step, lead, offsets, weights, codes, shift, padded, out):  # type: ignore[no-untyped-def]
-    """``out[y, x] = codes[(sum over t of weights[t] . padded[y, x + offsets[t]]) >> shift]`` with a pair of samples in each word.
-
-    With a ``lead`` the weights are differences along the row, and each sum is added to that of the pixel before: wherever the
-    kernel is even, nothing is left to sum. Integers add up without drift.
-
-    Args:
-        image: (H, n) codes, rows of interleaved channels.
-        light: (codes,) int16 light of each code.
-        rows: Source row of each padded row, -1 for 0.
-        columns: Source sample of each padded sample, -1 for 0.
-        left: Padded samples before the picture's first.
-        step: Samples between the two of a pair; those are ``channels`` apart, or one below the other where it is 0.
-        lead: Sums taken before the picture's first, to start from 0, and the number of channels; (0, 0) without running sums.
-        offsets: (T,) int64 positions of the taps relative to the output's place in the flat padded array.
-        weights: (T,) int32, two int16 each.
-        codes: Table of output codes.
-        shift: Bits of the sum below the table's index.
-        padded: (rows, stride) int32 to work in, a block longer than it is read.
-        out: (H, n) codes.
-    """
-    height, width = out.shape
-    before, channels = lead
-    sums = np.empty(BLOCK, np.int32)
-    carry = np.zeros((BAND, max(channels, 1)), np.int32)
-    src, dst, stride = padded.ctypes.data, sums.ctypes.data, padded.shape[1]
-    reach = len(rows) - height
-    filled = 0
-    for top in range(0, height, BAND):
-        bottom = min(top + BAND, height)
-        _pair_rows(image, light, rows, columns, left, step, filled, bottom + reach, padded)
-        filled = bottom + reach
-        carry[:] = 0
-        for x in range(0, before + width, BLOCK):  # strips: what one strip of a band needs stays in the first-level cache
-            first, count = max(before - x, 0), min(BLOCK, before + width - x)
-            for y in range(top, bottom):
-                _sum_pairs(src + 4 * (y * stride + x), offsets.ctypes.data, weights.ctypes.data, len(weights), dst)
-                if channels > 0:
-                    for i in range(channels):
-                        sums[i] += carry[y - top, i]
-                    for i in range(channels, BLOCK):
-                        sums[i] += sums[i - channels]
-                    carry[y - top] = sums[BLOCK - channels :]
-                if first < count:
-                    line = out[y, x + first - before : x + count - before]
-                    for i in range(count - first):
-                        line[i] = codes[sums[first + i] >> shift]
-
-
-@compiled
 def light_up(image, light, rows, columns, left, out):  # type: ignore[no-untyped-def]
-    """Padded light as float32, for :func:`run_taps`; arguments as of :func:`blur_pairs`."""
+    """Padded light as float32, for :func:`run_taps`; arguments as of :func:`blur_words`."""
     for r in range(len(rows)):
         _light_of_row(image, rows[r], light, columns, left, out[r, : len(columns)])
 
 
 @compiled
 def pad_up(values, rows, columns, left, out):  # type: ignore[no-untyped-def]
-    """Padded (H, n) float32, for :func:`run_taps`; arguments as of :func:`blur_pairs`."""
+    """Padded (H, n) float32, for :func:`run_taps`; arguments as of :func:`blur_words`."""
     width, count = values.shape[1], len(columns)
     for r in range(len(rows)):
         line = out[r]
@@ -196,7 +257,7 @@ def pad_up(values, rows, columns, left, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def run_taps(padded, offsets, weights, out):  # type: ignore[no-untyped-def]
-    """``out[y, x] = sum over t of weights[t] * padded[y, x + offsets[t]]`` in float32; arguments as of :func:`blur_pairs`."""
+    """``out[y, x] = sum over t of weights[t] * padded[y, x + offsets[t]]`` in float32; arguments as of :func:`blur_words`."""
     height, width = out.shape
     sums = np.empty(BLOCK, np.float32)
     src, dst, stride = padded.ctypes.data, sums.ctypes.data, padded.shape[1]

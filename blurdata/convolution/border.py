@@ -31,3 +31,29 @@ def source_index(size: int, before: int, after: int, border: str) -> NDArray[np.
         return np.where((at >= 0) & (at < size), at, -1)
     period = max(2 * (size - 1), 1)
     return (size - 1) - np.abs((at % period) - (size - 1))
+
+
+def sources(
+    shape: tuple[int, ...], channels: int, kernel: tuple[int, ...], border: str, *, above: int = 0, rows: int | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
+    """Source row of each padded row, source sample of each padded sample, and the padded samples before the first.
+
+    Args:
+        shape: Rows and interleaved samples of the picture.
+        channels: Samples a pixel.
+        kernel: Odd sides of the kernel; half of it is padded on each side.
+        border: What lies beyond.
+        above: Further rows above.
+        rows: Padded rows in all, the rest below; by default what the kernel reads.
+    """
+    top, left = kernel[0] // 2 + above, kernel[1] // 2
+    below = kernel[0] // 2 if rows is None else rows - shape[0] - top
+    columns = source_index(shape[1] // channels, left, left, border)
+    samples = columns[:, None] * channels + np.arange(channels)
+    return source_index(shape[0], top, below, border), np.where(columns[:, None] < 0, -1, samples).ravel(), left * channels
+
+
+def stride_of(samples: int, block: int) -> int:
+    """Length of a padded row: a block may read past its end, and rows a multiple of 4 KiB apart would share cache lines."""
+    stride = samples + block + 8
+    return stride + 16 if stride % 1024 < 16 else stride

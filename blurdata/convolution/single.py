@@ -9,11 +9,11 @@ from scipy import fft
 
 from blurdata.color import Curve
 from blurdata.color import curve as open_curve
-from blurdata.convolution import strokes
+from blurdata.convolution import strokes, words
 from blurdata.convolution.border import check_border, source_index
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
 
-_PAIR_NS, _TAP_NS, _FFT_NS = 0.035, 0.05, 18.0
+_WORD_NS, _TAP_NS, _FFT_NS = 0.03, 0.05, 18.0
 _MOST_TAPS = 4000  # beyond them transforms are quicker whatever their shape
 
 
@@ -55,15 +55,15 @@ def blur_planes(planes: Picture, kernel: NDArray[np.floating], response: Curve, 
     if response.channels > 1:
         out[:] = _blur(np.ascontiguousarray(planes.transpose(1, 2, 0)), kernel, response, border).transpose(2, 0, 1)
         return
-    taps = _pairs(kernel) if planes.dtype == np.uint8 else None
+    taps = _words(kernel) if planes.dtype == np.uint8 else None
     for plane, target in zip(planes, out, strict=True):
         target[:] = _blur(np.ascontiguousarray(plane)[..., None], kernel, response, border, taps)[..., 0]
 
 
-def _blur(pixels: Picture, kernel: NDArray[np.floating], response: Curve, border: str, taps: strokes.PairTaps | None = None) -> Picture:
+def _blur(pixels: Picture, kernel: NDArray[np.floating], response: Curve, border: str, taps: words.Taps | None = None) -> Picture:
     """(H, W, C) contiguous pixels of any of the types, blurred."""
     if pixels.dtype == np.uint8 and response.channels == 1:
-        return _blur_bytes(pixels, kernel, response, border, taps or _pairs(kernel))
+        return _blur_bytes(pixels, kernel, response, border, taps or _words(kernel))
     return in_light(pixels, response, lambda light: blur_light(light, kernel, border))
 
 
@@ -86,13 +86,13 @@ def check_kernel(kernel: NDArray[np.floating]) -> NDArray[np.floating]:
     return weights
 
 
-def _way(kernel: NDArray[np.floating], pairs: float) -> str:
-    """The cheapest way to apply a kernel: ``pairs`` and ``taps`` one by one, ``separable`` as two lines, else ``fft``.
+def _way(kernel: NDArray[np.floating], words_cost: float) -> str:
+    """The cheapest way to apply a kernel: ``words`` or ``taps`` one by one, ``separable`` as two lines, else ``fft``.
 
     Costs in nanoseconds a sample, measured on one core of a 2020s server (``tools/bench/augment.py --ways`` prints them anew).
     """
     taps = np.count_nonzero(kernel)
-    costs = {"pairs": _PAIR_NS * pairs, "taps": 0.5 + _TAP_NS * taps, "fft": _FFT_NS}
+    costs = {"words": _WORD_NS * words_cost, "taps": 0.5 + _TAP_NS * taps, "fft": _FFT_NS}
     if min(kernel.shape) > 1 and factors(kernel) is not None:
         costs["separable"] = 1.0 + _TAP_NS * sum(kernel.shape)
     if (kernel < 0).any():
@@ -109,19 +109,19 @@ def factors(kernel: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[
     return column, row / total
 
 
-def _pairs(kernel: NDArray[np.floating]) -> strokes.PairTaps | None:
-    return strokes.pairs_of(kernel) if np.count_nonzero(kernel) <= _MOST_TAPS else None
+def _words(kernel: NDArray[np.floating]) -> words.Taps | None:
+    return words.taps_of(kernel) if np.count_nonzero(kernel) <= _MOST_TAPS else None
 
 
 def _blur_bytes(
-    planes: NDArray[np.uint8], kernel: NDArray[np.floating], response: Curve, border: str, taps: strokes.PairTaps | None
+    planes: NDArray[np.uint8], kernel: NDArray[np.floating], response: Curve, border: str, taps: words.Taps | None
 ) -> NDArray[np.uint8]:
     height, width, channels = planes.shape
     codes = planes.reshape(height, width * channels)
-    tables = strokes.integer_tables(response, taps.scale) if taps and not (taps.running and channels > strokes.MOST_CHANNELS) else None
-    way = _way(kernel, len(taps.weights) if taps and tables else np.inf)
-    if taps and tables and way == "pairs":
-        return strokes.blur_integers(codes, channels, taps, kernel.shape, tables, border).reshape(planes.shape)
+    tables = words.integer_tables(response, taps.scale) if taps else None
+    way = _way(kernel, taps.cost if taps and tables else np.inf)
+    if taps and tables and way == "words":
+        return words.blur_integers(codes, channels, taps, kernel.shape, tables, border).reshape(planes.shape)
     if way == "taps":
         return strokes.blur_codes(codes, channels, kernel, response, border).reshape(planes.shape)
     light = cv2.LUT(planes, response.light_of_codes(8)[0].astype(np.float32)).reshape(planes.shape)

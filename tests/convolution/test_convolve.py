@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from blurdata import convolve, psf
 from blurdata.color import Curve, curve
-from blurdata.convolution import single, strokes
+from blurdata.convolution import single, strokes, words
 
 MODES = {"reflect": "mirror", "replicate": "nearest", "constant": "constant"}
 TOLERANCE = {"uint8": 1, "uint16": 1, "float16": 2e-3, "float32": 3e-6, "float64": 1e-12}
@@ -99,11 +99,11 @@ def test_random_psfs_on_a_larger_picture(seed: int) -> None:
 
 
 def test_every_way_is_taken_and_agrees() -> None:
-    """Pairs, single taps, lines and transforms each serve some PSF and give the same codes within 1."""
+    """Words, single taps, lines and transforms each serve some PSF and give the same codes within 1."""
     image = picture((60, 70, 3), "uint8")
-    ways = {single._way(kernel, len(taps.weights) if (taps := strokes.pairs_of(kernel)) else np.inf) for kernel in KERNELS.values()}
+    ways = {single._way(kernel, taps.cost if (taps := words.taps_of(kernel)) else np.inf) for kernel in KERNELS.values()}
 
-    assert {"pairs", "separable", "fft"} <= ways
+    assert {"words", "separable", "fft"} <= ways
     kernel, response = KERNELS["stroke"], curve("srgb")
     light = response.decode(image / 255)
     taps = single._taps(light, kernel, "reflect")

@@ -31,7 +31,7 @@ import torch
 
 from blurdata import convolve, convolve_batch, psf
 from blurdata.color import curve
-from blurdata.convolution import single, strokes
+from blurdata.convolution import single, strokes, words
 
 ROUNDS = 21
 Times = dict[str, tuple[float, float]]
@@ -158,12 +158,12 @@ def ways(image: np.ndarray) -> None:
     print("\nnanoseconds a sample")
     for length in (1, 9, 31, 61, 121):
         kernel = psf.motion(length, 30)
-        taps = strokes.pairs_of(kernel)
+        taps = words.taps_of(kernel)
         assert taps is not None
-        tables = strokes.integer_tables(response, taps.scale)
+        tables = words.integer_tables(response, taps.scale)
         assert tables is not None
         functions: dict[str, Callable[[], object]] = {
-            f"{len(taps.weights)} pairs": lambda taps=taps, k=kernel, tables=tables: strokes.blur_integers(
+            f"{taps.cost:.0f} words": lambda taps=taps, k=kernel, tables=tables: words.blur_integers(
                 codes, 3, taps, k.shape, tables, "reflect"
             ),
             f"{np.count_nonzero(kernel)} taps": lambda k=kernel: strokes.blur_codes(codes, 3, k, response, "reflect"),
