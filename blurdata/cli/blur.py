@@ -33,6 +33,7 @@ def run(
     focus_m: Annotated[str | None, _option("--focus-m", "depth: distance in focus.")] = None,
     shot: Annotated[str | None, _option("--shot", "noise: light of one electron, white is 1.")] = None,
     read: Annotated[str | None, _option("--read", "noise: read noise, white is 1.")] = None,
+    highlights: Annotated[str | None, _option("--highlights", "all blurs: light that clipped places get back, in units of white.")] = None,
     gain: Annotated[str | None, _option("--gain", "saturation: exposure over the right one.")] = None,
     corruption: Annotated[str | None, typer.Option("--corruption", help="imagenet-c: defocus, motion or gaussian.")] = None,
     severity: Annotated[str | None, _option("--severity", "any: 0 to 1; imagenet-c: 1 to 5.")] = None,
@@ -66,7 +67,7 @@ def run(
         "length_px": length_px, "angle_deg": angle_deg, "extent_px": extent_px, "inertia": inertia, "tremor": tremor,
         "radius_px": radius_px, "blades": blades, "rotation_deg": rotation_deg, "roundness": roundness, "sigma_px": sigma_px,
         "ratio": ratio, "zoom": zoom, "roll_deg": roll_deg, "f_number": f_number, "focus_m": focus_m, "shot": shot, "read": read,
-        "gain": gain, "corruption": corruption, "severity": severity,
+        "gain": gain, "highlights": highlights, "corruption": corruption, "severity": severity,
     }  # fmt: skip
     try:
         degradation, settings = make_degradation(kind, given, curve=curve, border=border, p=p, needs_psf=save_psf)

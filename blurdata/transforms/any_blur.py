@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.transforms.defocus import DefocusBlur
-from blurdata.transforms.degradation import Array, Degradation, Degrade, Params, check_curve
+from blurdata.transforms.degradation import Array, Degradation, Degrade, LightBlur, Params, check_curve
 from blurdata.transforms.depth import DepthDefocusBlur
 from blurdata.transforms.gaussian import GaussianBlur
 from blurdata.transforms.motion import MotionBlur
@@ -43,6 +43,7 @@ class AnyBlur(Degradation):
             testing and is not among them: training on it would spoil the test.)
         severity: 0 to 1. A number fixes it, a pair is a uniform range.
         curve: Response curve of the code values: ``"srgb"``, ``"gamma22"``, ``"linear"`` or the path of a table.
+        highlights: Light that clipped places get back before a blur, in units of white; 0 is none. See :class:`MotionBlur`.
         p: Probability that a sample is changed at all.
 
     What was drawn names ``kind``, ``severity`` and the parameters of that kind; in a batch the parameters of other kinds are NaN.
@@ -58,14 +59,20 @@ class AnyBlur(Degradation):
         severity: Bounds = (0, 1),
         *,
         curve: str | Path = "srgb",
+        highlights: Bounds = 0.0,
         p: float = 1.0,
     ) -> None:
         super().__init__(p=p)
         self.curve = check_curve(curve)
         self.weights = _check_weights(_DEFAULT_WEIGHTS if weights is None else weights)
-        self._children: dict[str, Degradation] = {kind: KINDS[kind](curve=self.curve) for kind in self.weights}  # type: ignore[call-arg]
+        self.highlights = Range.of("highlights", highlights, at_least=0).value
+        self._children = {kind: self._child(KINDS[kind]) for kind in self.weights}
         self._draws["kind"] = Choice(tuple(self.weights), tuple(self.weights.values()))
         self.severity = self._range("severity", severity, at_least=0, at_most=1)
+
+    def _child(self, kind: type[Degradation]) -> Degradation:
+        options: dict[str, Any] = {"curve": self.curve}
+        return kind(**options, highlights=self.highlights) if issubclass(kind, LightBlur) else kind(**options)
 
     @property
     def uniforms(self) -> int:

@@ -23,6 +23,8 @@ class DefocusBlur(KernelBlur):
         roundness: 0 for straight blades, 1 for a full disk.
         curve: Response curve of the code values: ``"srgb"``, ``"gamma22"``, ``"linear"`` or the path of a table.
         border: ``"reflect"``, ``"replicate"`` or ``"constant"`` (black).
+        highlights: Light that clipped places get back, in units of white, so that lamps leave white trails; 0 is none, RSBlur
+            draws from (0.25, 1.75). See :mod:`blurdata.transforms.highlights`; leave it 0 for HDR pictures.
         p: Probability that a sample is changed at all.
 
     Example:
@@ -41,9 +43,10 @@ class DefocusBlur(KernelBlur):
         roundness: Bounds = 0.0,
         curve: str | Path = "srgb",
         border: str = "reflect",
+        highlights: Bounds = 0.0,
         p: float = 1.0,
     ) -> None:
-        super().__init__(curve=curve, border=border, p=p)
+        super().__init__(curve=curve, border=border, highlights=highlights, p=p)
         self.radius_px = self._range("radius_px", radius_px, at_least=0)
         self.blades: int | tuple[int, int] | None = None
         polygon = blades is not None

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from blurdata.color import curve as named_curve
 from blurdata.convolution import convolve
-from blurdata.transforms.ranges import Drawn, Range, probability
+from blurdata.convolution.border import check_border
+from blurdata.transforms.highlights import bloom
+from blurdata.transforms.ranges import Bounds, Drawn, Range, probability
 
 Array = NDArray[Any]
 Params = dict[str, Any]
 Degrade = Callable[[Array, int], Array]
-
-BORDERS = ("reflect", "replicate", "constant")
 
 
 class Degradation:
@@ -76,32 +76,55 @@ class Degradation:
         return {}
 
 
-class KernelBlur(Degradation):
-    """Base of the blurs that are one convolution, ``b = k * I`` in linear light.
+class LightBlur(Degradation):
+    """Base of the blurs, all of which are linear in light.
 
     Args:
         curve: Response curve of the code values: ``"srgb"``, ``"gamma22"``, ``"linear"`` (blur the code values), or the path of a table.
-        border: ``"reflect"`` (the edge sample is not repeated), ``"replicate"`` or ``"constant"`` (black).
+        highlights: Light that clipped places get back before they are blurred, in units of white; 0 is none.
         p: Probability that a sample is changed at all.
     """
 
-    def __init__(self, *, curve: str | Path, border: str, p: float) -> None:
+    def __init__(self, *, curve: str | Path, highlights: Bounds, p: float) -> None:
         super().__init__(p=p)
         self.curve = check_curve(curve)
+        self.highlights = self._range("highlights", highlights, at_least=0)
+        if self.highlights == 0:
+            del self._draws["highlights"]
+
+    @abstractmethod
+    def blur(self, params: Mapping[str, Any]) -> Callable[[Array, str], Array]:
+        """A function that blurs a picture whose code values have the named curve."""
+
+    def prepare(self, params: Mapping[str, Any]) -> Degrade:
+        """A function that blurs a frame, its highlights bloomed."""
+        blur, alpha = self.blur(params), params.get("highlights", 0)
+
+        def degrade(image: Array, frame: int = 0) -> Array:
+            return bloom(image, alpha, self.curve, blur)
+
+        return degrade
+
+
+class KernelBlur(LightBlur):
+    """Base of the blurs that are one convolution, ``b = k * I``.
+
+    Args:
+        border: ``"reflect"`` (the edge sample is not repeated), ``"replicate"`` or ``"constant"`` (black).
+    """
+
+    def __init__(self, *, curve: str | Path, border: str, highlights: Bounds, p: float) -> None:
+        super().__init__(curve=curve, highlights=highlights, p=p)
         self.border = check_border(border)
 
     @abstractmethod
     def kernel(self, params: Mapping[str, Any]) -> NDArray[np.float32]:
         """The PSF: (K, L) float32, odd sides, sum 1, centred."""
 
-    def prepare(self, params: Mapping[str, Any]) -> Degrade:
-        """A function that convolves a frame with the PSF of these parameters."""
+    def blur(self, params: Mapping[str, Any]) -> Callable[[Array, str], Array]:
+        """Convolution with the PSF of these parameters."""
         kernel = self.kernel(params)
-
-        def degrade(image: Array, frame: int = 0) -> Array:
-            return convolve(image, kernel, curve=self.curve, border=self.border)
-
-        return degrade
+        return lambda image, curve: convolve(image, kernel, curve=curve, border=self.border)
 
 
 def check_curve(name: Any) -> str:
@@ -118,15 +141,3 @@ def check_curve(name: Any) -> str:
         msg = f"The curve '{name}' is forward-only, pictures cannot be decoded with it; use 'srgb', 'gamma22', 'linear' or a table."
         raise ValueError(msg)
     return str(name)
-
-
-def check_border(border: str) -> str:
-    """The border's name.
-
-    Raises:
-        ValueError: If there is no such border.
-    """
-    if border not in BORDERS:
-        msg = f"border must be one of {', '.join(BORDERS)}, got {border!r}."
-        raise ValueError(msg)
-    return border

@@ -1,6 +1,6 @@
 """A lens out of focus by as much as each thing is away from the distance in focus."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from blurdata import psf
 from blurdata.convolution import convolve_depth
-from blurdata.transforms.degradation import Array, Degradation, Degrade, Params, check_curve
+from blurdata.transforms.degradation import Array, LightBlur, Params
 from blurdata.transforms.ranges import Bounds, Range
 
 
-class DepthDefocusBlur(Degradation):
+class DepthDefocusBlur(LightBlur):
     """Defocus of a thin lens by depth: near things spread over far ones, far ones never over near ones.
 
     The radius of a point follows from its depth (:func:`blurdata.psf.circle_of_confusion`); the picture's longer side is taken as
@@ -29,6 +29,8 @@ class DepthDefocusBlur(Degradation):
         far_m: Depth of its farthest corner.
         slant_deg: Direction in which the plane recedes, counter-clockwise from +x; 90 is away at the top, as ground is.
         curve: Response curve of the code values: ``"srgb"``, ``"gamma22"``, ``"linear"`` or the path of a table.
+        highlights: Light that clipped places get back, in units of white, so that lamps become white disks; 0 is none, RSBlur
+            draws from (0.25, 1.75). See :mod:`blurdata.transforms.highlights`; leave it 0 for HDR pictures.
         p: Probability that a sample is changed at all.
 
     Example:
@@ -47,10 +49,10 @@ class DepthDefocusBlur(Degradation):
         far_m: Bounds = 10.0,
         slant_deg: Bounds = (0, 360),
         curve: str | Path = "srgb",
+        highlights: Bounds = 0.0,
         p: float = 1.0,
     ) -> None:
-        super().__init__(p=p)
-        self.curve = check_curve(curve)
+        super().__init__(curve=curve, highlights=highlights, p=p)
         self.focal_length_mm = _fixed("focal_length_mm", focal_length_mm)
         self.sensor_mm = _fixed("sensor_mm", sensor_mm)
         self.f_number = self._range("f_number", f_number, above=0)
@@ -59,14 +61,9 @@ class DepthDefocusBlur(Degradation):
         self.far_m = self._range("far_m", far_m, above=0)
         self.slant_deg = self._range("slant_deg", slant_deg)
 
-    def prepare(self, params: Mapping[str, Any]) -> Degrade:
-        """A function that defocuses a frame by the depth map in ``params``, or by the slanted plane."""
-
-        def degrade(image: Array, frame: int = 0) -> Array:
-            radius = self.signed_radius(params, image.shape[0], image.shape[1])
-            return convolve_depth(image, radius, curve=self.curve)
-
-        return degrade
+    def blur(self, params: Mapping[str, Any]) -> Callable[[Array, str], Array]:
+        """Defocus by the depth map in ``params``, or by the slanted plane."""
+        return lambda image, curve: convolve_depth(image, self.signed_radius(params, *image.shape[:2]), curve=curve)
 
     def signed_radius(self, params: Mapping[str, Any], height: int, width: int) -> NDArray[np.float64]:
         """(H, W) blur radius in pixels, positive in front of the distance in focus and negative beyond it."""

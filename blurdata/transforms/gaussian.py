@@ -21,6 +21,8 @@ class GaussianBlur(KernelBlur):
         angle_deg: Direction of the longer axis, counter-clockwise from +x with y up; of no effect where ``ratio`` is 1.
         curve: Response curve of the code values: ``"srgb"``, ``"gamma22"``, ``"linear"`` or the path of a table.
         border: ``"reflect"``, ``"replicate"`` or ``"constant"`` (black).
+        highlights: Light that clipped places get back, in units of white, so that lamps leave white trails; 0 is none, RSBlur
+            draws from (0.25, 1.75). See :mod:`blurdata.transforms.highlights`; leave it 0 for HDR pictures.
         p: Probability that a sample is changed at all.
 
     Example:
@@ -36,9 +38,10 @@ class GaussianBlur(KernelBlur):
         angle_deg: Bounds = (0, 180),
         curve: str | Path = "srgb",
         border: str = "reflect",
+        highlights: Bounds = 0.0,
         p: float = 1.0,
     ) -> None:
-        super().__init__(curve=curve, border=border, p=p)
+        super().__init__(curve=curve, border=border, highlights=highlights, p=p)
         self.sigma_px = self._range("sigma_px", sigma_px, at_least=0)
         self.ratio = self._range("ratio", ratio, at_least=0, at_most=1)
         self.angle_deg = self._range("angle_deg", angle_deg)

@@ -20,6 +20,8 @@ class MotionBlur(KernelBlur):
         angle_deg: Direction, counter-clockwise from +x with y up; 30 and 210 are the same.
         curve: Response curve of the code values: ``"srgb"``, ``"gamma22"``, ``"linear"`` or the path of a table.
         border: ``"reflect"``, ``"replicate"`` or ``"constant"`` (black).
+        highlights: Light that clipped places get back, in units of white, so that lamps leave white trails; 0 is none, RSBlur
+            draws from (0.25, 1.75). See :mod:`blurdata.transforms.highlights`; leave it 0 for HDR pictures.
         p: Probability that a sample is changed at all.
 
     Raises:
@@ -39,9 +41,10 @@ class MotionBlur(KernelBlur):
         *,
         curve: str | Path = "srgb",
         border: str = "reflect",
+        highlights: Bounds = 0.0,
         p: float = 1.0,
     ) -> None:
-        super().__init__(curve=curve, border=border, p=p)
+        super().__init__(curve=curve, border=border, highlights=highlights, p=p)
         self.length_px = self._range("length_px", length_px, at_least=0)
         self.angle_deg = self._range("angle_deg", angle_deg)
 

@@ -20,9 +20,10 @@ from blurdata.convolution.depth import rungs_between
 from blurdata.convolution.tensor_light import decode, encode
 from blurdata.sensor import NoiseLevel, poisson_gaussian
 from blurdata.transforms.any_blur import AnyBlur
-from blurdata.transforms.degradation import Degradation, KernelBlur
+from blurdata.transforms.degradation import Degradation, KernelBlur, LightBlur
 from blurdata.transforms.depth import DepthDefocusBlur
 from blurdata.transforms.frames import Frames
+from blurdata.transforms.highlights import clipped_mask
 from blurdata.transforms.noise import SensorNoise
 from blurdata.transforms.saturation import Saturation
 from blurdata.transforms.zoom import ZoomBlur
@@ -57,14 +58,12 @@ def _at_frame(degrade: Callable[..., Any], frame: int) -> Callable[..., Any]:
 def _(degradation: KernelBlur, images: Tensor, samples: Samples, frames: list[int]) -> Tensor:
     each = {id(sample): sample for sample in samples}  # the frames of a clip share their sample
     kernels = {key: degradation.kernel(sample) for key, sample in each.items()}
-    return _convolve(images, [kernels[id(sample)] for sample in samples], degradation.curve, degradation.border)
-
-
-def _convolve(images: Tensor, kernels: list[Any], curve: str, border: str) -> Tensor:
-    if images.dtype != torch.uint16:
-        return convolve_batch(images, kernels, curve=curve, border=border)
-    codes = convolve_batch(images.double() / 65535, kernels, curve=curve, border=border)  # float32 would err by dozens of codes
-    return (codes.clamp(0, 1) * 65535).round().to(torch.uint16)
+    stack = [kernels[id(sample)] for sample in samples]
+    if degradation.highlights == 0 and images.dtype != torch.uint16:
+        return convolve_batch(images, stack, curve=degradation.curve, border=degradation.border)
+    return _blur_in_light(
+        degradation, images, samples, lambda light: convolve_batch(light, stack, curve="linear", border=degradation.border)
+    )
 
 
 @degrade_on_device.register
@@ -72,7 +71,7 @@ def _(degradation: ZoomBlur, images: Tensor, samples: Samples, frames: list[int]
     def zoom_each(light: Tensor) -> Tensor:
         return torch.stack([_zoomed(light[n], samples[n], degradation.border) for n in range(len(samples))])
 
-    return _in_light(images, degradation.curve, zoom_each)
+    return _blur_in_light(degradation, images, samples, zoom_each)
 
 
 def _zoomed(light: Tensor, sample: dict[str, Any], border: str) -> Tensor:
@@ -98,7 +97,7 @@ def _(degradation: DepthDefocusBlur, images: Tensor, samples: Samples, frames: l
         height, width = light.shape[-2:]
         return torch.stack([_layered(light[n], degradation.signed_radius(samples[n], height, width)) for n in range(len(samples))])
 
-    return _in_light(images, degradation.curve, defocus_each)
+    return _blur_in_light(degradation, images, samples, defocus_each)
 
 
 def _layered(light: Tensor, radius: NDArray[np.float64]) -> Tensor:
@@ -188,6 +187,20 @@ def _column(images: Tensor, samples: Samples, name: str) -> Tensor:
 
 def _work(images: Tensor) -> torch.dtype:
     return torch.float64 if images.dtype in (torch.float64, torch.uint16) else torch.float32
+
+
+def _blur_in_light(degradation: LightBlur, images: Tensor, samples: Samples, blur: Callable[[Tensor], Tensor]) -> Tensor:
+    """Decode, give clipped places back their light, blur, clip where that was done, encode."""
+    if degradation.highlights == 0:
+        return _in_light(images, degradation.curve, blur)
+    alpha = _column(images, samples, "highlights")
+    mask = clipped_mask(images.detach().to(_work(images)) / _INTEGERS.get(images.dtype, 1))
+
+    def bloomed(light: Tensor) -> Tensor:
+        spread = blur(light + alpha * mask)
+        return torch.where(alpha > 0, spread.clamp(0, 1), spread)
+
+    return _in_light(images, degradation.curve, bloomed)
 
 
 def _in_light(images: Tensor, curve: str, change: Callable[[Tensor], Tensor]) -> Tensor:

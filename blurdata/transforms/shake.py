@@ -22,6 +22,8 @@ class CameraShakeBlur(KernelBlur):
         tremor: 0 or more, strength of the fast tremble.
         curve: Response curve of the code values: ``"srgb"``, ``"gamma22"``, ``"linear"`` or the path of a table.
         border: ``"reflect"``, ``"replicate"`` or ``"constant"`` (black).
+        highlights: Light that clipped places get back, in units of white, so that lamps leave white trails; 0 is none, RSBlur
+            draws from (0.25, 1.75). See :mod:`blurdata.transforms.highlights`; leave it 0 for HDR pictures.
         p: Probability that a sample is changed at all.
 
     Besides these, ``seed`` is drawn: the same seed and parameters give the same trajectory.
@@ -40,9 +42,10 @@ class CameraShakeBlur(KernelBlur):
         tremor: Bounds = 0.3,
         curve: str | Path = "srgb",
         border: str = "reflect",
+        highlights: Bounds = 0.0,
         p: float = 1.0,
     ) -> None:
-        super().__init__(curve=curve, border=border, p=p)
+        super().__init__(curve=curve, border=border, highlights=highlights, p=p)
         self.extent_px = self._range("extent_px", extent_px, at_least=0)
         self.inertia = self._range("inertia", inertia, at_least=0, at_most=1)
         self.tremor = self._range("tremor", tremor, at_least=0)

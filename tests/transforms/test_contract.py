@@ -20,6 +20,7 @@ ALL = {
     "shake": lambda **o: T.CameraShakeBlur(extent_px=(5, 15), **o),
     "disk": lambda **o: T.DefocusBlur(radius_px=(2, 5), **o),
     "polygon": lambda **o: T.DefocusBlur(radius_px=(2, 5), blades=(5, 7), **o),
+    "highlights": lambda **o: T.MotionBlur(length_px=(5, 15), highlights=(0.25, 1.75), **o),
     "gaussian": lambda **o: T.GaussianBlur(sigma_px=(1, 3), ratio=(0.3, 1), **o),
     "zoom": lambda **o: T.ZoomBlur(zoom=(1.05, 1.2), roll_deg=(-3, 3), **o),
     "depth": lambda **o: T.DepthDefocusBlur(f_number=(0.5, 1.0), **o),
