@@ -41,6 +41,7 @@ def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None
         "summary": dict(pairs.summary()),
     }
     _claim(out, claim)
+    _sweep(out)
     missing = [i for i, key in enumerate(pairs.keys) if not _mark(out, key).is_file()]
     if advance:
         advance(len(pairs) - len(missing))
@@ -67,6 +68,14 @@ def _claim(out: Path, claim: Mapping[str, Any]) -> None:
                 raise OutputError(msg)
     else:
         write_atomic(path, json.dumps(claim, indent=1, sort_keys=True) + "\n")
+
+
+def _sweep(out: Path) -> None:
+    """Remove what a killed run was writing."""
+    for path in out.rglob(".*.tmp"):
+        owner = path.name.split(".")[-2]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            path.unlink(missing_ok=True)
 
 
 def _mark(out: Path, key: str) -> Path:
