@@ -26,23 +26,40 @@ def blocks(page, *languages):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """An empty folder with the things a reader has: a video, a folder of photographs."""
+    """An empty folder with the things a reader has: a video, a folder of photographs, captures of a two-camera rig."""
     folder = tmp_path_factory.mktemp("reader")
     photograph = cv2.resize(data.coffee(), (480, 320), interpolation=cv2.INTER_AREA)
-    with av.open(str(folder / "ride.mp4"), "w") as video:
-        stream = video.add_stream("mpeg4", rate=240)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 240, "yuv420p", 8_000_000
-        for shot in range(2):
-            for i in range(40):
-                picture = np.ascontiguousarray(
-                    photograph[40:280, 20 + 2 * i : 340 + 2 * i] if shot == 0 else photograph[::-1][2 * i : 240 + 2 * i, 100:420]
-                )
-                video.mux(stream.encode(av.VideoFrame.from_ndarray(picture[:240, :320], format="rgb24")))
-        video.mux(stream.encode(None))
+    across = [photograph[40:280, 20 + 2 * i : 340 + 2 * i] for i in range(40)]
+    down = [photograph[::-1][2 * i : 240 + 2 * i, 100:420] for i in range(40)]
+    film(folder / "ride.mp4", across + down)
+    film(folder / "clip.mp4", [picture[:120, :160] for picture in across[:26]])
     (folder / "photos").mkdir()
     for i, name in enumerate(("astronaut", "coffee", "chelsea")):
         cv2.imwrite(str(folder / "photos" / f"{i}_{name}.png"), cv2.resize(getattr(data, name)(), (256, 192))[..., ::-1])
+    capture(folder / "captures" / "shop")
     return folder
+
+
+def film(path, pictures):
+    """A video of 240 frames a second."""
+    with av.open(str(path), "w") as video:
+        stream = video.add_stream("mpeg4", rate=240)
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt, stream.bit_rate = "yuv420p", 8_000_000
+        for picture in pictures:
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")))
+        video.mux(stream.encode(None))
+
+
+def capture(scene):
+    """A static pair and a blurred one, as the cameras of RealBlur's rig write them: 3448 x 5168, the sharp one mirrored."""
+    view = cv2.resize(data.coffee(), (5168, 3448), interpolation=cv2.INTER_CUBIC)[..., ::-1]
+    blurred = cv2.blur(view, (61, 1))
+    for half in ("left", "right"):
+        (scene / half).mkdir(parents=True)
+    for name, right in (("1", view), ("2", blurred)):
+        cv2.imwrite(str(scene / "left" / f"{name}.jpg"), view[:, ::-1])
+        cv2.imwrite(str(scene / "right" / f"{name}.jpg"), np.roll(right, (12, 20), (0, 1)))
 
 
 def test_the_pages_begin_with_commands_that_exist():
