@@ -19,6 +19,12 @@ from pydantic_core import ErrorDetails
 from blurdata.errors import RecipeError
 
 _MAX_BYTES = 1 << 20
+_KINDS = {  # a field that only recipes of one kind have, and how such a recipe is used
+    "window": ("synthesis", "blurdata synthesize VIDEO --recipe {name}"),
+    "kernels_per_picture": ("kernel blur", "blurdata pack 'convolve:FOLDER?recipe={name}'"),
+    "photometric": ("align", "blurdata align CAPTURES --recipe {name}"),
+    "stages": ("training", "blurdata demo"),
+}
 
 
 class Recipe(BaseModel):
@@ -95,6 +101,7 @@ def read_recipe(name_or_path: str | Path, model: type[AnyRecipe], **overrides: A
     """
     path = find_recipe(name_or_path)
     fields = _read_mapping(path)
+    _check_kind(path, fields, model)
     over = [name for name, value in overrides.items() if value is not None]
     where = f"{path}, with {', '.join(over)} given over it" if over else str(path)
     return parse_recipe(fields, model, where=where, **overrides)
@@ -127,6 +134,16 @@ def _read_mapping(path: Path) -> dict[str, Any]:
         msg = f"{path}: a recipe is a list of `field: value` lines, this file holds {type(loaded).__name__}."
         raise RecipeError(msg)
     return loaded
+
+
+def _check_kind(path: Path, fields: Mapping[str, Any], model: type[Recipe]) -> None:
+    """A recipe of another kind is told by a field that only its kind has."""
+    for mark, (kind, usage) in _KINDS.items():
+        if mark in fields and mark not in model.model_fields:
+            wanted = next((name for field, (name, _) in _KINDS.items() if field in model.model_fields), model.__name__)
+            name = path.stem if path.parent == recipe_folder() else path
+            msg = f"{path}: is another kind of recipe ({kind}, not {wanted}); it goes with: {usage.format(name=name)}"
+            raise RecipeError(msg)
 
 
 def _sentence(where: str, model: type[Recipe], detail: ErrorDetails) -> str:

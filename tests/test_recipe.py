@@ -57,6 +57,19 @@ def test_wrong_files_are_one_sentence(tmp_path, text, words):
     assert "cake.yaml" in str(caught.value)
 
 
+def test_a_recipe_of_another_kind_is_called_so(tmp_path):
+    """Its first unknown field would say nothing; the sentence names the kind and the command that takes it."""
+    for text, words in (
+        (
+            "photometric: robust\nkind: align\n",
+            "another kind of recipe \\(align, not Cake\\).*blurdata align CAPTURES --recipe .*cake.yaml",
+        ),
+        ("window: 7\n", "another kind of recipe \\(synthesis, not Cake\\).*blurdata synthesize VIDEO"),
+    ):
+        with pytest.raises(RecipeError, match=words):
+            read_recipe(write(tmp_path, text), Cake)
+
+
 def test_binary_and_huge_files_are_refused(tmp_path):
     """Neither bytes that are no text nor megabytes of it are read as a recipe."""
     path = tmp_path / "cake.yaml"

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from blurdata.errors import PairMismatch, SourceError
 from blurdata.files import fingerprint_files, image_bytes, read_image
@@ -17,12 +20,13 @@ UNMATCHED = ("error", "leave-out")  # what happens to pictures without a partner
 
 @dataclass(frozen=True)
 class Entry:
-    """One pair on disk: its key, its two files, and what is known of it without opening them."""
+    """One pair on disk: its key, its two files, what is known of it without opening them, and NumPy files of arrays that go along."""
 
     key: str
     blurry: Path
     sharp: Path
     meta: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, Path] = field(default_factory=dict)
 
 
 class FilePairs(PairSource):
@@ -67,9 +71,10 @@ class FilePairs(PairSource):
         return self._keys
 
     def __getitem__(self, index: int) -> Pair:
-        """The pair at ``index``, read from its two files."""
+        """The pair at ``index``, read from its files."""
         entry = self.entries[index]
-        return Pair(entry.key, read_image(entry.blurry), read_image(entry.sharp), entry.meta)
+        extras = {name: _array(path) for name, path in entry.extras.items()}
+        return Pair(entry.key, read_image(entry.blurry), read_image(entry.sharp), entry.meta, extras)
 
     def nbytes(self, index: int) -> int:
         """Raw bytes of both halves, from the headers of the two files."""
@@ -82,7 +87,9 @@ class FilePairs(PairSource):
 
     @cached_property
     def _fingerprint(self) -> str:
-        return fingerprint_files((path for entry in self.entries for path in (entry.blurry, entry.sharp)), root=self.root)
+        return fingerprint_files(
+            (path for entry in self.entries for path in (entry.blurry, entry.sharp, *entry.extras.values())), root=self.root
+        )
 
     def counts(self) -> dict[str, int]:
         """Pairs per split; the split is ``"all"`` where the set has none."""
@@ -112,13 +119,22 @@ class FilePairs(PairSource):
         return told | {"shortfall": self.shortfall(), "faults": self.faults()}
 
 
+def _array(path: Path) -> NDArray[Any]:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        msg = f"{path}: is no whole NumPy file; make it again or delete it."
+        raise SourceError(msg) from error
+    return np.asarray(array)
+
+
 def number_positions(entries: Iterable[Entry]) -> list[Entry]:
     """Entries with ``position`` set: their order within the run that ``sequence`` names, from 0."""
     seen: Counter[str] = Counter()
     placed = []
     for entry in entries:
         sequence = str(entry.meta["sequence"])
-        placed.append(Entry(entry.key, entry.blurry, entry.sharp, {**entry.meta, "position": seen[sequence]}))
+        placed.append(replace(entry, meta={**entry.meta, "position": seen[sequence]}))
         seen[sequence] += 1
     return placed
 

@@ -1,7 +1,8 @@
 """Plain paired folders: two sibling folders, one blurry and one sharp, paired by name and never by the order of a listing.
 
 Any nesting is found: ``PATH/{blurry,sharp}/…``, ``PATH/{train,test}/{input,target}/…``, ``PATH/<scene>/{blur,gt}/…``. Names are
-compared without suffix; where a name says which half it is (``12_blurred.png``, ``12_gt.png``) that word is set aside.
+compared without suffix; where a name says which half it is (``12_blurred.png``, ``12_gt.png``) that word is set aside. Arrays that go
+along (blur vectors, PSFs) are read from ``PATH/extras/<name>/<key>.npy``, where ``blurdata synthesize`` and ``convert`` write them.
 """
 
 from collections.abc import Mapping
@@ -86,8 +87,14 @@ def _pair_up(root: Path, parent: Path, blurry: Path, sharp: Path, unmatched: str
         key = prefix + name
         scene = "/".join(part for part in key.split("/")[:-1] if part != split)
         meta = {"source": "pairs", "split": split, "scene": scene or None, "sequence": key.rpartition("/")[0]}
-        entries.append(Entry(key, blurry_file, sharp_file, meta))
+        entries.append(Entry(key, blurry_file, sharp_file, meta, _extras(root, key)))
     return entries, [f"{prefix}{sentence}" for sentence in told]
+
+
+def _extras(root: Path, key: str) -> dict[str, Path]:
+    """NumPy files of the arrays that go along with a pair."""
+    kinds = sorted(folder for folder in (root / "extras").glob("*") if folder.is_dir())
+    return {kind.name: file for kind in kinds if (file := kind / f"{key}.npy").is_file()}
 
 
 def named_images(folder: Path) -> dict[str, Path]:

@@ -11,6 +11,7 @@ from blurdata.sensor import Sensor, photograph
 from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.interpolate import Between
 from blurdata.synthesis.recipe import SynthesisRecipe
+from blurdata.synthesis.vectors import BlurVectors
 from blurdata.synthesis.windows import Window, generator
 
 
@@ -32,6 +33,7 @@ class Exposure:
         self._light = self._sum(self._curve) if recipe.variant != "blur" else None
         self._code = self._sum(curve("linear")) if recipe.variant != "blur_gamma" else None
         self._mask = LightSum(curve("linear"), bits=8, samples=self._inner * self.samples) if recipe.sensor else None
+        self._vectors = BlurVectors() if recipe.blur_vectors else None
         self._sharp: Image | None = None
         self._last: Image | None = None
 
@@ -51,6 +53,8 @@ class Exposure:
             if self._mask is not None and self._last is not None:
                 masks = self._share(self._last), self._share(frame)
                 between.add_mask_to(self._mask, masks, self.window.virtual, self._inner)
+        if self._vectors is not None and self._last is not None:
+            self._vectors.add(self._last, frame, after_middle=self._sharp is not None)
         weight = 1 if number in (frames[0], frames[-1]) else self._inner
         for total in (self._light, self._code):
             if total is not None:
@@ -62,11 +66,13 @@ class Exposure:
         self._last = frame
 
     def finish(self, meta: dict[str, Any]) -> Pair:
-        """Close the shutter: the mean, rounded once; ``blur`` goes along in ``extras`` where both variants are asked for."""
+        """Close the shutter: the mean, rounded once; ``extras`` hold ``blur`` where both variants are asked for, and the blur vectors."""
         extras: dict[str, NDArray[Any]] = {}
         assert self._sharp is not None
+        if self._vectors is not None:
+            extras["blur_vectors"] = self._vectors.vectors()
         if self._recipe.sensor is not None:
-            return self._photograph(self._recipe.sensor, meta)
+            return self._photograph(self._recipe.sensor, meta, extras)
         if self._light is not None:
             blurry = self._light.codes()
             if self._code is not None:
@@ -85,7 +91,7 @@ class Exposure:
     def _share(self, frame: Image) -> NDArray[np.float32]:
         return np.asarray(self._clipped(frame) != 0, np.float32)
 
-    def _photograph(self, sensor: Sensor, meta: dict[str, Any]) -> Pair:
+    def _photograph(self, sensor: Sensor, meta: dict[str, Any], extras: dict[str, NDArray[Any]]) -> Pair:
         """What the camera makes of the mean light; from here on everything is float64 until one rounding."""
         assert self._light is not None
         assert self._mask is not None
@@ -99,4 +105,6 @@ class Exposure:
             source_curve=self._curve,
             bits=self._bits,
         )
-        return Pair(self.window.key, taken.blurry, taken.sharp, {**meta, "variant": "blur_gamma", **taken.meta})
+        rim = slice(sensor.rim_px, -sensor.rim_px or None)
+        cut = {name: np.ascontiguousarray(array[rim, rim]) for name, array in extras.items()}
+        return Pair(self.window.key, taken.blurry, taken.sharp, {**meta, "variant": "blur_gamma", **taken.meta}, cut)

@@ -33,19 +33,23 @@ def one_thread() -> Iterator[None]:
                 cv2.setNumThreads(_cv_threads)
 
 
-def both_flows(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[Flow, Flow]:
-    """DIS flow from ``a`` to ``b`` and back, (H, W, 2) float32 px, of (H, W) uint8 frames; the two run on two threads."""
-
-    def flow(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> Flow:
-        dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-        dis.setPatchSize(12)  # against the preset's 8: +0.5 dB where motion is fast (tools/bench/interpolation.py)
-        dis.setPatchStride(4)
-        return np.asarray(dis.calc(*pair, None))
-
+def flow_between(a: NDArray[np.uint8], b: NDArray[np.uint8], *, guess: Flow | None = None) -> Flow:
+    """DIS flow from ``a`` to ``b``, (H, W, 2) float32 px, of (H, W) uint8 frames; the search begins at ``guess``."""
     height, width = a.shape
     pad = ((0, max(0, 16 - height)), (0, max(0, 16 - width)))
     if any(after for _, after in pad):
         a, b = np.pad(a, pad, mode="edge"), np.pad(b, pad, mode="edge")
-    with one_thread(), ThreadPoolExecutor(2) as pool:
-        forward, backward = pool.map(flow, ((a, b), (b, a)))
-    return np.ascontiguousarray(forward[:height, :width]), np.ascontiguousarray(backward[:height, :width])
+        guess = None if guess is None else np.pad(guess, (*pad, (0, 0)), mode="edge")
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    dis.setPatchSize(12)  # against the preset's 8: +0.5 dB where motion is fast (tools/bench/interpolation.py)
+    dis.setPatchStride(4)
+    with one_thread():
+        flow = np.asarray(dis.calc(a, b, None if guess is None else guess.copy()))
+    return np.ascontiguousarray(flow[:height, :width])
+
+
+def both_flows(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[Flow, Flow]:
+    """The flow from ``a`` to ``b`` and back; the two run on two threads."""
+    with ThreadPoolExecutor(2) as pool:
+        forward, backward = pool.map(flow_between, (a, b), (b, a))
+    return forward, backward

@@ -1,11 +1,17 @@
-"""Pairs on disk in the layout of ``GOPRO_Large``: ``OUT/<sequence>/{blur,blur_gamma,sharp}/%06d.png``, resumable."""
+"""Pairs on disk in the layout of ``GOPRO_Large``: ``OUT/<sequence>/{blur,blur_gamma,sharp}/%06d.png``, resumable.
 
+Blur vectors go to ``OUT/extras/blur_vectors/<sequence>/%06d.npy``, where ``pairs:OUT`` finds them again.
+"""
+
+import io
 import json
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from blurdata.errors import OutputError
 from blurdata.files import make_folder, write_atomic, write_png
@@ -90,6 +96,10 @@ def _write(out: Path, pair: Pair, recipe: Mapping[str, Any]) -> None:
     if "blur" in pair.extras and recipe["variant"] == "both":
         write_png(folder / "blur" / f"{number}.png", pair.extras["blur"])
     write_png(folder / "sharp" / f"{number}.png", pair.sharp)
+    if "blur_vectors" in pair.extras:
+        data = io.BytesIO()
+        np.save(data, pair.extras["blur_vectors"])
+        write_atomic(out / "extras" / "blur_vectors" / f"{pair.key}.npy", data.getvalue())
     write_atomic(_mark(out, pair.key), json.dumps(dict(pair.meta), sort_keys=True) + "\n")
 
 

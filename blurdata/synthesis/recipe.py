@@ -29,6 +29,8 @@ class SynthesisRecipe(Recipe):
         max_disagreement: A window is refused where forward and backward flow disagree on more than this share of a frame
             (only with interpolation).
         curve: How code values relate to light: ``gamma22``, ``srgb``, ``linear``, or the path of a table.
+        blur_vectors: Whether ``extras`` hold the map of blur vectors of each pair, (H, W, 2) float16 px from the first sample to the
+            last, x to the right, y down (:class:`~blurdata.synthesis.vectors.BlurVectors`); costs one optical flow a frame.
         end_weight: Weight of the first and last sample, 1 (plain mean) or 0.5 (trapezoid).
         capture_fps: Frames per second at capture where the file says otherwise (slow motion tagged 30).
         folder_fps: The rate of sources that carry none (frame folders, arrays).
@@ -56,6 +58,7 @@ class SynthesisRecipe(Recipe):
     max_virtual_frames: int = Field(default=64, ge=1, le=256)
     max_disagreement: float = Field(default=0.4, gt=0, le=1)
     curve: str = "gamma22"
+    blur_vectors: bool = False
     end_weight: float = 1.0
     capture_fps: float | None = Field(default=None, gt=0)
     folder_fps: float | None = Field(default=None, gt=0)
