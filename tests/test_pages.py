@@ -80,7 +80,7 @@ def stories():
                 yield pytest.param(section, id=name if len(sections) == 1 else f"{name}, {section.splitlines()[0]}")
 
 
-@pytest.mark.parametrize("text", stories())
+@pytest.mark.parametrize("text", list(stories()))
 def test_code_blocks_run_as_typed(text, place, monkeypatch):
     """Shell and Python blocks run one after the other, as a reader would type them, in one folder."""
     monkeypatch.chdir(place)
