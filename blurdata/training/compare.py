@@ -93,7 +93,7 @@ def cross_table(gains: Mapping[str, NDArray[np.float64]], columns: Mapping[str, 
         part = {name: rows[:, start:stop] for name, rows in gains.items()}
         best = max(part, key=lambda name: float(part[name].mean()))
         for name, rows in part.items():
-            behind = bootstrap(part[best] - rows, scenes)
-            table[name][column] = Cell(bootstrap(rows, scenes), behind, behind.low <= 0)
+            behind = bootstrap(part[best] - rows, groups=scenes)
+            table[name][column] = Cell(bootstrap(rows, groups=scenes), behind, behind.low <= 0)
         start = stop
     return table

@@ -135,7 +135,7 @@ def judge_training(outcomes: Sequence[Sequence[Outcome]], test: Sequence[Crop], 
     scenes = [crop.scene if len({c.scene for c in test}) > 1 else crop.key for crop in test]
 
     def interval(of: Callable[[Outcome], float]) -> Interval:
-        return bootstrap(np.array([[of(one) for one in row] for row in outcomes]), scenes)
+        return bootstrap(np.array([[of(one) for one in row] for row in outcomes]), groups=scenes)
 
     gain = interval(lambda one: one.restored_psnr - one.input_psnr)
     over = interval(lambda one: one.restored_psnr - one.filtered_psnr)
@@ -221,7 +221,7 @@ def bins(outcomes: Sequence[Sequence[Outcome]], test: Sequence[Crop], facts: Seq
     found = []
     for name, rows in chosen.items():
         if rows.sum() >= _FEWEST:
-            gain = bootstrap(gains[:, rows], [scene for scene, kept in zip(scenes, rows, strict=True) if kept])
+            gain = bootstrap(gains[:, rows], groups=[scene for scene, kept in zip(scenes, rows, strict=True) if kept])
             found.append(Bin(name, int(rows.sum()), gain, gain.low > 0))
     return found
 

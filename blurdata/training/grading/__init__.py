@@ -1,0 +1,24 @@
+"""Grading pictures under blur: which data, which arms, which tests, and how to say what was found."""
+
+from blurdata.training.grading.arms import SEVERITIES, TESTS, blur_for_testing, blur_for_training
+from blurdata.training.grading.pictures import Pictures, folds, nearest_across, own_split, read_pictures
+from blurdata.training.grading.recipe import Arm, GradingRecipe
+from blurdata.training.grading.score import Compared, Scores, compare_arms, score
+
+__all__ = [
+    "SEVERITIES",
+    "TESTS",
+    "Arm",
+    "Compared",
+    "GradingRecipe",
+    "Pictures",
+    "Scores",
+    "blur_for_testing",
+    "blur_for_training",
+    "compare_arms",
+    "folds",
+    "nearest_across",
+    "own_split",
+    "read_pictures",
+    "score",
+]

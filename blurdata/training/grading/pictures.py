@@ -1,0 +1,179 @@
+"""Pictures of classes, and how they are parted so that no burst is on both sides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.errors import SourceError
+from blurdata.files import list_images, natural_key, read_image
+from blurdata.progress import SILENT, Advance
+
+_TRAIN, _TEST = ("train", "training"), ("test", "val", "valid", "validation")
+_RUN = 5  # consecutive names that count as one burst
+_THUMB = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures in memory.
+
+    Args:
+        images: (N, side, side, 3) uint8 RGB.
+        labels: (N,) numbers of classes.
+        names: Where each comes from, unique.
+        groups: Runs of consecutive names of a class; a run stays on one side of a split and is resampled as one.
+        splits: The set's own split of each, ``""`` where it has none.
+        classes: Names of the classes, in order.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    splits: tuple[str, ...]
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> Pictures:
+    """Pictures of ``FOLDER/[SPLIT/]CLASS/…`` or of ``hf:NAME_OR_PATH`` (a Hugging Face set with an image and a label column).
+
+    The shorter side is brought to ``side`` and the middle is cut out; pictures are held in memory, 150 kB each at 224 px.
+
+    Args:
+        text: The folder or set. Splits are folders named train, val, test and the like.
+        side: Side in px.
+        advance: Called after each picture.
+
+    Raises:
+        SourceError: If there are fewer than two classes, or a picture cannot be read.
+    """
+    listed = _of_hugging_face(text[3:]) if text.startswith("hf:") else _of_folder(Path(text).expanduser())
+    classes = sorted({label for _, _, label, _ in listed}, key=natural_key)
+    if len(classes) < 2:
+        msg = f"{text}: holds {len(classes)} classes; give a folder with one folder of pictures for each class, or hf:NAME."
+        raise SourceError(msg)
+    images = np.empty((len(listed), side, side, 3), np.uint8)
+    for i, (_, _, _, picture) in enumerate(listed):
+        images[i] = _square(read_image(picture) if isinstance(picture, Path) else picture, side)
+        advance()
+    labels = np.array([classes.index(label) for _, _, label, _ in listed])
+    return Pictures(
+        images,
+        labels,
+        tuple(name for name, _, _, _ in listed),
+        _groups([(split, label) for _, split, label, _ in listed]),
+        tuple(split for _, split, _, _ in listed),
+        tuple(classes),
+    )
+
+
+def own_split(pictures: Pictures) -> tuple[list[int], list[int]] | None:
+    """Numbers to train on and to test on by the set's own split, or None where it has none."""
+    train = [i for i, split in enumerate(pictures.splits) if split.lower() in _TRAIN]
+    test = [i for i, split in enumerate(pictures.splits) if split.lower() == "test"]
+    test = test or [i for i, split in enumerate(pictures.splits) if split.lower() in _TEST]
+    return (train, test) if train and test else None
+
+
+def folds(pictures: Pictures, count: int) -> list[tuple[list[int], list[int]]]:
+    """``count`` ways to train and test: whole runs of names, in turn, so that each picture is tested once.
+
+    Raises:
+        SourceError: If a class has fewer runs than folds.
+    """
+    fold = np.zeros(len(pictures), int)
+    for label, name in enumerate(pictures.classes):
+        runs = list(dict.fromkeys(group for group, own in zip(pictures.groups, pictures.labels, strict=True) if own == label))
+        if len(runs) < count:
+            msg = f"Class '{name}' has {len(runs)} runs of {_RUN} pictures, too few for {count} folds; lower folds in the recipe."
+            raise SourceError(msg)
+        part = {run: i * count // len(runs) for i, run in enumerate(runs)}  # neighbouring runs stay together
+        for i, group in enumerate(pictures.groups):
+            if pictures.labels[i] == label:
+                fold[i] = part[group]
+    return [([i for i in range(len(pictures)) if fold[i] != k], [i for i in range(len(pictures)) if fold[i] == k]) for k in range(count)]
+
+
+def nearest_across(pictures: Pictures, train: Sequence[int], test: Sequence[int]) -> NDArray[np.float64]:
+    """For each test picture, the root mean square difference in codes to the training picture most like it, as thumbnails of 16 px.
+
+    Copies and bursts on both sides show as values far below the others; random photographs of one class lie around 40.
+    """
+    thumbs = np.stack([cv2.resize(image, (_THUMB, _THUMB), interpolation=cv2.INTER_AREA) for image in pictures.images]).reshape(
+        len(pictures), -1
+    )
+    values = thumbs.astype(np.float64)
+    squares = (values**2).sum(axis=1)
+    distances = squares[list(test), None] + squares[None, list(train)] - 2 * values[list(test)] @ values[list(train)].T
+    return np.asarray(np.sqrt(np.maximum(distances.min(axis=1), 0) / values.shape[1]), np.float64)
+
+
+Listed = tuple[str, str, str, Path | NDArray[np.uint8]]
+
+
+def _of_folder(root: Path) -> list[Listed]:
+    """Name, split, class and file of every picture."""
+    if not root.is_dir():
+        msg = f"{root}: there is no such folder; give one with a folder of pictures for each class."
+        raise SourceError(msg)
+    inner = sorted((folder for folder in root.iterdir() if folder.is_dir()), key=natural_key)
+    by_split = [folder for folder in inner if folder.name.lower() in _TRAIN + _TEST]
+    roots = [(folder.name, folder) for folder in by_split] if by_split else [("", root)]
+    found: list[Listed] = []
+    for split, folder in roots:
+        for label in sorted((path for path in folder.iterdir() if path.is_dir()), key=natural_key):
+            found += [(path.relative_to(root).as_posix(), split, label.name, path) for path in list_images(label)]
+    return found
+
+
+def _of_hugging_face(name: str) -> list[Listed]:
+    from datasets import ClassLabel, DatasetDict, Image, load_dataset, load_from_disk
+
+    try:
+        loaded = load_from_disk(name) if Path(name).is_dir() and any(Path(name).glob("dataset*.json")) else load_dataset(name)
+    except (OSError, ValueError) as error:
+        msg = f"hf:{name}: cannot be loaded ({error})."
+        raise SourceError(msg) from error
+    parts = dict(loaded) if isinstance(loaded, DatasetDict) else {"": loaded}
+    found: list[Listed] = []
+    for split, rows in parts.items():
+        image = next((column for column, kind in rows.features.items() if isinstance(kind, Image)), None)
+        label = next((column for column, kind in rows.features.items() if isinstance(kind, ClassLabel) or column == "label"), None)
+        if image is None or label is None:
+            msg = f"hf:{name}: needs an image column and a label column, has {', '.join(rows.features)}."
+            raise SourceError(msg)
+        names = rows.features[label].names if isinstance(rows.features[label], ClassLabel) else None
+        for i, row in enumerate(rows):
+            said = names[row[label]] if names else str(row[label])
+            found.append((f"{split}/{i:06d}", str(split), said, np.asarray(row[image].convert("RGB"))))
+    return found
+
+
+def _square(picture: NDArray[np.generic], side: int) -> NDArray[np.uint8]:
+    """The middle of the picture, (side, side, 3) uint8."""
+    codes = picture if picture.dtype == np.uint8 else (picture.astype(np.float32) / 257).round().astype(np.uint8)
+    height, width = codes.shape[:2]
+    if (height, width) != (side, side):
+        least = min(height, width)
+        top, left = (height - least) // 2, (width - least) // 2
+        how = cv2.INTER_AREA if least > side else cv2.INTER_CUBIC
+        codes = cv2.resize(np.ascontiguousarray(codes[top : top + least, left : left + least]), (side, side), interpolation=how)
+    return np.asarray(codes, np.uint8)
+
+
+def _groups(places: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    """The run of each picture, from the split and class of the pictures in the order of their names."""
+    seen: dict[tuple[str, str], int] = {}
+    found = []
+    for place in places:
+        number = seen.get(place, 0)
+        seen[place] = number + 1
+        found.append("/".join((*place, str(number // _RUN))))
+    return tuple(found)

@@ -1,0 +1,64 @@
+"""What is trained and tested to see whether blur augmentation helps grading: the recipe."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from blurdata.recipe import Recipe
+
+Positive = Field(gt=0)
+
+
+class Arm(Recipe):
+    """One way to augment.
+
+    Args:
+        blur: ``none``; ``usual``, torchvision's GaussianBlur with sigma 0.1 to 2; ``matched``, Gaussians as wide as ``physical``;
+            ``physical``, straight motion and disks in linear light.
+        p: Share of the pictures that are blurred.
+        consistency: Weight of the loss that pulls the answers for a picture and its blurred copy together; above 0 both are seen.
+    """
+
+    blur: Literal["none", "usual", "matched", "physical"] = "none"
+    p: float = Field(default=0.5, ge=0, le=1)
+    consistency: float = Field(default=0.0, ge=0)
+
+
+class GradingRecipe(Recipe):
+    """How the arms are trained and tested.
+
+    Args:
+        model: torchvision network.
+        weights: File of weights of that network (``state_dict`` of ImageNet, say), or None to start from scratch.
+        arms: Name -> how to augment; the first is what the others are compared with.
+        side: Side in px at which pictures are kept and blurred; ImageNet-C's tables are for 224.
+        input_side: Side in px of the crops that the network sees, reduced from ``side`` after the blur.
+        steps: Optimiser steps of every arm.
+        batch: Pictures a step.
+        learning_rate: Peak of AdamW's, with a linear rise over the first tenth and a cosine to zero.
+        weight_decay: AdamW's.
+        smoothing: Label smoothing.
+        length_px: Range of the straight motions that ``physical`` draws.
+        radius_px: Range of its disks.
+        ordered: Whether the classes are grades in order, for the quadratic kappa.
+        folds: Parts of a cross-validation; 1 uses the set's own split, or one fifth.
+        seeds: Trainings of every arm and fold.
+        seed: The first of them.
+    """
+
+    model: Literal["mobilenet_v3_small", "mobilenet_v3_large", "resnet18"] = "mobilenet_v3_small"
+    weights: str | None = None
+    arms: dict[str, Arm] = Field(min_length=1)
+    side: int = Field(default=224, ge=32)
+    input_side: int = Field(default=224, ge=32)
+    steps: int = Positive
+    batch: int = Field(default=32, ge=2)
+    learning_rate: float = Positive
+    weight_decay: float = Field(default=0.05, ge=0)
+    smoothing: float = Field(default=0.1, ge=0, lt=1)
+    length_px: tuple[float, float] = (3.0, 31.0)
+    radius_px: tuple[float, float] = (1.0, 10.0)
+    ordered: bool = False
+    folds: int = Field(default=1, ge=1)
+    seeds: int = Field(default=3, ge=1)
+    seed: int = Field(default=0, ge=0)

@@ -1,0 +1,103 @@
+"""What the answers of the arms are worth, and whether the arms can be told apart."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torchmetrics.functional.classification import (
+    multiclass_calibration_error,
+    multiclass_cohen_kappa,
+    multiclass_confusion_matrix,
+    multiclass_f1_score,
+)
+
+from blurdata.training.interval import Interval, bootstrap
+
+Float = NDArray[np.float64]
+_SPEAKABLE = 0.05  # a loss by blur below this, or not clearly above 0, has no share that could be won back
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How one set of answers does.
+
+    Args:
+        accuracy: Share of right answers.
+        macro_f1: Mean over the classes of the harmonic mean of precision and recall.
+        kappa: Cohen's kappa with quadratic weights for ordered grades; NaN where the classes have no order.
+        calibration_error: Mean over 15 bins of confidence of the gap to the accuracy, weighted by answers.
+        confusion: [true class][answered class] counts.
+    """
+
+    accuracy: float
+    macro_f1: float
+    kappa: float
+    calibration_error: float
+    confusion: tuple[tuple[int, ...], ...]
+
+
+def score(chances: Float, labels: NDArray[np.int64], *, ordered: bool) -> Scores:
+    """Scores of (N, classes) probabilities against (N,) labels."""
+    answers, truth = torch.from_numpy(np.asarray(chances, np.float32)), torch.from_numpy(labels)
+    classes = chances.shape[1]
+    kappa = multiclass_cohen_kappa(answers, truth, classes, weights="quadratic") if ordered else torch.tensor(float("nan"))
+    matrix = multiclass_confusion_matrix(answers, truth, classes)
+    return Scores(
+        float((answers.argmax(1) == truth).double().mean()),
+        float(multiclass_f1_score(answers, truth, classes, average="macro")),
+        float(kappa),
+        float(multiclass_calibration_error(answers, truth, classes, n_bins=15)),
+        tuple(tuple(int(count) for count in row) for row in matrix.tolist()),
+    )
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One arm beside the first, in points of accuracy, paired by seed and picture.
+
+    Args:
+        clean: Difference on clean pictures.
+        blurred: Difference, for each test and severity (``"motion 3"``).
+        hard: Difference of the mean over motion and defocus at severities 3 to 5.
+        won_back: Share of what blur costs the first arm that this one wins back, for each test at severity 3; only where that cost is
+            at least 5 points and clearly above 0.
+    """
+
+    clean: Interval
+    blurred: dict[str, Interval]
+    hard: Interval
+    won_back: dict[str, Interval]
+
+
+def compare_arms(right: Mapping[str, Mapping[str, Float]], groups: Sequence[str]) -> dict[str, Compared]:
+    """Every arm beside the first.
+
+    Args:
+        right: Arm -> test (``"clean"``, ``"motion 1"`` …) -> (seeds, pictures), 1 where the answer was right.
+        groups: Of each picture.
+    """
+    names = list(right)
+    base = right[names[0]]
+    tests = [test for test in base if test != "clean"]
+    hard = [test for test in tests if test.split()[0] in ("motion", "defocus") and test.split()[1] in "345"]
+    found = {}
+    for name in names[1:]:
+        arm = right[name]
+        won = {}
+        for test in (test for test in tests if test.endswith(" 3")):
+            lost = bootstrap(base["clean"] - base[test], groups=groups)
+            if lost.low > 0 and lost.mean >= _SPEAKABLE:
+                won[test] = bootstrap(arm[test] - base[test], base["clean"] - base[test], groups=groups, figure=lambda a, b: a / b)
+        found[name] = Compared(
+            _points(arm["clean"] - base["clean"], groups),
+            {test: _points(arm[test] - base[test], groups) for test in tests},
+            _points(np.mean([arm[test] - base[test] for test in hard], axis=0), groups) if hard else Interval(*(float("nan"),) * 3),
+            won,
+        )
+    return found
+
+
+def _points(difference: Float, groups: Sequence[str]) -> Interval:
+    return bootstrap(100 * difference, groups=groups)

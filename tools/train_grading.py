@@ -1,0 +1,320 @@
+"""Does blur augmentation help a fruit grader? Four arms with the same seeds, order and steps, tested under blur none of them has seen.
+
+    python tools/passion_fruit.py --out fruits/train --count 2000 --seed 0        # synthetic fruits; or folders of your own,
+    python tools/passion_fruit.py --out fruits/test --count 4000 --seed 1         # FOLDER/[train|test/]CLASS/*.jpg, or hf:NAME
+    python tools/train_grading.py --data fruits --out runs/fruits
+
+Tested on clean pictures, on ImageNet-C's motion and defocus at severities 1 to 5, and on camera shake. Printed, and written to
+``result.json`` and ``curves.png``: accuracy, macro F1, quadratic kappa of ordered grades, calibration error, confusion, and what each
+arm wins over the first, with intervals over runs of names and seeds. A run that was stopped goes on where it was.
+"""
+
+import argparse
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import matplotlib
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
+from torchvision import models
+from torchvision.transforms import v2
+
+from blurdata.errors import BlurDataError, SourceError
+from blurdata.files import atomic_path, make_folder, write_atomic
+from blurdata.progress import progress
+from blurdata.recipe import read_recipe
+from blurdata.training import learning_rate
+from blurdata.training.grading import (
+    SEVERITIES,
+    TESTS,
+    Arm,
+    Compared,
+    GradingRecipe,
+    Pictures,
+    Scores,
+    blur_for_testing,
+    blur_for_training,
+    compare_arms,
+    folds,
+    nearest_across,
+    own_split,
+    read_pictures,
+    score,
+)
+
+MEAN, DEVIATION = (torch.tensor(v).view(1, 3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+ALL_TESTS = ("clean", *(f"{test} {severity}" for test in TESTS for severity in SEVERITIES))
+CHUNK = 256  # pictures blurred or graded at once
+Answers = dict[str, NDArray[np.float32]]  # test -> (pictures, classes) probabilities
+
+
+def main() -> None:
+    """Read the arguments, train what is not trained yet, tell."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder of class folders, or hf:NAME")
+    parser.add_argument("--out", type=Path, required=True, help="folder for answers, result.json and curves.png")
+    parser.add_argument("--recipe", default="passion_fruit", help="grading recipe (default: passion_fruit)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    args = parser.parse_args()
+    try:
+        run(args.data, args.out, read_recipe(args.recipe, GradingRecipe), torch.device(args.device))
+    except (BlurDataError, ValueError) as error:
+        raise SystemExit(str(error)) from None
+
+
+def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> None:
+    """The whole experiment."""
+    make_folder(out)
+    pictures = read_pictures(data, side=recipe.side)
+    data = hashlib.blake2b(pictures.images.tobytes() + pictures.labels.tobytes(), digest_size=8).hexdigest()  # what answers belong to
+    parts = folds(pictures, recipe.folds) if recipe.folds > 1 else [own_split(pictures) or folds(pictures, 5)[0]]
+    for i, (train, test) in enumerate(parts):
+        near = nearest_across(pictures, train, test)
+        print(
+            f"part {i}: {len(train)} to train on, {len(test)} to test; nearest across: {near.min():.1f} codes, median {np.median(near):.1f}"
+        )
+    tested = [i for _, test in parts for i in test]
+    blurred = blurred_tests(pictures, recipe, out / "blurred" / data)
+    runs = [(name, recipe.seed + k, part) for k in range(recipe.seeds) for part in range(len(parts)) for name in recipe.arms]
+    found: dict[str, dict[int, list[Answers]]] = {name: {} for name in recipe.arms}
+    with progress("train and test", len(runs) * recipe.steps, unit="steps") as advance:
+        for name, seed, part in runs:
+            path = out / "answers" / f"{name.replace(' ', '_')}_{seed}_{part}.npz"
+            answers = kept(path, recipe, data)
+            if answers is None:
+                train, test = parts[part]
+                model = train_arm(pictures, train, recipe, recipe.arms[name], seed, device, advance)
+                answers = {name: grade(model, blurred[name][test], device) for name in ALL_TESTS}
+                keep(path, answers, recipe, data)
+            else:
+                advance(recipe.steps)
+            found[name].setdefault(seed, []).append(answers)
+    tell(pictures, data, tested, recipe, found, out)
+
+
+def blurred_tests(pictures: Pictures, recipe: GradingRecipe, folder: Path) -> dict[str, NDArray[np.uint8]]:
+    """All pictures under every test at the network's side, kept in files: blurred once for all arms."""
+    make_folder(folder)
+    found = {}
+    shape = (len(pictures), recipe.input_side, recipe.input_side, 3)
+    with progress("blur the tests", len(ALL_TESTS) * len(pictures)) as advance:
+        for name in ALL_TESTS:
+            path = folder / f"{name.replace(' ', '_')}_{recipe.side}_{recipe.input_side}.npy"
+            if not path.exists() or np.load(path, mmap_mode="r").shape != shape:
+                reduced = np.empty(shape, np.uint8)
+                for start in range(0, len(pictures), CHUNK):
+                    images = pictures.images[start : start + CHUNK]
+                    if name != "clean":
+                        test, severity = name.split()
+                        images = blur_for_testing(test, int(severity), images, seed=start)
+                    reduced[start : start + CHUNK] = [reduce(image, recipe.input_side) for image in images]
+                with atomic_path(path) as temporary, temporary.open("wb") as file:
+                    np.save(file, reduced)
+            found[name] = np.load(path, mmap_mode="r")
+            advance(len(pictures))
+    return found
+
+
+def reduce(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Down to what the network sees."""
+    return image if len(image) == side else cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def train_arm(
+    pictures: Pictures, train: list[int], recipe: GradingRecipe, arm: Arm, seed: int, device: torch.device, advance: Any
+) -> nn.Module:
+    """A network trained for ``recipe.steps``; weights, order, crops and colours follow from ``seed`` alone, so arms share them."""
+    model = build(recipe, len(pictures.classes), seed).to(device).train()
+    optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    blur = blur_for_training(arm, recipe)
+    geometry = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomResizedCrop(recipe.input_side, scale=(0.6, 1.0), antialias=True)])
+    colour = v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2)
+    for step, chosen in enumerate(order(train, recipe, seed)):
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate(step, steps=recipe.steps, peak=recipe.learning_rate, warmup=recipe.steps // 10)
+        clean = torch.from_numpy(pictures.images[chosen]).permute(0, 3, 1, 2).contiguous()
+        labels = torch.from_numpy(pictures.labels[chosen]).to(device)
+        torch.manual_seed(1_000_003 * seed + step)
+        views = [blur(clean), clean] if arm.consistency else [blur(clean)]
+        batches = []
+        for view in views:
+            torch.manual_seed(1_000_003 * seed + step)  # both views, and all arms, are cropped alike
+            batches.append(torch.stack([colour(geometry(picture)) for picture in view]))
+        logits = model(as_input(torch.cat(batches), device)).chunk(len(batches))
+        loss = torch.stack([cross_entropy(one, labels, label_smoothing=recipe.smoothing) for one in logits]).mean()
+        if arm.consistency:
+            loss = loss + arm.consistency * kl_div(
+                log_softmax(logits[0], 1), log_softmax(logits[1], 1).detach(), log_target=True, reduction="batchmean"
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        advance(1, note=f"loss {float(loss):.3f}")
+    return model.eval()
+
+
+def build(recipe: GradingRecipe, classes: int, seed: int) -> nn.Module:
+    """The torchvision network with weights from a file where the recipe names one."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model: nn.Module = models.get_model(recipe.model, weights=None, num_classes=classes)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.1  # MobileNet's 0.01 is for hundreds of thousands of steps
+    if recipe.weights:
+        try:
+            state = torch.load(recipe.weights, map_location="cpu", weights_only=True)
+            own = model.state_dict()
+            model.load_state_dict(
+                {**own, **{name: value for name, value in state.items() if name in own and value.shape == own[name].shape}}
+            )
+        except (OSError, RuntimeError, ValueError, AttributeError) as error:
+            msg = f"{recipe.weights}: holds no weights of {recipe.model} ({type(error).__name__})."
+            raise SourceError(msg) from error
+    return model
+
+
+def order(train: list[int], recipe: GradingRecipe, seed: int) -> Iterator[list[int]]:
+    """The pictures of each step: permuted epochs."""
+    rng = np.random.default_rng([seed, 5])
+    queue: list[int] = []
+    for _ in range(recipe.steps):
+        while len(queue) < recipe.batch:
+            queue += rng.permutation(train).tolist()
+        yield queue[: recipe.batch]
+        queue = queue[recipe.batch :]
+
+
+def as_input(batch: Tensor, device: torch.device) -> Tensor:
+    """(B, 3, H, W) uint8 as the network wants it."""
+    return ((batch.float() / 255 - MEAN) / DEVIATION).to(device)
+
+
+@torch.inference_mode()
+def grade(model: nn.Module, images: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
+    """(N, classes) probabilities."""
+    found = []
+    for start in range(0, len(images), CHUNK):
+        batch = torch.from_numpy(np.ascontiguousarray(images[start : start + CHUNK])).permute(0, 3, 1, 2)
+        found.append(softmax(model(as_input(batch, device)), 1).cpu().numpy())
+    return np.concatenate(found)
+
+
+def keep(path: Path, answers: Answers, recipe: GradingRecipe, data: str) -> None:
+    """Write the answers of one run, with what they are answers to."""
+    make_folder(path.parent)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, recipe=recipe.id, data=data, **answers)
+
+
+def kept(path: Path, recipe: GradingRecipe, data: str) -> Answers | None:
+    """The answers of a run that was finished earlier with the same recipe and data."""
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as held:
+        same = str(held["recipe"]) == recipe.id and str(held["data"]) == data
+        return {name: held[name] for name in ALL_TESTS} if same else None
+
+
+def tell(
+    pictures: Pictures, data: str, tested: list[int], recipe: GradingRecipe, found: dict[str, dict[int, list[Answers]]], out: Path
+) -> None:
+    """Print and write the scores, the comparison and the curves."""
+    labels = pictures.labels[tested]
+    groups = [pictures.groups[i] for i in tested]
+    joined = {
+        name: {test: np.stack([np.concatenate([part[test] for part in parts]) for parts in by_seed.values()]) for test in ALL_TESTS}
+        for name, by_seed in found.items()
+    }
+    scores = {
+        name: {test: [score(one, labels, ordered=recipe.ordered) for one in chances] for test, chances in tests.items()}
+        for name, tests in joined.items()
+    }
+    right = {
+        name: {test: (chances.argmax(-1) == labels).astype(float) for test, chances in tests.items()} for name, tests in joined.items()
+    }
+    compared = compare_arms(right, groups)
+    print_scores(scores)
+    print_compared(compared, next(iter(found)))
+    plot(scores, out / "curves.png")
+    result = {
+        "format": "blurdata-grading",
+        "version": 1,
+        "recipe": recipe.resolved(),
+        "recipe_id": recipe.id,
+        "pictures": {"id": data, "tested": len(tested), "classes": pictures.classes},
+        "versions": {"torch": torch.__version__, "numpy": np.__version__},
+        "scores": {name: {test: [asdict(one) for one in rows] for test, rows in tests.items()} for name, tests in scores.items()},
+        "against_first": {name: asdict(one) for name, one in compared.items()},
+    }
+    write_atomic(out / "result.json", json.dumps(result, indent=1) + "\n")
+    print(f"\n{out / 'result.json'}, {out / 'curves.png'}")
+
+
+def mean_of(rows: list[Scores], field: str) -> float:
+    """The mean over seeds of one score."""
+    return float(np.mean([getattr(row, field) for row in rows]))
+
+
+def print_scores(scores: dict[str, dict[str, list[Scores]]]) -> None:
+    """Accuracy in percent of every arm under every test, and the other scores on clean pictures."""
+    width = max(map(len, scores)) + 2
+    print(f"\n{'accuracy, %':<{width}}{'clean':>7}" + "".join(f"{test + ' 1 to 5':>33}" for test in TESTS))
+    for name, tests in scores.items():
+        cells = [f"{100 * mean_of(tests['clean'], 'accuracy'):7.1f}"]
+        for test in TESTS:
+            cells.append("  " + "".join(f"{100 * mean_of(tests[f'{test} {severity}'], 'accuracy'):6.1f}" for severity in SEVERITIES) + " ")
+        print(f"{name:<{width}}" + "".join(cells))
+    print(f"\n{'':<{width}}" + "".join(f"{test + ': F1':>14}{'kappa':>8}{'calib.':>8}" for test in ("clean", "motion 3", "defocus 3")))
+    for name, tests in scores.items():
+        rows = (tests[test] for test in ("clean", "motion 3", "defocus 3"))
+        print(
+            f"{name:<{width}}"
+            + "".join(f"{mean_of(r, 'macro_f1'):14.3f}{mean_of(r, 'kappa'):8.3f}{mean_of(r, 'calibration_error'):8.3f}" for r in rows)
+        )
+
+
+def print_compared(compared: dict[str, Compared], first: str) -> None:
+    """Every arm beside the first."""
+    print(f"\npoints of accuracy beside '{first}' [95 %, paired over runs of names and seeds]")
+    for name, one in compared.items():
+        print(f"  {name}: clean {one.clean}; motion and defocus 3 to 5 {one.hard}")
+        print("    " + "; ".join(f"{test} {value}" for test, value in one.blurred.items() if test.endswith(" 3")))
+        for test, share in one.won_back.items():
+            print(f"    won back of the loss at {test}: {100 * share.mean:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}]")
+        if not one.won_back:
+            print("    blur costs the first arm too little to speak of a share won back")
+
+
+def plot(scores: dict[str, dict[str, list[Scores]]], path: Path) -> None:
+    """Accuracy over severity, a panel a test."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, panels = plt.subplots(1, len(TESTS), figsize=(4 * len(TESTS), 3.6), sharey=True, layout="constrained")
+    for panel, test in zip(panels, TESTS, strict=True):
+        for name, tests in scores.items():
+            names = ["clean", *(f"{test} {severity}" for severity in SEVERITIES)]
+            values = np.array([[100 * one.accuracy for one in tests[key]] for key in names])
+            (line,) = panel.plot(range(len(names)), values.mean(1), marker="o", label=name)
+            panel.fill_between(range(len(names)), values.min(1), values.max(1), alpha=0.15, color=line.get_color(), linewidth=0)
+        panel.set(title=f"{test} (trained on: lines, disks)" if test == "shake" else f"ImageNet-C {test}", xlabel="severity")
+        panel.set_xticks(range(len(names)), ["clean", *map(str, SEVERITIES)])
+        panel.grid(alpha=0.3)
+    panels[0].set_ylabel("accuracy, %")
+    panels[-1].legend(frameon=False)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
