@@ -157,7 +157,7 @@ def train_arm(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        advance(1, note=f"loss {float(loss):.3f}")
+        advance(1, note=f"loss {float(loss.detach()):.3f}")
     return model.eval()
 
 

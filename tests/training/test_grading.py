@@ -1,10 +1,12 @@
 """Grading under blur: the data's split, the arms, the tests, and the scores against their formulas."""
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -182,7 +184,16 @@ def test_a_share_is_won_back_only_of_a_loss() -> None:
     assert 0.3 < share.low < 0.5 < share.high < 0.7
 
 
-def test_the_script_trains_grades_and_goes_on(tmp_path: Path) -> None:
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("train_grading", ROOT / "tools" / "train_grading.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_script_trains_grades_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """From class folders to a table, a plot and JSON; a second run reads its answers instead of training again."""
     for split in ("train", "test"):
         _class_folders(tmp_path / "data" / split, 6)
@@ -191,21 +202,14 @@ def test_the_script_trains_grades_and_goes_on(tmp_path: Path) -> None:
         "side: 40\ninput_side: 32\nsteps: 2\nbatch: 4\nlearning_rate: 1.0e-3\nordered: true\nseeds: 2\n"
         "arms: {none: {}, usual: {blur: usual}, ours: {blur: physical, consistency: 1.0}}\n"
     )
-    command = [
-        sys.executable,
-        ROOT / "tools" / "train_grading.py",
-        "--data",
-        tmp_path / "data",
-        "--out",
-        tmp_path / "run",
-        "--recipe",
-        recipe,
-    ]
-    done = [
-        subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}) for _ in range(2)
-    ]
-    assert [one.returncode for one in done] == [0, 0], done[0].stderr
-    assert done[0].stdout == done[1].stdout
+    script = _script()
+    command = ["train_grading.py", "--data", tmp_path / "data", "--out", tmp_path / "run", "--recipe", recipe, "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", [str(part) for part in command])
+    script.main()
+    first = capsys.readouterr().out
+    monkeypatch.setattr(script, "train_arm", lambda *_: pytest.fail("a finished run was trained again"))
+    script.main()
+    assert capsys.readouterr().out == first
     told = json.loads((tmp_path / "run" / "result.json").read_text())
     assert set(told["scores"]) == {"none", "usual", "ours"}
     assert len(told["scores"]["ours"]["motion 3"]) == 2
