@@ -210,6 +210,11 @@ class JoinedSource(PairSource):
         self._keys = [f"{name}/{self._splits[name].keys[index]}" for name, index in self._places]
 
     @property
+    def splits(self) -> Mapping[str, PairSource]:
+        """Split name -> source, in order."""
+        return dict(self._splits)
+
+    @property
     def keys(self) -> Sequence[str]:
         """Keys of all splits in order."""
         return self._keys

@@ -14,7 +14,7 @@ from blurdata.quality.hashes import NEAR_BITS, Print, copies_across_splits
 
 SCHEMA = 1
 SHIFT_LINE_PX = 0.7  # means of real frames with uneven motion reach 0.5
-_FILM_PX, _SOFTENED_PX2 = 1.5, 0.04  # films that blur this much on average soften by 0.06 and more, re-encoded copies by 0.03 at most
+_FILM_PX, _SOFTENED_PX2 = 1.5, 0.025  # films that blur this much on average soften by 0.03 and more, copies with noise by 0.017 at most
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,13 @@ def judge(facts: Sequence[PairFacts]) -> list[Finding]:
     gone |= beside
     gone |= {finding.key for finding in unmatched}
     matched = [f for f in whole if f.key not in gone]
-    for rule in (_misaligned, _swapped, _unblurred, _identical, _soft, _brightness, _channels):
+    swapped = list(_swapped(matched))
+    turned = {finding.key for finding in swapped}
+    found += swapped
+    for rule in (_misaligned, _identical, _brightness, _channels):
         found += rule(matched)
+    for rule in (_unblurred, _soft):  # one name for one fault
+        found += [finding for finding in rule(matched) if finding.key not in turned]
     found += _copies(whole)
     order = {kind: i for i, kind in enumerate(KINDS)}
     place = {f.key: i for i, f in enumerate(facts)}

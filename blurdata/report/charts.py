@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup, escape
 
-from blurdata.report.scale import finite, show, ticks
+from blurdata.report.scale import finite, show, tick_labels, ticks
 
 _W, _H = 340, 200
 _LEFT, _RIGHT, _TOP, _FOOT = 44, 10, 12, 38
@@ -41,14 +41,15 @@ class _Frame:
     def axes(self) -> str:
         parts = []
         foot, right = self.height - _FOOT, _W - _RIGHT
-        for value in ticks(*self.y, about=4):
+        levels, columns = ticks(*self.y, about=4), ticks(*self.x, about=5)
+        for value, label in zip(levels, tick_labels(levels), strict=True):
             y = self.at_y(value)
             parts.append(f'<line class="rule" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
-            parts.append(f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{show(value)}</text>')
-        for value in ticks(*self.x, about=5):
+            parts.append(f'<text x="{_LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
+        for value, label in zip(columns, tick_labels(columns), strict=True):
             x = self.at_x(value)
             parts.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{foot}" y2="{foot + 4}"/>')
-            parts.append(f'<text x="{x:.1f}" y="{foot + 16}" text-anchor="middle">{show(value)}</text>')
+            parts.append(f'<text x="{x:.1f}" y="{foot + 16}" text-anchor="middle">{label}</text>')
         parts.append(f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{foot}" y2="{foot}"/>')
         x_label, y_label = (escape(label) for label in self._labels)
         parts.append(f'<text class="muted" x="{(right + _LEFT) / 2:.0f}" y="{self.height - 4}" text-anchor="middle">{x_label}</text>')
@@ -183,8 +184,8 @@ def grid_map(offsets: np.ndarray, *, what: str) -> Markup:
     return _svg("".join(parts), alt, height=200)
 
 
-def curve_by(x: Sequence[float], y: Sequence[float], *, x_label: str, y_label: str, what: str, bins: int = 10) -> Markup:
-    """Points, and the median of y in equal shares of x."""
+def curve_by(x: Sequence[float], y: Sequence[float], *, x_label: str, y_label: str, what: str) -> Markup:
+    """Points, and a smooth curve through their middle; fewer than eight points get no curve."""
     px, py = np.asarray(x, float), np.asarray(y, float)
     good = np.isfinite(px) & np.isfinite(py)
     px, py = px[good], py[good]
@@ -193,12 +194,33 @@ def curve_by(x: Sequence[float], y: Sequence[float], *, x_label: str, y_label: s
     frame = _Frame((0, max(float(px.max()) * 1.03, 1)), _span(py), x_label=x_label, y_label=y_label)
     keep = np.sort(np.random.default_rng(0).permutation(len(px))[:1200])
     dots = "".join(f'<circle class="a faint" cx="{frame.at_x(px[i]):.1f}" cy="{frame.at_y(py[i]):.1f}" r="1.7"/>' for i in keep)
-    order = np.argsort(px, kind="stable")
-    parts = [part for part in np.array_split(order, max(min(bins, len(px) // 5), 1)) if len(part)]
-    middle = [(float(np.median(px[part])), float(np.median(py[part]))) for part in parts]
+    if len(px) < 8 or np.ptp(px) == 0:
+        return _svg(frame.axes() + dots, f"{what}: {len(px)} pairs, median {show(float(np.median(py)))}.")
+    low, high = np.percentile(px, [2, 98])
+    at = np.linspace(low, high, 25)
+    middle = list(zip(at.tolist(), smooth(px, py, at).tolist(), strict=True))
     path = "M" + "L".join(f"{frame.at_x(a):.1f} {frame.at_y(b):.1f}" for a, b in middle)
-    alt = f"{what}: " + "; ".join(f"{show(b)} at {show(a)}" for a, b in middle) + "."
+    alt = f"{what}: " + "; ".join(f"{show(b)} at {show(a)}" for a, b in middle[::6]) + "."
     return _svg(frame.axes() + dots + f'<path class="trend" d="{path}"/>', alt)
+
+
+def smooth(x: np.ndarray, y: np.ndarray, at: np.ndarray, share: float = 0.5) -> np.ndarray:
+    """Local straight lines through the nearest ``share`` of the points, tricube weights (Cleveland's LOESS), at ``at``.
+
+    Example:
+        >>> x = np.arange(20.0)
+        >>> smooth(x, 3 * x + 1, np.array([2.5, 10.0])).round(6).tolist()
+        [8.5, 31.0]
+    """
+    count = max(round(share * len(x)), 6)
+    values = []
+    for place in at:
+        distance = np.abs(x - place)
+        reach = max(float(np.sort(distance)[min(count, len(x)) - 1]), 1e-9) * 1.001
+        weight = np.clip(1 - (distance / reach) ** 3, 0, None) ** 3
+        design = np.stack([np.ones_like(x), x - place], axis=1) * np.sqrt(weight)[:, None]
+        values.append(float(np.linalg.lstsq(design, y * np.sqrt(weight), rcond=1e-6)[0][0]))
+    return np.array(values)
 
 
 def _span(values: np.ndarray) -> tuple[float, float]:

@@ -9,11 +9,10 @@ import yaml
 from markupsafe import Markup
 
 import blurdata
-from blurdata.pairs import Pair, PairSource
+from blurdata.pairs import JoinedSource, Pair, PairSource
 from blurdata.quality import Finding, Survey
 from blurdata.recipe import recipe_id
 from blurdata.report import sections
-from blurdata.report.scale import show
 
 MARK = '<meta name="generator" content="blurdata report">'
 _MOST_SUSPECTS = 60
@@ -72,12 +71,19 @@ def render(
         "count_cards": sections.count_cards(survey.facts),
         "method": sections.METHOD,
         "version": blurdata.__version__,
-        "source_text": source.text or "a source made in memory",
+        "source_text": name_source(source),
         "style": Markup(_asset("style.css")),
         "script": Markup(_asset("page.js")),
     }
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     return environment.from_string(_asset("page.html.j2")).render(values)
+
+
+def name_source(source: PairSource) -> str:
+    """The text that opens a source; of several joined, that of each split."""
+    if isinstance(source, JoinedSource):
+        return "; ".join(f"{split}: {name_source(part)}" for split, part in source.splits.items())
+    return source.text or "made in memory"
 
 
 def _asset(name: str) -> str:
@@ -100,7 +106,7 @@ def _plain(value: Any) -> Any:
 def _made(source: PairSource, survey: Survey) -> list[tuple[str, str]]:
     """Rows of the table: where from, ids, seeds, curves, versions."""
     recipe = dict(source.recipe) if source.recipe else {}
-    rows = [("Source", source.text or "made in memory"), ("Recipe id", recipe_id(_plain(recipe)) if recipe else "–")]
+    rows = [("Source", name_source(source)), ("Recipe id", recipe_id(_plain(recipe)) if recipe else "–")]
     for name in ("kind", "name", "variant", "curve", "seed"):
         if recipe.get(name) is not None and not isinstance(recipe[name], (Mapping, list)):
             rows.append((name.capitalize(), str(recipe[name])))
@@ -133,4 +139,4 @@ def _cell(value: float | int | str | None) -> str:
         return "–"
     if isinstance(value, str):
         return value
-    return f"{value:,}" if isinstance(value, int) else (f"{value:.2f}" if abs(value) >= 2 else show(value, 4))
+    return f"{value:,}" if isinstance(value, int) else f"{value:.{2 if abs(value) >= 2 else 4}f}"

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,18 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     step = next(step * power for step in (1, 2, 5, 10) if step * power >= raw * 0.999)
     first = math.ceil(low / step - 1e-9)
     return [round(i * step, 10) + 0.0 for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def tick_labels(values: Sequence[float]) -> list[str]:
+    """The values as labels of one axis: all with as many decimals as tell neighbours apart.
+
+    Example:
+        >>> tick_labels([0.995, 1.0, 1.005]), tick_labels([0, 1000, 2000])
+        (['0.995', '1.000', '1.005'], ['0', '1,000', '2,000'])
+    """
+    step = min((b - a for a, b in pairwise(values)), default=1.0)
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
+    return [f"{value:,.{decimals}f}" for value in values]
 
 
 def show(value: float, digits: int = 3) -> str:

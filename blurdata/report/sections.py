@@ -92,9 +92,9 @@ def blur_cards(facts: Sequence[PairFacts]) -> list[Card]:
                 [f.psnr for f in known],
                 x_label="length of blur, px",
                 y_label="PSNR, dB",
-                what="Median PSNR of the blurry half in dB, by length of blur in px",
+                what="PSNR of the blurry half in dB, by length of blur in px",
             ),
-            "text": "What a network that does nothing would score.",
+            "text": "What a network that does nothing would score: a point a pair, and a smooth curve through their middle.",
         },
     ]
 
@@ -202,8 +202,7 @@ def _suspect(finding: Finding, thumbs: Any) -> dict[str, Any]:
         "sentence": finding.sentence,
         "value": f"{show(finding.value)} {finding.unit}" if measured else "",
         "line": show(finding.line),
-        "median": show(finding.median),
-        "unit": finding.unit,
+        "median": f"{show(finding.median, 2)} {finding.unit}" if np.isfinite(finding.median) else "",
         "thumbs": thumbs,
     }
 

@@ -34,7 +34,7 @@ def sheet_row(pair: Pair, facts: PairFacts, restore: Restore | None) -> dict[str
     if restored is not None:
         parts.append(_part("restored", restored[box], _psnr(restored, pair.sharp)))
     parts.append(_part("sharp", pair.sharp[box], None))
-    return {"key": pair.key, "caption": caption(facts), "parts": parts}
+    return {"key": pair.key, "caption": caption(facts)[:1], "parts": parts}
 
 
 def _part(name: str, image: Image, psnr: float | None) -> dict[str, Any]:
@@ -75,13 +75,11 @@ def wipe(pair: Pair, facts: PairFacts) -> dict[str, Any]:
     }
 
 
-def caption(facts: PairFacts) -> str:
-    """Length of blur and score of the input, in a few words."""
-    words = []
-    if np.isfinite(facts.length_px):
-        words.append(f"{show(facts.length_px, 2)} px of blur{' (rough)' if facts.length_from == 'rough' else ''}")
-    words.append(f"input {show(facts.psnr)} dB")
-    return ", ".join(words)
+def caption(facts: PairFacts) -> list[str]:
+    """Length of blur and score of the input, in a few words each."""
+    rough = " (rough)" if facts.length_from == "rough" else ""
+    length = f"{show(facts.length_px, 2)} px of blur{rough}" if np.isfinite(facts.length_px) else "blur not measured"
+    return [length, f"input {show(facts.psnr)} dB"]
 
 
 def thumbs_wanted(findings: Sequence[Finding]) -> list[str]:

@@ -11,7 +11,10 @@ from typer.testing import CliRunner
 from blurdata.cli import build_app
 from blurdata.errors import OutputError, SourceError
 from blurdata.files import write_png
+from blurdata.pairs import JoinedSource
 from blurdata.report import write_card, write_report
+from blurdata.report.charts import smooth
+from blurdata.shards import build, open_input
 from blurdata.sources import open_source
 
 
@@ -174,3 +177,32 @@ def test_fail_on_serves_ci(folder, tmp_path):
     wrong = run(build_app(), [*common, "--fail-on", "misalined"])
     assert wrong.exit_code == 2
     assert "misaligned" in wrong.output
+
+
+def test_joined_source_names_its_parts(folder, tmp_path):
+    """A report on two sources joined says where each split comes from, on the page as in its foot."""
+    parts = {name: open_source(f"pairs:{folder}/{name}") for name in ("train", "test")}
+    text = write_report(JoinedSource(parts), tmp_path / "r.html").page.read_text()
+
+    assert f"train: pairs:{folder}/train; test: pairs:{folder}/test" in text
+    assert "made in memory" not in text
+
+
+def test_curve_through_points_does_not_zigzag():
+    """Scattered points around a falling line get a curve that falls all the way."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(1, 30, 60)
+    curve = smooth(x, 35 - 0.5 * x + rng.normal(0, 2.5, 60), np.linspace(2, 29, 25))
+
+    assert (np.diff(curve) < 0.05).all()
+
+
+def test_shards_and_their_source_give_one_report(folder, tmp_path):
+    """What is measured and suspected does not depend on whether pairs come from folders or from shards."""
+    source = open_source(f"pairs:{folder}")
+    build(source, tmp_path / "shards")
+    plain = write_report(source, tmp_path / "a.html")
+    packed = write_report(open_input(str(tmp_path / "shards")), tmp_path / "b.html")
+
+    assert packed.findings == plain.findings
+    assert repr(packed.survey.facts) == repr(plain.survey.facts)  # NaN is not equal to itself
