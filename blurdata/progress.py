@@ -34,7 +34,9 @@ def progress(label: str, total: float, *, unit: str = "pairs") -> Iterator[Advan
         with _bar(label, total, unit) as advance:
             yield advance
     else:
-        yield _Lines(label, total, unit)
+        lines = _Lines(label, total, unit)
+        yield lines
+        lines.finish()
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def _bar(label: str, total: float, unit: str) -> Iterator[Advance]:
 
 
 class _Lines:
-    """One line now and then, and one at the end of anything that took over two seconds."""
+    """One line now and then, and one with 100 % at the end of anything that took over two seconds."""
 
     def __init__(self, label: str, total: float, unit: str) -> None:
         self._label, self._total, self._unit = label, total, unit
@@ -71,15 +73,21 @@ class _Lines:
     def __call__(self, steps: float = 1, *, note: str = "") -> None:
         self._done += steps
         now = time.monotonic()
-        finished = self._done >= self._total and now - self._start > 2
-        if finished or now - self._told > _PLAIN_EVERY_S:
+        if self._done < self._total and now - self._told > _PLAIN_EVERY_S:
             self._told = now
-            rate = self._done / max(now - self._start, 1e-9)
-            print(  # noqa: T201  progress for people goes to stderr
-                f"{self._label}: {self._done:.0f}/{self._total:.0f} {self._unit}, {rate:.1f} {self._unit}/s {note}".rstrip(),
-                file=sys.stderr,
-                flush=True,
-            )
+            self._say(f", {(self._total - self._done) * (now - self._start) / max(self._done, 1e-9):.0f} s left {note}")
+
+    def finish(self) -> None:
+        """The last line; steps that were never told were not needed."""
+        self._done = max(self._done, self._total)
+        if time.monotonic() - self._start > 2:
+            self._say("")
+
+    def _say(self, rest: str) -> None:
+        rate = self._done / max(time.monotonic() - self._start, 1e-9)
+        share = 100 * self._done / max(self._total, 1e-9)
+        text = f"{self._label}: {share:.0f} %, {self._done:.0f}/{self._total:.0f} {self._unit}, {rate:.1f} {self._unit}/s{rest}"
+        print(text.rstrip(), file=sys.stderr, flush=True)  # noqa: T201  progress for people goes to stderr
 
 
 def track(items: Iterable[Item], label: str, total: float, *, unit: str = "pairs") -> Iterator[Item]:

@@ -80,7 +80,7 @@ def _version(
 def main() -> None:
     """Run the command line; data errors become one sentence on stderr and exit code 1, never a traceback."""
     try:
-        build_app()()
+        build_app()(prog_name="blurdata")  # also where it runs as `python -m blurdata`: completion goes by the name
     except BlurDataError as error:
         _fail(str(error))
     except BrokenPipeError:

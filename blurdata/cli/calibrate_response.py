@@ -7,7 +7,9 @@ import typer
 
 
 def run(
-    pictures: Annotated[list[Path], typer.Argument(help="At least two 8-bit pictures of one still scene, or a folder of them.")],
+    pictures: Annotated[
+        list[Path], typer.Argument(help="At least two 8-bit pictures of one still scene, or a folder of them.", metavar="PICTURE…")
+    ],
     out: Annotated[Path, typer.Option(help="The table to write; a recipe's `curve:` takes its path.")],
     exposures: Annotated[
         str | None, typer.Option(help="Exposure times in seconds, in the order of the pictures: 1/60,1/30,0.1. Default: from EXIF.")

@@ -7,8 +7,8 @@ import typer
 
 
 def run(
-    source: Annotated[str, typer.Argument(help="A folder of shards, or KIND:PATH?option=value.", metavar="SHARDS|SOURCE")],
-    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    source: Annotated[str, typer.Argument(help="A folder of shards, or KIND:PATH?option=value.", metavar="SOURCE|SHARDS")],
+    out: Annotated[Path, typer.Option(help="Folder to write.", metavar="DIR")],
     to: Annotated[str, typer.Option(help="folders: blurry/ and sharp/ with PNGs; hf: Hugging Face Parquet.")] = "folders",
     license_id: Annotated[str | None, typer.Option("--license", help="With hf: licence for the card, such as cc-by-4.0.")] = None,
     extras: Annotated[bool, typer.Option(help="With folders: write blur maps, PSFs and masks too, as .npy.")] = True,

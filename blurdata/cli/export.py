@@ -12,7 +12,7 @@ def run(
     ],
     out: Annotated[Path, typer.Option(help="Folder to write.", metavar="DIR", show_default=False)],
     license_id: Annotated[str | None, typer.Option("--license", help="Licence for the card, such as cc-by-4.0.", metavar="ID")] = None,
-    name: Annotated[str, typer.Option(help="Title of the card.")] = "",
+    title: Annotated[str, typer.Option("--title", "--name", help="Heading of the card.")] = "",
     file_mb: Annotated[int, typer.Option(min=1, help="A new file begins beyond this size.", metavar="MB")] = 500,
 ) -> None:
     """Write pairs as Parquet files with Image features and a dataset card, for Hugging Face `datasets`.
@@ -27,6 +27,6 @@ def run(
 
     opened = open_input(source)
     with progress("exporting", len(opened)) as advance:
-        files = export_parquet(opened, out, license_id=license_id, name=name, file_mb=file_mb, advance=advance)
+        files = export_parquet(opened, out, license_id=license_id, name=title, file_mb=file_mb, advance=advance)
     typer.echo(f"{len(opened)} pairs in {len(files)} files under {out}")
     typer.echo(f"Next: look at {out}/README.md, then `hf upload NAME {out}` publishes it.", err=True)

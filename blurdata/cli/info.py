@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def run(
-    source: Annotated[str, typer.Argument(help="A folder of shards, or KIND:PATH?option=value.", metavar="SHARDS|SOURCE")],
+    source: Annotated[str, typer.Argument(help="A folder of shards, or KIND:PATH?option=value.", metavar="SOURCE|SHARDS")],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Print what is inside shards, or any source of pairs, and where it came from.
@@ -18,7 +18,7 @@ def run(
     Examples:
       blurdata info shards
 
-      blurdata info 'gopro:GOPRO_Large?split=test' --json
+      blurdata info 'gopro:GOPRO_Large?split=test&variant=blur_gamma' --json
     """
     import json
 

@@ -7,7 +7,9 @@ import typer
 
 
 def run(
-    source: Annotated[str, typer.Argument(help="What to pack: KIND:PATH?option=value, or another folder of shards.")],
+    source: Annotated[
+        str, typer.Argument(help="What to pack: KIND:PATH?option=value, or another folder of shards.", metavar="SOURCE|SHARDS")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the shards; run the same command again to carry on after a stop.")],
     workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
     task: Annotated[int, typer.Option(min=0, help="Which part this job builds, from 0 (cluster arrays).")] = 0,
@@ -24,7 +26,7 @@ def run(
     Examples:
       blurdata pack pairs:my_pairs --out shards
 
-      blurdata pack 'gopro:GOPRO_Large?split=train' --out shards --workers 8
+      blurdata pack 'gopro:GOPRO_Large?split=train&variant=blur_gamma' --out shards --workers 8
 
       blurdata pack 'shards:shards?where=blur_px_p95 < 25' --out fewer
 

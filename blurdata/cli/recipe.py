@@ -1,5 +1,9 @@
 """``blurdata recipe``: the recipes that ship, to list, to read and to copy for editing."""
 
+import itertools
+import re
+import shutil
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +31,8 @@ def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="Print nam
         return
     width = max((len(name) for name in purposes), default=0)
     for name, purpose in purposes.items():
-        typer.echo(f"{name:<{width}}  {purpose}")
+        lines = textwrap.wrap(purpose, max(shutil.get_terminal_size((100, 20)).columns - width - 2, 40))
+        typer.echo(f"{name:<{width}}  " + f"\n{'':<{width}}  ".join(lines))
     typer.echo("Next: blurdata recipe show NAME", err=True)
 
 
@@ -80,6 +85,7 @@ def _read(path: Path) -> str:
 
 
 def _purpose(path: Path) -> str:
-    """The first comment line of a recipe."""
-    first = next((line for line in _read(path).splitlines() if line.startswith("#")), "")
-    return first.lstrip("# ").strip()
+    """The first sentence of a recipe's opening comment, however many lines it takes."""
+    opening = itertools.takewhile(lambda line: line.startswith("#"), _read(path).splitlines())
+    text = " ".join(line.lstrip("# ").strip() for line in opening)
+    return re.split(r"(?<=[a-z0-9)]{2}[.]) (?=[A-Z])", text, maxsplit=1)[0].rstrip(".") + "."

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -16,6 +18,7 @@ from blurdata.cli import build_app
 from blurdata.cli._doctor import albumentations_x, opencv_clash
 from blurdata.cli._help import split_examples
 from blurdata.errors import SourceError
+from blurdata.files import write_png
 
 COMMANDS = [name for name in cli._COMMANDS if name != "recipe"]
 
@@ -102,7 +105,7 @@ def test_data_error_is_one_sentence():
 def test_own_fault_shows_no_traceback(monkeypatch, capsys):
     """Even a fault of the program itself is one sentence, which says how to see more."""
 
-    def broken():
+    def broken(**_):
         raise ZeroDivisionError("division by zero")
 
     monkeypatch.setattr(cli, "build_app", lambda: broken)
@@ -117,7 +120,7 @@ def test_own_fault_shows_no_traceback(monkeypatch, capsys):
 def test_stop_says_that_it_can_carry_on(monkeypatch, capsys, stop):
     """Ctrl-C ends with 130 and a sentence, whichever way typer reports it."""
 
-    def stopped():
+    def stopped(**_):
         raise stop
 
     monkeypatch.setattr(cli, "build_app", lambda: stopped)
@@ -198,7 +201,7 @@ def test_doctor_knows_what_breaks_what():
 def test_errors_are_shown_as_they_are(monkeypatch, capsys):
     """The sentence of a data error reaches the person unchanged."""
 
-    def broken():
+    def broken(**_):
         raise SourceError("ride.mp4: holds no video; give another.")
 
     monkeypatch.setattr(cli, "build_app", lambda: broken)
@@ -206,3 +209,128 @@ def test_errors_are_shown_as_they_are(monkeypatch, capsys):
         cli.main()
 
     assert capsys.readouterr().err == "blurdata: ride.mp4: holds no video; give another.\n"
+
+
+def every_command():
+    """(name, click command) of every command, those below others too."""
+    for name, command in typer.main.get_command(build_app()).commands.items():
+        below = getattr(command, "commands", None)
+        yield from ((f"{name} {part}", one) for part, one in below.items()) if below else [(name, command)]
+
+
+def test_options_mean_the_same_everywhere():
+    """An option of one name is a flag in every command or in none, and says JSON, seed or processes in the same words of shape."""
+    kinds, takes_value = {}, {"evaluate": {"--json"}}  # the scores of a whole folder are a file, or - for standard output
+    for name, command in every_command():
+        for parameter in command.params:
+            for option in getattr(parameter, "opts", []):
+                if option.startswith("--") and option not in takes_value.get(name, set()):
+                    kinds.setdefault(option, {}).setdefault((parameter.is_flag, parameter.nargs), []).append(name)
+
+    assert {option: uses for option, uses in kinds.items() if len(uses) > 1} == {}
+
+
+def test_options_are_written_alike():
+    """Options are lower case with hyphens, have a help text, and a unit where they measure something."""
+    for name, command in every_command():
+        for parameter in command.params:
+            if parameter.param_type_name == "option" and parameter.name != "help":
+                assert all(option == option.lower() and "_" not in option for option in parameter.opts), (name, parameter.opts)
+                assert parameter.help, (name, parameter.opts)
+            if parameter.param_type_name == "argument":
+                assert parameter.help, (name, parameter.name)
+
+
+def test_plain_progress_ends_with_all_of_it(monkeypatch, capsys):
+    """Where stderr is no terminal, progress is plain lines with share and rate, the last of them 100 %, even if steps were skipped."""
+    from blurdata import progress as module
+
+    clock = iter(range(0, 1000, 20))
+    monkeypatch.setattr(module.time, "monotonic", lambda: next(clock))
+    with module.progress("packing", 4) as advance:
+        advance()
+        advance(2)
+    lines = capsys.readouterr().err.splitlines()
+
+    assert lines[0].startswith("packing: 25 %, 1/4 pairs,")
+    assert "left" in lines[0]
+    assert lines[-1].startswith("packing: 100 %, 4/4 pairs,")
+    assert all("\r" not in line and "\x1b" not in line for line in lines)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(shell):
+    """The completion source of a shell names the program and its completion variable."""
+    result = blurdata("--show-completion", shell, environment={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"})
+
+    assert result.returncode == 0
+    assert "_BLURDATA_COMPLETE" in result.stdout
+    assert "blurdata" in result.stdout
+
+
+def test_bash_completes_commands_and_options(tmp_path):
+    """What bash gets to complete: commands that begin as typed, and the options of a command."""
+    program = tmp_path / "blurdata"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m blurdata "$@"\n')
+    program.chmod(0o755)
+    source = blurdata("--show-completion", "bash", environment={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}).stdout
+    script = source + '\nfor words in "blurdata re" "blurdata report --fa"; do COMP_WORDS=($words); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); '
+    script += "_blurdata_completion blurdata; echo ${COMPREPLY[@]}; done"
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    said = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=120, env={**os.environ, "PATH": path}
+    ).stdout.splitlines()
+
+    assert {"report", "reproduce", "recipe"} <= set(said[0].split())
+    assert said[1].split() == ["--fail-on"]
+
+
+def test_interrupt_ends_a_report_with_workers(tmp_path):
+    """Ctrl-C while workers measure: exit code 130, one sentence, no page half-written, no traceback from any process."""
+    rng = np.random.default_rng(0)
+    for i in range(120):
+        for half in ("blurry", "sharp"):
+            write_png(tmp_path / "set" / half / f"{i}.png", rng.integers(0, 255, (240, 320, 3), dtype=np.uint8))
+    child = subprocess.Popen(
+        [sys.executable, "-m", "blurdata", "report", "pairs:set", "--workers", "2"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        start_new_session=True,
+    )
+    children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
+    end = time.monotonic() + 60
+    while time.monotonic() < end and len(children.read_text().split()) < 2:  # until the workers' server and its tracker are there
+        time.sleep(0.2)
+    time.sleep(1)
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does it: to every process
+    _, said = child.communicate(timeout=60)
+
+    assert child.returncode == 130
+    assert said.splitlines()[-1] == "blurdata: stopped; the same command again carries on."
+    assert "Traceback" not in said
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_recipe_list_ends_no_sentence_halfway():
+    """Every purpose in the list is a whole sentence."""
+    for entry in json.loads(run("recipe", "list", "--json").stdout):
+        assert entry["purpose"].endswith("."), entry
+        assert entry["purpose"].count("(") == entry["purpose"].count(")"), entry
+
+
+@pytest.mark.parametrize("package", ["opencv-contrib-python", "albumentationsx"])
+def test_doctor_sees_a_package_that_breaks_others(package, tmp_path):
+    """With the traces of a second OpenCV wheel, or of AlbumentationsX, on the path: exit code 1 and the command that mends it."""
+    home = tmp_path / f"{package.replace('-', '_')}-9.9.dist-info"
+    home.mkdir()
+    (home / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 9.9\n")
+    path = os.pathsep.join([str(tmp_path), str(Path.cwd())])
+    result = blurdata("doctor", "--json", environment={"PYTHONPATH": path})
+    faults = " ".join(json.loads(result.stdout)["faults"])
+
+    assert result.returncode == 1
+    assert f"pip uninstall -y {'albumentationsx' if package == 'albumentationsx' else 'opencv'}" in faults
