@@ -133,8 +133,8 @@ def _whole(data: NDArray[np.uint8]) -> bool:
 
 
 def encode_png(image: Image, *, level: int = 1) -> bytes:
-    """PNG bytes of an (H, W, 3) RGB or (H, W) grey picture, uint8 or uint16; ``level`` is zlib's, 1 fast to 9 small."""
-    picture = image[..., ::-1] if image.ndim == 3 else image
+    """PNG bytes of an (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey picture, uint8 or uint16; ``level`` is zlib's, 1 fast to 9 small."""
+    picture = image[..., [2, 1, 0, 3][: image.shape[2]]] if image.ndim == 3 else image
     _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, level])
     return bytes(data)
 

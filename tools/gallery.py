@@ -89,7 +89,7 @@ def draw(out: Path) -> None:
     photo = np.ascontiguousarray(skimage.data.coffee()[10:390, 100:480])
     mpl.rcParams.update({"font.family": "DejaVu Sans", "text.color": INK})
     figure = Figure(figsize=(WIDTH, HEIGHT), facecolor=PAPER)
-    bottom = _section(figure, 0.0, "Point-spread functions", "centred to 1e-3 px, of sum 1, anti-aliased; ImageNet-C's own are neither")
+    bottom = _section(figure, 0.0, "Point-spread functions", "centred to 1e-3 px, of sum 1, anti-aliased; ImageNet-C's own are not")
     for index, (title, call, kernel) in enumerate(psfs()):
         axes = _cell(figure, bottom, index, title, call)
         axes.imshow(_on_canvas(kernel), cmap="magma", interpolation="nearest")

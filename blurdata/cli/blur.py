@@ -31,6 +31,10 @@ def run(
     roll_deg: Annotated[str | None, _option("--roll-deg", "zoom: turn of the camera during the exposure.")] = None,
     f_number: Annotated[str | None, _option("--f-number", "depth: of the lens.")] = None,
     focus_m: Annotated[str | None, _option("--focus-m", "depth: distance in focus.")] = None,
+    focal_length_mm: Annotated[str | None, _option("--focal-length-mm", "depth: of the lens; one number.")] = None,
+    near_m: Annotated[str | None, _option("--near-m", "depth: nearest corner of the slanted plane.")] = None,
+    far_m: Annotated[str | None, _option("--far-m", "depth: its farthest corner.")] = None,
+    slant_deg: Annotated[str | None, _option("--slant-deg", "depth: direction away, counter-clockwise from +x.")] = None,
     shot: Annotated[str | None, _option("--shot", "noise: light of one electron, white is 1.")] = None,
     read: Annotated[str | None, _option("--read", "noise: read noise, white is 1.")] = None,
     highlights: Annotated[str | None, _option("--highlights", "all blurs: light that clipped places get back, in units of white.")] = None,
@@ -39,7 +43,7 @@ def run(
     severity: Annotated[str | None, _option("--severity", "any: 0 to 1; imagenet-c: 1 to 5.")] = None,
     curve: Annotated[str, typer.Option("--curve", help="srgb, gamma22, linear (blur code values) or a table's path.")] = "srgb",
     border: Annotated[str, typer.Option("--border", help="Beyond the edge: reflect, replicate or constant.")] = "reflect",
-    p: Annotated[float, typer.Option("-p", "--probability", min=0, max=1, help="Share of the pictures that is changed.")] = 1.0,
+    p: Annotated[float, typer.Option("-p", "--p", "--probability", min=0, max=1, help="Share of the pictures that is changed.")] = 1.0,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Seed of everything drawn; a picture's draw depends on it and on its name.")
     ] = 0,
@@ -53,8 +57,8 @@ def run(
 
         blurdata blur photos --kind defocus --radius-px 1,10 --blades 5,9 --save-psf --out blurred
 
-    Copies are PNG, so that no compression is taken for blur; 16-bit pictures stay 16-bit; sub-folders are mirrored. blur.json in the
-    output folder says what each picture got.
+    Copies are PNG, so that no compression is taken for blur; depth, grey and transparency stay; sub-folders are mirrored. blur.json in
+    the output folder says what each picture got.
     """
     import json
 
@@ -66,8 +70,9 @@ def run(
     given = {
         "length_px": length_px, "angle_deg": angle_deg, "extent_px": extent_px, "inertia": inertia, "tremor": tremor,
         "radius_px": radius_px, "blades": blades, "rotation_deg": rotation_deg, "roundness": roundness, "sigma_px": sigma_px,
-        "ratio": ratio, "zoom": zoom, "roll_deg": roll_deg, "f_number": f_number, "focus_m": focus_m, "shot": shot, "read": read,
-        "gain": gain, "highlights": highlights, "corruption": corruption, "severity": severity,
+        "ratio": ratio, "zoom": zoom, "roll_deg": roll_deg, "f_number": f_number, "focus_m": focus_m,
+        "focal_length_mm": focal_length_mm, "near_m": near_m, "far_m": far_m, "slant_deg": slant_deg,
+        "shot": shot, "read": read, "gain": gain, "highlights": highlights, "corruption": corruption, "severity": severity,
     }  # fmt: skip
     try:
         degradation, settings = make_degradation(kind, given, curve=curve, border=border, p=p, needs_psf=save_psf)
@@ -82,7 +87,7 @@ def run(
         kept = f", {outcome.kept} were there already" if outcome.kept else ""
         typer.echo(f"{outcome.blurred} pictures blurred{kept}; {out / 'blur.json'} says how")
     if outcome.failed:
-        more = f" (and {len(outcome.failed) - 1} more)" if len(outcome.failed) > 1 else ""
+        more = f" (and {len(outcome.failed) - 1} more, see {out / 'blur.json'})" if len(outcome.failed) > 1 else ""
         msg = f"{len(outcome.failed)} of {len(copies)} pictures could not be blurred: {outcome.failed[0].rstrip('.')}{more}."
         raise SourceError(msg)
     if len(images) == 1 and images[0].is_dir():

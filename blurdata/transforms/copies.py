@@ -10,7 +10,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from PIL import Image as PillowImage
 
 from blurdata.errors import OutputError, SourceError
 from blurdata.files import IMAGE_SUFFIXES, list_images, make_folder, natural_key, read_image, write_atomic, write_png
@@ -45,9 +47,13 @@ def plan_copies(inputs: Sequence[Path], out: Path) -> list[Copy]:
 
     Raises:
         SourceError: If an input is missing, is no picture, or a folder holds none.
+        OutputError: If ``out`` is one of the folders.
     """
     sources: dict[Path, None] = {}
     for given in inputs:
+        if given.is_dir() and given.resolve() == out.resolve():
+            msg = f"{out}: is the folder of the pictures itself; choose another --out."
+            raise OutputError(msg)
         found = _pictures(given.absolute(), out.absolute()) if given.is_dir() else [_picture(given).absolute()]
         if not found:
             msg = f"{given}: holds no pictures ({', '.join(IMAGE_SUFFIXES)})."
@@ -72,10 +78,10 @@ def blur_copies(
     save_psf: bool = False,
     advance: Advance = SILENT,
 ) -> Outcome:
-    """Write the blurred copies as PNG, 16-bit pictures as 16-bit, and ``blur.json`` with everything that was drawn.
+    """Write the blurred copies as PNG, of the pictures' depth, grey and transparency, and ``blur.json`` with all that was drawn.
 
     What a picture gets depends on the seed and its name alone. Copies that are there already and no older than their picture
-    are kept, so the same call carries on where a killed one stopped.
+    are kept, so the same call carries on where a killed one stopped; more pictures may join the same folder.
 
     Args:
         copies: From :func:`plan_copies`.
@@ -87,22 +93,25 @@ def blur_copies(
         advance: Moves a progress display on.
 
     Raises:
-        OutputError: If ``out`` cannot be written or holds copies made with other settings.
+        OutputError: If ``out`` cannot be written, or holds copies made with other settings or of other pictures of these names.
     """
     make_folder(out)
-    _claim(out, {**settings, "seed": seed})
-    kept, failed, record = 0, [], {}
+    settings = {**settings, "seed": seed}
+    drawn = {copy.name: draw_for(degradation, copy.name, seed) for copy in copies}
+    record = _claim(out, settings, copies)
     for copy in copies:
-        params = draw_for(degradation, copy.name, seed)
+        record[copy.name] = {"source": str(copy.source), **(drawn[copy.name] or {"unchanged": True})}
+    _write_record(out, settings, record)  # before the first copy: a killed run leaves no copy that nobody can tell the source of
+    kept, failed = 0, []
+    for copy in copies:
         try:
-            kept += not _blur_one(copy, out, degradation, params, save_psf=save_psf)
+            kept += not _blur_one(copy, out, degradation, drawn[copy.name], save_psf=save_psf)
         except SourceError as error:
             failed.append(str(error))
-        else:
-            record[copy.name] = {"source": str(copy.source), **({"unchanged": True} if params is None else params)}
+            del record[copy.name]
         advance()
-    write_atomic(out / RECORD, json.dumps({"settings": {**settings, "seed": seed}, "pictures": record}, indent=1) + "\n")
-    return Outcome(len(record) - kept, kept, failed)
+    _write_record(out, settings, record, failed)
+    return Outcome(len(copies) - len(failed) - kept, kept, failed)
 
 
 def draw_for(degradation: Degradation, name: str, seed: int) -> Params | None:
@@ -118,11 +127,27 @@ def _blur_one(copy: Copy, out: Path, degradation: Degradation, params: Params | 
     beside = target.with_suffix(".psf.npy") if save_psf and params is not None else None
     if _is_fresh(target, copy.source) and (beside is None or beside.exists()):
         return False
-    picture = read_image(copy.source)
+    picture, alpha = _as_stored(copy.source)
     if beside is not None and params is not None:
         write_atomic(beside, _npy(degradation.kernel(params)))
-    write_png(target, picture if params is None else degradation.prepare(params)(picture, 0))
+    if params is not None:
+        picture = degradation.prepare(params)(picture, 0)
+    write_png(target, picture if alpha is None else np.dstack([picture, alpha]))
     return True
+
+
+def _as_stored(path: Path) -> tuple[Any, Any]:
+    """A picture, (H, W) where the file is grey, and its transparency, which a blur leaves as it is; None where it has none."""
+    picture = read_image(path)
+    with PillowImage.open(path) as header:
+        grey = header.mode in ("1", "L", "I", "I;16", "I;16B")
+        transparent = header.has_transparency_data
+    if not transparent:
+        return (np.ascontiguousarray(picture[..., 0]) if grey else picture), None
+    unchanged = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if unchanged is None or unchanged.shape != (*picture.shape[:2], 4):
+        return picture, None
+    return picture, unchanged[..., 3]
 
 
 def _is_fresh(target: Path, source: Path) -> bool:
@@ -135,20 +160,31 @@ def _npy(array: Any) -> bytes:
     return stream.getvalue()
 
 
-def _claim(out: Path, settings: Mapping[str, Any]) -> None:
-    """Refuse a folder of other settings; mark a new one."""
+def _write_record(out: Path, settings: Mapping[str, Any], pictures: Mapping[str, Any], failed: Sequence[str] = ()) -> None:
+    content = {"settings": settings, "pictures": pictures, **({"failed": failed} if failed else {})}
+    write_atomic(out / RECORD, json.dumps(content, indent=1) + "\n")
+
+
+def _claim(out: Path, settings: Mapping[str, Any], copies: Sequence[Copy]) -> dict[str, Any]:
+    """What the folder's record says of earlier pictures; a folder of other settings, or of other pictures of these names, is refused."""
     record = out / RECORD
     if not record.exists():
-        write_atomic(record, json.dumps({"settings": dict(settings), "pictures": {}}) + "\n")
-        return
+        return {}
     try:
-        found = json.loads(record.read_text(encoding="utf-8"))["settings"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content = json.loads(record.read_text(encoding="utf-8"))
+        found, pictures = content["settings"], {name: dict(entry) for name, entry in content["pictures"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         msg = f"{record}: is no record of blurred copies; choose another --out."
         raise OutputError(msg) from error
     if found != json.loads(json.dumps(settings)):
         msg = f"{out}: holds copies made with other settings ({_differing(found, settings)}); choose another --out or the same settings."
         raise OutputError(msg)
+    for copy in copies:
+        source = pictures.get(copy.name, {}).get("source", str(copy.source))
+        if source != str(copy.source) and (out / copy.name).exists():
+            msg = f"{out / copy.name}: is the copy of {source}, so {copy.source} cannot be written there; choose another --out."
+            raise OutputError(msg)
+    return {name: entry for name, entry in pictures.items() if (out / name).exists()}
 
 
 def _differing(found: Any, settings: Mapping[str, Any]) -> str:

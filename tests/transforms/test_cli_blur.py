@@ -103,6 +103,54 @@ class TestCopies:
 class TestNames:
     """Which copy belongs to which picture."""
 
+    def test_grey_and_transparency_stay(self, tmp_path: Path, photo: np.ndarray) -> None:
+        """A grey picture's copy is grey, of its depth; transparency comes along untouched beside blurred colours."""
+        alpha = np.arange(photo[..., 0].size, dtype=np.uint8).reshape(photo.shape[:2])
+        write_png(tmp_path / "in" / "grey.png", photo[..., 0])
+        write_png(tmp_path / "in" / "deep.png", photo[..., 0].astype(np.uint16) * np.uint16(257))
+        write_png(tmp_path / "in" / "clear.png", np.dstack([photo, alpha]))
+        blur(tmp_path / "in", "--kind", "gaussian", "--sigma-px", 2, "--out", tmp_path / "out")
+        grey, deep, clear = (cv2.imread(str(tmp_path / "out" / f"{name}.png"), cv2.IMREAD_UNCHANGED) for name in ("grey", "deep", "clear"))
+
+        assert np.array_equal(grey, convolve(photo[..., 0], psf.gaussian(2)))
+        assert (deep.shape, deep.dtype) == (alpha.shape, np.uint16)
+        assert np.array_equal(clear[..., 3], alpha)
+        assert np.array_equal(clear[..., 2::-1], convolve(photo, psf.gaussian(2)))
+
+    def test_more_pictures_join_the_same_folder(self, folder: Path, tmp_path: Path) -> None:
+        """A second call with the same settings adds its pictures to the record instead of forgetting the first."""
+        for name in ("one", "two"):
+            blur(folder / f"{name}.png", "--kind", "motion", "--out", tmp_path / "out")
+
+        assert sorted(json.loads((tmp_path / "out" / "blur.json").read_text())["pictures"]) == ["one.png", "two.png"]
+
+    def test_another_picture_of_the_same_name_is_refused(self, folder: Path, tmp_path: Path) -> None:
+        """A copy is never taken for that of another picture which happens to have its name."""
+        blur(folder / "one.png", "--kind", "motion", "--out", tmp_path / "out")
+        before = _bytes(tmp_path / "out")
+        result = blur(folder / "sub" / "one.png", "--kind", "motion", "--out", tmp_path / "out")
+
+        assert isinstance(result.exception, OutputError)
+        assert "is the copy of" in str(result.exception)
+        assert _bytes(tmp_path / "out") == before
+
+    def test_output_that_is_the_input(self, folder: Path) -> None:
+        """Pictures are not blurred over themselves, and the message says so."""
+        result = blur(folder, "--kind", "motion", "--out", folder)
+
+        assert isinstance(result.exception, OutputError)
+        assert "choose another --out" in str(result.exception)
+
+    def test_highlights_and_depth_take_their_parameters(self, folder: Path, tmp_path: Path) -> None:
+        """Every blur takes --highlights, and the slanted plane of `depth` can be laid."""
+        given = ("--near-m", 1, "--far-m", "5,20", "--slant-deg", 90, "--focal-length-mm", 85, "--highlights", 1)
+        result = blur(folder, "--kind", "depth", *given, "--out", tmp_path / "out")
+        record = json.loads((tmp_path / "out" / "blur.json").read_text())
+
+        assert result.exit_code == 0, result.output
+        assert all(5 <= entry["far_m"] <= 20 and entry["highlights"] == 1 for entry in record["pictures"].values())
+        assert record["settings"]["focal_length_mm"] == 85
+
     def test_pictures_that_differ_in_their_suffix(self, tmp_path: Path, photo: np.ndarray) -> None:
         """a.jpg and a.png both get a copy of their own."""
         write_png(tmp_path / "in" / "a.png", photo)
