@@ -14,9 +14,9 @@ from torchvision import tv_tensors
 from blurdata.errors import SourceError
 from blurdata.pair_types import Sharp
 from blurdata.shards.augment import Augment, Moves, draw_box
-from blurdata.shards.order import runs, sample_seed
+from blurdata.shards.chunks import Box
+from blurdata.shards.order import runs, sample_rng, sample_seed
 from blurdata.shards.reader import MAX_OPEN, ShardReader
-from blurdata.shards.shardfile import Box
 
 Sample = dict[str, Any]
 
@@ -144,7 +144,7 @@ class ShardDataset(Dataset[Sample]):
         """The augmentation and crop of a sample; without either, no header is read."""
         if self.crop_hw is None and self._augment is None:
             return Moves(), None
-        rng = np.random.Generator(np.random.Philox(key=seed))
+        rng = sample_rng(seed)
         moves = self._augment.draw(rng) if self._augment is not None else Moves()
         size = self._reader.size(positions[0])
         height, width = self.crop_hw or size
@@ -161,23 +161,28 @@ class ShardDataset(Dataset[Sample]):
 
     def _read(self, positions: Sequence[int], moves: Moves, box: Box | None) -> Sample:
         read = [self._reader.images(position, box) for position in positions]
-        blurry, sharp = (self._picture([moves.geometry(pair[half]) for pair in read], positions) for half in (0, 1))
+        blurry, sharp = (self._picture([moves.planes(pair[half]) for pair in read], positions) for half in (0, 1))
         sample: Sample = {"blurry": tv_tensors.Image(moves.noise(moves.colour(blurry))), "sharp": Sharp(moves.colour(sharp))}
         for name in self._extras:
             arrays = [self._reader.extra(position, name, None if name == "psf" else box) for position in positions]
-            move = moves.vectors if name == "blur_vectors" else moves.geometry
-            sample[name] = self._picture([move(array if array.ndim == 3 else array[..., None]) for array in arrays], positions)
+            sample[name] = self._picture([_moved(moves, name, array) for array in arrays], positions)
         return sample
 
     def _picture(self, arrays: Sequence[NDArray[Any]], positions: Sequence[int]) -> torch.Tensor:
-        """(H, W, C) arrays as one (C, H, W) tensor, or (T, C, H, W) for clips."""
-        planes = [torch.from_numpy(array.transpose(2, 0, 1).copy()) for array in arrays]
+        """(C, H, W) arrays as one tensor, (T, C, H, W) for clips."""
+        planes = [torch.from_numpy(array) for array in arrays]
         if self.clip == 1:
             return planes[0]
         if len({plane.shape for plane in planes}) > 1:
             msg = f"The pairs of the clip from '{self._reader.plan.keys[positions[0]]}' on differ in size; give a crop_hw."
             raise ValueError(msg)
         return torch.stack(planes)
+
+
+def _moved(moves: Moves, name: str, array: NDArray[Any]) -> NDArray[Any]:
+    """An extra array of (H, W) or (H, W, C) as a moved (C, H, W) one."""
+    array = array if array.ndim == 3 else array[..., None]
+    return np.ascontiguousarray(np.moveaxis(moves.vectors(array), -1, 0)) if name == "blur_vectors" else moves.planes(array)
 
 
 def _check_arguments(crop_hw: tuple[int, int] | None, clip: int) -> None:

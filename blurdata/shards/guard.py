@@ -11,31 +11,42 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from h5py import h5a, h5d, h5f, h5l, h5p, h5s, h5t, h5z
+from h5py import h5a, h5d, h5f, h5l, h5p, h5t, h5z
 from numpy.typing import NDArray
 
-from blurdata.errors import MissingDependency
 from blurdata.files import MAX_PIXELS
 
 ZSTD = 32015
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_FLETCHER_BYTES = 4
+FLETCHER_BYTES = 4
 _MAX_BYTES = MAX_PIXELS * 8
 _MAX_CHUNK_BYTES = 64 << 20
 _MAX_TEXT_BYTES = 64
 _HARD = h5l.TYPE_HARD
-_UINT8 = np.dtype(np.uint8)
+_AS_STORED = ((h5t.STD_U8LE, np.dtype("u1")), (h5t.STD_U16LE, np.dtype("<u2")), (h5t.IEEE_F32LE, np.dtype("<f4")))
 
 
 @dataclass(frozen=True)
 class Array:
-    """A data set that was found harmless."""
+    """A data set that was found harmless.
+
+    Args:
+        id: HDF5's handle.
+        fd: The file's descriptor.
+        shape: Its shape.
+        dtype: Its numbers, as numpy has them.
+        chunk: Shape of a chunk.
+        compressed: Whether chunks are compressed.
+        offsets: Where in the file each chunk lies that was read before, -1 for others; None if only HDF5 can make numbers of
+            the bytes that lie there.
+    """
 
     id: h5d.DatasetID
+    fd: int
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
     chunk: tuple[int, ...]
     compressed: bool
+    offsets: NDArray[np.int64] | None
 
 
 def open_file(path: str) -> h5f.FileID:
@@ -93,14 +104,17 @@ def open_array(file: h5f.FileID, name: str, known: set[str]) -> Array:
         msg = f"'{name}' is not stored in chunks inside the file"
         raise ValueError(msg)
     compressed = _filters(how, name)
-    dtype = _number_type(found.get_type(), name)
+    dtype, as_stored = _number_type(found.get_type(), name)
     shape, chunk = found.shape, how.get_chunk()
     chunk_bytes = math.prod(chunk) * dtype.itemsize
     if math.prod(shape) * dtype.itemsize > _MAX_BYTES or chunk_bytes > _MAX_CHUNK_BYTES:
         msg = f"'{name}' claims an absurd size, {shape} in chunks of {chunk}"
         raise ValueError(msg)
     _check_storage(found, name, shape, chunk, chunk_bytes, compressed=compressed)
-    return Array(found, shape, dtype, chunk, compressed)
+    grid = tuple(-(-a // b) for a, b in zip(shape, chunk, strict=True))
+    simple = as_stored and not compressed and len(grid) > 1 and all(count == 1 for count in grid[2:])
+    offsets = np.full(grid[:2], -1, np.int64) if simple else None
+    return Array(found, file.get_vfd_handle(), shape, dtype, chunk, compressed, offsets)
 
 
 def _filters(how: h5p.PropDCID, name: str) -> bool:
@@ -112,15 +126,16 @@ def _filters(how: h5p.PropDCID, name: str) -> bool:
     return ZSTD in codes
 
 
-def _number_type(kind: h5t.TypeID, name: str) -> np.dtype[Any]:
-    if kind.equal(h5t.STD_U8LE):  # nearly all there is; asking h5py for the dtype costs more than opening the array
-        return _UINT8
+def _number_type(kind: h5t.TypeID, name: str) -> tuple[np.dtype[Any], bool]:
+    """The type of an array's numbers, and whether their bytes in the file are what numpy has in memory."""
+    for known, dtype in _AS_STORED:  # nearly all there is; asking h5py for the dtype costs more than opening the array
+        if kind.equal(known):
+            return dtype, True
     plain = isinstance(kind, (h5t.TypeIntegerID, h5t.TypeFloatID)) and kind.get_size() <= 8
     if not plain and not (isinstance(kind, h5t.TypeEnumID) and kind.get_size() == 1 and kind.dtype == np.bool_):
         msg = f"'{name}' does not hold plain numbers"
         raise ValueError(msg)
-    dtype: np.dtype[Any] = kind.dtype
-    return dtype
+    return kind.dtype, False
 
 
 def _check_storage(
@@ -128,57 +143,7 @@ def _check_storage(
 ) -> None:
     """Refuse an array that claims more than the file holds; HDF5 would make up the missing chunks as zeros."""
     count = math.prod(-(-a // b) for a, b in zip(shape, chunk, strict=True))
-    whole = found.get_num_chunks() == count if compressed else found.get_storage_size() == count * (chunk_bytes + _FLETCHER_BYTES)
+    whole = found.get_num_chunks() == count if compressed else found.get_storage_size() == count * (chunk_bytes + FLETCHER_BYTES)
     if not whole:
         msg = f"'{name}' lacks some of its data"
         raise ValueError(msg)
-
-
-def read_array(array: Array, box: tuple[int, int, int, int] | None, path: str) -> NDArray[Any]:
-    """The whole array, or rows ``y`` to ``y + height`` and columns ``x`` to ``x + width`` of it."""
-    start, count = (0,) * len(array.shape), array.shape
-    if box is not None:
-        y, x, height, width = box
-        start, count = (y, x, *start[2:]), (height, width, *array.shape[2:])
-    if array.compressed:
-        _check_frames(array, start, count, path)
-    out = np.empty(count, array.dtype.newbyteorder("="))
-    inside = array.id.get_space()
-    inside.select_hyperslab(start, count)
-    array.id.read(h5s.create_simple(count), inside, out)
-    return out
-
-
-def _check_frames(array: Array, start: tuple[int, ...], count: tuple[int, ...], path: str) -> None:
-    """Refuse compressed chunks that say they unfold to more than a chunk: the filter would take that much memory."""
-    if not h5z.filter_avail(ZSTD):
-        _load_zstd()
-    limit = math.prod(array.chunk) * array.dtype.itemsize
-    grid = [range(a // c * c, a + n, c) for a, n, c in zip(start, count, array.chunk, strict=True)]
-    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123  the path is text here, for speed
-        for corner in np.stack(np.meshgrid(*grid, indexing="ij"), -1).reshape(-1, len(grid)).tolist():
-            stored = array.id.get_chunk_info_by_coord(tuple(corner))
-            if stored.filter_mask or frame_size(os.pread(stream.fileno(), 18, stored.byte_offset)) != limit:
-                msg = "a compressed chunk does not unfold to the size of a chunk"
-                raise ValueError(msg)
-
-
-def frame_size(head: bytes) -> int | None:
-    """The unfolded size that a zstd frame states (RFC 8878, 3.1.1.1), or None."""
-    if len(head) < 6 or head[:4] != _ZSTD_MAGIC:
-        return None
-    descriptor = head[4]
-    single, size_flag, dictionary_flag = descriptor >> 5 & 1, descriptor >> 6, descriptor & 3
-    at = 5 + (not single) + (0, 1, 2, 4)[dictionary_flag]
-    width = (int(single), 2, 4, 8)[size_flag]
-    if not width or len(head) < at + width:
-        return None
-    return int.from_bytes(head[at : at + width], "little") + (256 if width == 2 else 0)
-
-
-def _load_zstd() -> None:
-    try:
-        import hdf5plugin  # noqa: F401  importing it registers the filter
-    except ImportError as error:
-        msg = "These shards are compressed with zstd; run `pip install hdf5plugin` to read them."
-        raise MissingDependency(msg) from error

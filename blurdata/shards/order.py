@@ -7,6 +7,7 @@ stream. Nothing is dropped or repeated, and a position in the stream is all that
 
 import hashlib
 import math
+import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -67,6 +68,30 @@ def sample_seed(seed: int, epoch: int, key: str) -> int:
         (True, False)
     """
     return int.from_bytes(hashlib.blake2b(f"{seed}/{epoch}/{key}".encode(), digest_size=8).digest(), "big") >> 2
+
+
+class _Keyed(threading.local):
+    """One generator a thread, set to the start of another stream for each sample; making one takes thirty times as long."""
+
+    def __init__(self) -> None:
+        self.bits = np.random.Philox(key=0)
+        self.start = self.bits.state
+        self.rng = np.random.Generator(self.bits)
+
+
+_keyed = _Keyed()
+
+
+def sample_rng(seed: int) -> np.random.Generator:
+    """The stream of ``Generator(Philox(key=seed))``, seed below 2^64; it is this thread's until the next call.
+
+    Example:
+        >>> bool(sample_rng(7).random() == np.random.Generator(np.random.Philox(key=7)).random())
+        True
+    """
+    _keyed.start["state"]["key"][0] = seed
+    _keyed.bits.state = _keyed.start
+    return _keyed.rng
 
 
 def advance(size: int, epoch: int, consumed: int, count: int) -> tuple[int, int]:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from blurdata.errors import Incomplete, PairMismatch, ShardCorrupt, SourceError
 from blurdata.pairs import Pair
+from blurdata.shards.chunks import Box
 from blurdata.shards.plan import HALVES, Plan
 from blurdata.shards.records import INDEX, PLAN, Index, finished, read_record, shard_path
-from blurdata.shards.shardfile import Box, ShardFile
+from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.where import parse_where
 
 MAX_OPEN = 64  # a random read from a shard that must be opened costs three times as much; an open one takes up to 2 MB

@@ -12,10 +12,10 @@ from h5py import h5g
 from numpy.typing import NDArray
 
 from blurdata.errors import ShardCorrupt
+from blurdata.shards.chunks import Box, read_array
 from blurdata.shards.encode import FORMAT, VERSION
-from blurdata.shards.guard import Array, attribute, check_links, open_array, open_file, read_array
+from blurdata.shards.guard import Array, attribute, check_links, open_array, open_file
 
-Box = tuple[int, int, int, int]  # y, x, height, width
 _MAX_META_BYTES = 64 << 20
 _FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError, RecursionError, AttributeError)
 
@@ -94,7 +94,7 @@ class ShardFile:
                 if len(array.shape) != 1 or array.shape[0] > _MAX_META_BYTES or array.dtype != np.uint8:
                     msg = "its meta data are no text or absurdly large"
                     raise ValueError(msg)
-                items = json.loads(read_array(array, None, str(self.path)).tobytes())
+                items = json.loads(read_array(array).tobytes())
                 self._metas = {str(item["key"]): dict(item["meta"]) for item in items}
         return self._metas
 
@@ -105,7 +105,7 @@ class ShardFile:
             if len(array.shape) != 3 or array.shape[2] != 3 or array.dtype.kind != "u" or array.dtype.itemsize > 2:
                 msg = f"'{half}' is no 8- or 16-bit RGB picture"
                 raise ValueError(msg)
-            return read_array(array, box, str(self.path))
+            return read_array(array, box)
 
     def size(self, key: str) -> tuple[int, int]:
         """Height and width of a pair, from the header alone."""
@@ -131,7 +131,7 @@ class ShardFile:
     def extra(self, key: str, name: str, box: Box | None = None) -> NDArray[Any]:
         """One extra array of a pair, or the box (y, x, height, width) in it."""
         with self._faults(key):
-            return read_array(self._array(f"pairs/{key}/extras/{name}"), box, str(self.path))
+            return read_array(self._array(f"pairs/{key}/extras/{name}"), box)
 
     def check(self, key: str) -> None:
         """Read all of a pair and compare it with the checksums kept when it was written."""

@@ -12,7 +12,7 @@ import pytest
 from blurdata.errors import BlurDataError, ShardCorrupt
 from blurdata.pairs import Pair, PairList
 from blurdata.shards import Settings, ShardSource, build, verify
-from blurdata.shards.guard import frame_size
+from blurdata.shards.chunks import frame_size
 
 SECRET = np.full((32, 32, 3), 77, np.uint8)
 NAME = "pairs/a/0/sharp"
