@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from blurdata.pairs import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 _ORIENTATION = 0x0112  # the EXIF tag
+_MAX_EXIF_BYTES = 1 << 20
 MAX_PIXELS = 200_000_000  # a larger picture is refused: a small file can claim to be enormous
 
 
@@ -53,7 +55,8 @@ def image_size(path: Path) -> tuple[int, int]:
     try:
         with PillowImage.open(path) as picture:
             width, height = picture.size
-            if picture.getexif().get(_ORIENTATION, 1) >= 5:  # stored on its side
+            exif = _png_exif(path) if picture.format == "PNG" else picture.getexif()
+            if exif.get(_ORIENTATION, 1) >= 5:  # stored on its side
                 width, height = height, width
     except FileNotFoundError as error:
         msg = f"{path}: there is no such picture."
@@ -65,6 +68,20 @@ def image_size(path: Path) -> tuple[int, int]:
         msg = f"{path}: is {width}x{height}, over the limit of {MAX_PIXELS} pixels; cut it into smaller pictures."
         raise SourceError(msg)
     return height, width
+
+
+def _png_exif(path: Path) -> PillowImage.Exif:
+    """The EXIF data of a PNG, found by its chunks' headers: Pillow decodes the whole picture to look behind it."""
+    exif = PillowImage.Exif()
+    with path.open("rb") as stream:
+        stream.seek(8)
+        while len(head := stream.read(8)) == 8:
+            length, kind = int.from_bytes(head[:4], "big"), head[4:]
+            if kind == b"eXIf" and length <= _MAX_EXIF_BYTES:
+                exif.load(b"Exif\x00\x00" + stream.read(length))
+                break
+            stream.seek(length + 4, os.SEEK_CUR)
+    return exif
 
 
 def image_bytes(path: Path) -> int:
@@ -109,11 +126,11 @@ def decode_image(data: NDArray[np.uint8], where: str) -> Image:
         SourceError: If the bytes are no picture, damaged, cut off, or of another depth than 8 or 16 bits.
     """
     try:
-        picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR) if data.size else None
+        picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR) if _whole(data) else None
     except cv2.error as error:
         msg = f"{where}: cannot be decoded ({error})."
         raise SourceError(msg) from error
-    if picture is None or not _whole(data):
+    if picture is None:
         msg = f"{where}: is damaged or cut off; fetch or export it again."
         raise SourceError(msg)
     if picture.dtype not in (np.uint8, np.uint16):
@@ -123,13 +140,27 @@ def decode_image(data: NDArray[np.uint8], where: str) -> Image:
 
 
 def _whole(data: NDArray[np.uint8]) -> bool:
-    """False for a PNG or JPEG whose end is missing: OpenCV fills what is cut off with grey and says nothing."""
+    """False for an empty file, and a damaged PNG or JPEG: OpenCV fills what is cut off with grey, and libpng writes to stderr."""
     head, tail = data[:8].tobytes(), data[-4096:].tobytes()
     if head.startswith(b"\x89PNG"):
-        return b"IEND" in tail
+        return _png_whole(data.data)
     if head.startswith(b"\xff\xd8"):
         return b"\xff\xd9" in tail
-    return True
+    return data.size > 0
+
+
+def _png_whole(data: memoryview) -> bool:
+    """Whether all chunks up to the last are there and, but for the optional ones, have the CRC they state."""
+    place = 8
+    while place + 12 <= len(data):
+        length, kind = int.from_bytes(data[place : place + 4], "big"), bytes(data[place + 4 : place + 8])
+        end = place + 12 + length
+        if end > len(data) or (kind[:1].isupper() and zlib.crc32(data[place + 4 : end - 4]) != int.from_bytes(data[end - 4 : end], "big")):
+            return False
+        if kind == b"IEND":
+            return True
+        place = end
+    return False
 
 
 def encode_png(image: Image, *, level: int = 1) -> bytes:

@@ -6,9 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 Item = TypeVar("Item")
 _PLAIN_EVERY_S = 10.0
 
@@ -30,6 +27,8 @@ SILENT: Advance = _silent
 @contextmanager
 def progress(label: str, total: float, *, unit: str = "pairs") -> Iterator[Advance]:
     """Show progress of ``total`` steps while the block runs: a bar with rate and time left on a terminal, plain lines otherwise."""
+    from rich.console import Console  # here, because worker processes import this module and show nothing
+
     if Console(stderr=True).is_terminal:
         with _bar(label, total, unit) as advance:
             yield advance
@@ -41,6 +40,9 @@ def progress(label: str, total: float, *, unit: str = "pairs") -> Iterator[Advan
 
 @contextmanager
 def _bar(label: str, total: float, unit: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
     columns = (
         TextColumn("{task.description:<22}"),
         BarColumn(bar_width=28),

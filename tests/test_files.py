@@ -1,5 +1,7 @@
 """Files at the edge: pictures come back exactly, writes are whole or not there."""
 
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -51,6 +53,30 @@ def test_exif_orientation_is_honoured(tmp_path):
     upright = files.read_image(tmp_path / "p.jpg")
     assert upright.shape == (17, 13, 3)
     assert files.image_size(tmp_path / "p.jpg") == (17, 13)
+
+
+def test_orientation_behind_the_pixels_of_a_png_is_found_without_decoding(tmp_path):
+    """A PNG's EXIF may follow its pixels; the size is right and no time is spent on the pixels."""
+    exif = PillowImage.Exif()
+    exif[0x0112] = 8
+    text = b"eXIf" + exif.tobytes()[6:]
+    chunk = (len(text) - 4).to_bytes(4, "big") + text + zlib.crc32(text).to_bytes(4, "big")
+    data = files.encode_png(PICTURE)
+    (tmp_path / "p.png").write_bytes(data[:-12] + chunk + data[-12:])
+    height, width = PICTURE.shape[:2]
+    assert files.image_size(tmp_path / "p.png") == (width, height) == files.read_image(tmp_path / "p.png").shape[:2]
+    (tmp_path / "broken.png").write_bytes(data[:60] + b"?" * (len(data) - 72) + data[-12:])
+    assert files.image_size(tmp_path / "broken.png") == (height, width)
+
+
+def test_damage_inside_a_png_is_told_and_libpng_kept_quiet(tmp_path, capfd):
+    """Any changed byte of the pixels is found before libpng sees it and writes to stderr."""
+    data = files.encode_png(PICTURE)
+    for place in range(41, len(data) - 16, max(1, len(data) // 40)):
+        (tmp_path / "p.png").write_bytes(data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :])
+        with pytest.raises(SourceError, match="damaged"):
+            files.read_image(tmp_path / "p.png")
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])

@@ -1,7 +1,7 @@
 """Reading the chunks of an array that was found harmless, each checked against its checksum.
 
-Crops of uncompressed pictures are read from the file itself, by the places of their chunks that HDF5 tells: HDF5's own read
-spends nine tenths of its time on the checksum. All else HDF5 reads.
+Uncompressed pictures are read from the file itself, by the places of their chunks that HDF5 tells: HDF5's own read spends nine
+tenths of its time on the checksum. All else HDF5 reads.
 """
 
 import math
@@ -27,15 +27,15 @@ def read_array(array: Array, box: Box | None = None) -> NDArray[Any]:
     Raises:
         ValueError: If the box is not inside, or a chunk is not what was written. HDF5 raises OSError for that.
     """
-    if box is None:
+    if box is None and array.offsets is None:
         return _read_by_hdf5(array, (0,) * len(array.shape), array.shape)
-    y, x, height, width = box
+    y, x, height, width = box or (0, 0, *array.shape[:2])
     if len(array.shape) < 2 or y < 0 or x < 0 or y + height > array.shape[0] or x + width > array.shape[1]:
         msg = f"the box {box} is not inside {array.shape}"
         raise ValueError(msg)
     if array.offsets is None:
         return _read_by_hdf5(array, (y, x, *(0 for _ in array.shape[2:])), (height, width, *array.shape[2:]))
-    return _read_chunks(array, array.offsets, box)
+    return _read_chunks(array, array.offsets, (y, x, height, width))
 
 
 def _read_chunks(array: Array, offsets: NDArray[np.int64], box: Box) -> NDArray[Any]:
@@ -78,7 +78,7 @@ def _read_chunk(array: Array, offsets: NDArray[np.int64], row: int, column: int,
 
 @cache
 def _checksum() -> Any:
-    """The compiled loop; building shards, which reads whole pictures, does without numba's imports."""
+    """The compiled loop; it brings numba, which who only looks at headers need not wait for."""
     from blurdata.shards.fletcher import fletcher32
 
     return fletcher32

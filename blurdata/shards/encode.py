@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from blurdata.errors import MissingDependency, PairMismatch, PlanMismatch
 from blurdata.pairs import Pair
-from blurdata.shards.fletcher import fletcher32
 from blurdata.shards.plan import HALVES, Plan, Settings
 from blurdata.shards.sink import Sink
 
@@ -97,6 +96,8 @@ def _write_array(file: h5py.File, name: str, array: NDArray[Any], chunk: tuple[i
 
 def _write_chunks(dataset: h5py.h5d.DatasetID, array: NDArray[Any], chunk: tuple[int, ...]) -> None:
     """Write an array's chunks, 0 beyond its edges, each with its checksum behind it."""
+    from blurdata.shards.fletcher import fletcher32  # brings numba, which who only looks at shards need not wait for
+
     size = math.prod(chunk) * array.dtype.itemsize
     stored = np.zeros(size + 4, np.uint8)
     block = stored[:size].view(array.dtype).reshape(chunk)

@@ -16,6 +16,7 @@ from blurdata.errors import SourceError
 from blurdata.pair_types import Sharp
 from blurdata.pairs import Pair, PairList
 from blurdata.shards import Augment, Settings, ShardDataset, ShardSampler, build
+from blurdata.shards.augment import Moves
 
 SIZE = (40, 56)
 
@@ -257,3 +258,15 @@ def test_16_bit_and_mixed_sizes(tmp_path: Path) -> None:
     batch = next(iter(DataLoader(dataset, batch_size=4)))
     assert batch["sharp"].dtype == torch.uint16
     np.testing.assert_array_equal(ShardDataset(tmp_path)[3]["sharp"].numpy(), pairs[3].sharp.transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_planes_are_the_moved_picture(dtype: type) -> None:
+    """The fast way from (H, W, 3) to a flipped and turned (3, H, W) gives what numpy's flip and rot90 give."""
+    picture = np.random.default_rng(0).integers(0, 256, (13, 21, 3)).astype(dtype)
+    for flip in (False, True):
+        for turns in range(4):
+            expected = np.rot90(picture[:, ::-1] if flip else picture, turns).transpose(2, 0, 1)
+            moved = Moves(flip=flip, turns=turns).planes(picture)
+            assert moved.dtype == dtype
+            np.testing.assert_array_equal(moved, expected)
