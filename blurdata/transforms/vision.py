@@ -4,9 +4,10 @@
 generator, and which pictures they change. What a degradation does to one picture is in its own module.
 """
 
+import inspect
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +22,8 @@ from blurdata.transforms.depth_map import Depth
 from blurdata.transforms.frames import Frames, count_samples
 from blurdata.transforms.on_device import degrade_on_device
 
+Method = TypeVar("Method", bound=Callable[..., Any])
+
 _PIL_MODES = ("L", "RGB", "LA", "RGBA", "I;16")
 
 
@@ -31,6 +34,13 @@ def _is_degradable(item: Any) -> bool:
     return isinstance(item, (PillowImage.Image, tv_tensors.Image, tv_tensors.Video)) or (
         isinstance(item, torch.Tensor) and not isinstance(item, tv_tensors.TVTensor)
     )
+
+
+def _uncompiled(method: Method) -> Method:
+    """Break the graph of torch.compile here, and tell whoever asks for a full graph why."""
+    why = "blurdata draws on the host, and PSFs differ in size from call to call: there is nothing to compile"
+    known = "reason" in inspect.signature(torch.compiler.disable).parameters  # since torch 2.7
+    return torch.compiler.disable(method, **({"reason": why} if known else {}))  # type: ignore[no-untyped-call, no-any-return]
 
 
 class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvision ships no types
@@ -56,7 +66,7 @@ class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvi
             msg = f"{type(self).__name__} takes a PIL picture, tv_tensors.Image or Video, or a tensor, got {kinds}{hint}."
             raise TypeError(msg)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]  # draws on the host, and PSFs differ in size from call to call: there is nothing to compile
+    @_uncompiled
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the parameters of every sample from torch's global generator.
 
@@ -71,7 +81,7 @@ class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvi
         maps = [item for item in flat_inputs if isinstance(item, Depth)]
         return {**self.last_params, "depth": _depth_maps(maps[0], len(uniforms))} if maps else dict(self.last_params)
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @_uncompiled
     def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
         """Degrade one input with given parameters; what is no picture, and every sharp half, comes back as it is."""
         if not _is_degradable(inpt):

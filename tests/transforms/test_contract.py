@@ -224,6 +224,13 @@ class TestTorch:
 
         assert torch.equal(out, transform(batch).float() * 2)
 
+    def test_a_full_graph_is_refused_with_the_reason(self, batch: Tensor) -> None:
+        """Whoever asks for one graph is told why a blur cannot be part of it."""
+        torch._dynamo.reset()
+        compiled = torch.compile(T.MotionBlur(length_px=9), backend="eager", fullgraph=True)
+        with pytest.raises(torch._dynamo.exc.Unsupported, match="PSFs differ in size from call to call"):
+            compiled(batch)
+
     def test_parameters_by_hand(self, make: Callable[..., Any], batch: Tensor) -> None:
         """`transform(x, last_params)` repeats the result: all randomness is in `make_params`."""
         transform = make()

@@ -2,7 +2,8 @@
 
     python tools/bench/transforms.py
 
-One thread, 512x512 uint8 RGB unless said, medians of interleaved runs in one process, so that ratios hold on a noisy machine.
+One thread, 512x512 uint8 RGB unless said, medians of interleaved runs in one process, of the thread's own processor time: what other
+programs on the machine take away does not count.
 """
 
 import os
@@ -26,20 +27,20 @@ from blurdata import convolve, psf
 from blurdata import transforms as T
 from blurdata.transforms import albumentations as BA
 
-ROUNDS = 31
+ROUNDS = 15
 
 
 def medians(functions: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Milliseconds of each, measured in turns after a warm-up."""
+    """Milliseconds of processor time of each, measured in turns after a warm-up."""
     for function in functions.values():
         for _ in range(3):
             function()
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(ROUNDS):
         for name, function in functions.items():
-            start = time.perf_counter()
+            start = time.thread_time()
             function()
-            times[name].append(1000 * (time.perf_counter() - start))
+            times[name].append(1000 * (time.thread_time() - start))
     return {name: statistics.median(values) for name, values in times.items()}
 
 
