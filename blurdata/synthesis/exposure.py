@@ -1,6 +1,6 @@
 """One exposure: the frames of a window go in, one after the other, and a pair comes out."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,14 @@ from blurdata.synthesis.interpolate import Between
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.vectors import BlurVectors
 from blurdata.synthesis.windows import Window, generator
+
+
+class _Gap(NamedTuple):
+    """What lies between two frames of the window, their masks of clipped places, and how many frames of the film they are apart."""
+
+    between: Between
+    masks: tuple[NDArray[np.float32], NDArray[np.float32]] | None
+    apart: int
 
 
 class Exposure:
@@ -36,6 +44,8 @@ class Exposure:
         self._vectors = BlurVectors() if recipe.blur_vectors else None
         self._sharp: Image | None = None
         self._last: Image | None = None
+        self._number = window.frames[0]
+        self._gaps: list[_Gap] = []
 
     def _sum(self, light_curve: Curve) -> LightSum:
         return LightSum(light_curve, bits=self._bits, samples=self._inner * self.samples)
@@ -48,11 +58,10 @@ class Exposure:
     def add(self, number: int, frame: Image, between: Between | None) -> None:
         """Add frame ``number`` of the film, and before it the virtual frames since the last one."""
         frames = self.window.frames
-        if between is not None:
-            between.add_to(self._light, self._code, self.window.virtual, self._inner)
-            if self._mask is not None and self._last is not None:
-                masks = self._share(self._last), self._share(frame)
-                between.add_mask_to(self._mask, masks, self.window.virtual, self._inner)
+        if between is not None and self._last is not None:
+            masks = (self._share(self._last), self._share(frame)) if self._mask else None
+            self._gaps = [*self._gaps[-2:], _Gap(between, masks, number - self._number)]
+            self._fill(final=number == frames[-1])
         if self._vectors is not None and self._last is not None:
             self._vectors.add(self._last, frame, after_middle=self._sharp is not None)
         weight = 1 if number in (frames[0], frames[-1]) else self._inner
@@ -63,7 +72,19 @@ class Exposure:
             self._mask.add(self._clipped(frame), weight)
         if number == self.window.centre:
             self._sharp = frame
-        self._last = frame
+        self._last, self._number = frame, number
+
+    def _fill(self, *, final: bool) -> None:
+        """Add the virtual frames of the last gap but one, which has both its neighbours now; and of the last where nothing follows."""
+        gaps = [None] * (3 - len(self._gaps)) + self._gaps + [None]
+        for earlier, gap, later in zip(gaps, gaps[1:], gaps[2:], strict=False):
+            if gap is None or (later is None and not final):
+                continue
+            near = [other.between if other and other.apart == gap.apart else None for other in (earlier, later)]
+            between = gap.between.bent(*near)
+            between.add_to(self._light, self._code, self.window.virtual, self._inner)
+            if self._mask is not None and gap.masks is not None:
+                between.add_mask_to(self._mask, gap.masks, self.window.virtual, self._inner)
 
     def finish(self, meta: dict[str, Any]) -> Pair:
         """Close the shutter: the mean, rounded once; ``extras`` hold ``blur`` where both variants are asked for, and the blur vectors."""

@@ -53,3 +53,11 @@ def both_flows(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[Flow, Flow]:
     with ThreadPoolExecutor(2) as pool:
         forward, backward = pool.map(flow_between, (a, b), (b, a))
     return forward, backward
+
+
+def carried(field: Flow, way: Flow) -> Flow:
+    """A two-channel field of another frame, looked up where ``way`` leads: bilinear, edges held."""
+    height, width = way.shape[:2]
+    x = np.arange(width, dtype=np.float32) + way[..., 0]
+    y = np.arange(height, dtype=np.float32)[:, None] + way[..., 1]
+    return np.asarray(cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -6,9 +6,11 @@ frames, up to the weight of the ends. Only motion adds information.
 For a moment t between frames A and B (Baker et al., IJCV 2011, section 3.3, with the flow inverted by fixed-point iteration instead of
 splatting): the motion u at pixel y solves ``u = F_AB(y - t u)``, and likewise from B's side; of both candidates the one whose two
 ends look more alike is taken, and an end that the other frame cannot see (its forward and backward flow disagree) is left out.
+Where the frames before or after are known too, motion is not straight but curved (:mod:`~blurdata.synthesis.bend`).
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from typing import Protocol
 
 import numpy as np
@@ -16,8 +18,9 @@ from numpy.typing import NDArray
 
 from blurdata.color import Curve
 from blurdata.pairs import Image
+from blurdata.synthesis.bend import bend
 from blurdata.synthesis.blend import LightSum
-from blurdata.synthesis.flow import both_flows
+from blurdata.synthesis.flow import Flow, both_flows, carried
 from blurdata.synthesis.frames import grey_of
 from blurdata.synthesis.warp import add_between, visible
 
@@ -34,6 +37,9 @@ class Between(Protocol):
 
     def add_mask_to(self, total: LightSum, masks: tuple[Light, Light], steps: int, weight: int) -> None:
         """Move the two frames' (H, W, 3) masks of clipped samples, [0, 1], the same way, interpolated linearly."""
+
+    def bent(self, earlier: "Between | None", later: "Between | None") -> "Between":
+        """The same with what the intervals before and after tell of its motion, where they are known."""
 
 
 class Interpolator(Protocol):
@@ -61,17 +67,31 @@ class DisInterpolator:
     def __call__(self, before: Image, after: Image) -> Between:
         """Flow both ways, and which pixels of each frame the other one sees."""
         forward, backward = both_flows(grey_of(before), grey_of(after))
-        return _DisBetween(self._linear(before), self._linear(after), forward, backward, self._codes, self._threads)
+        return _DisBetween((self._linear(before), self._linear(after)), (forward, backward), self._codes, self._threads)
 
     def _linear(self, frame: Image) -> Light:
         return np.stack([self._light[c][frame[..., c]] for c in range(3)], axis=-1)
 
 
 class _DisBetween:
-    def __init__(self, a: Light, b: Light, forward: Light, backward: Light, codes: NDArray[np.float64], threads: int) -> None:
-        self._ends = (a, b)
-        self._motion = (forward, backward, visible(forward, backward), visible(backward, forward))
+    def __init__(self, ends: tuple[Light, Light], flows: tuple[Flow, Flow], codes: NDArray[np.float64], threads: int) -> None:
+        self._ends, self._flows = ends, flows
+        self._seen = visible(*flows), visible(*flows[::-1])
+        self._bends: tuple[Flow, Flow] | None = None
         self._codes, self._threads = codes, threads
+
+    def bent(self, earlier: Between | None, later: Between | None) -> Between:
+        """Acceleration at A from the interval before, at B from the one after; where one is lacking the other stands in."""
+        (forward, backward), (seen_a, seen_b) = self._flows, self._seen
+        at_a = bend(forward, earlier._flows[1], seen_a & earlier._seen[1]) if isinstance(earlier, _DisBetween) else None
+        at_b = bend(backward, later._flows[0], seen_b & later._seen[0]) if isinstance(later, _DisBetween) else None
+        if at_a is None and at_b is not None:
+            at_a = carried(at_b, forward)
+        if at_b is None and at_a is not None:
+            at_b = carried(at_a, backward)
+        other = copy(self)
+        other._bends = None if at_a is None or at_b is None else (at_a, at_b)
+        return other
 
     def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:
         """Sum the virtual frames row by row on all threads."""
@@ -89,10 +109,14 @@ class _DisBetween:
         there = next(total for total in sums if total is not None)
         light_sum, code_sum = (np.empty((0, 0, 0), there.dtype) if total is None else total for total in sums)
         full = np.float64(next(total.full for total in (light, code) if total is not None))
+        bends = self._bends or tuple(np.zeros_like(flow) for flow in self._flows)
+        ways = [np.concatenate(both, axis=-1) for both in zip(self._flows, bends, strict=True)]
         rows = np.linspace(0, shape[0], self._threads + 1).astype(int)
 
         def band(i: int) -> None:
-            add_between(light_sum, code_sum, *ends, *self._motion, cubic, steps, np.uint64(weight), full, self._codes, rows[i], rows[i + 1])
+            add_between(
+                light_sum, code_sum, *ends, *ways, *self._seen, cubic, steps, np.uint64(weight), full, self._codes, rows[i], rows[i + 1]
+            )
 
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(band, range(self._threads)))

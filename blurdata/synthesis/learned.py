@@ -57,6 +57,10 @@ class _CallableBetween:
             if code is not None:
                 code.add_light(frame, weight)
 
+    def bent(self, earlier: Between | None, later: Between | None) -> Between:
+        """The same: the interpolator sees two frames only."""
+        return self
+
     def add_mask_to(self, total: LightSum, masks: tuple[NDArray[np.float32], NDArray[np.float32]], steps: int, weight: int) -> None:
         """Fade the masks over: where the interpolator moved things is not known."""
         for k in range(1, steps):

@@ -1,11 +1,10 @@
 """Where did each point of the sharp frame come from and go to while the shutter was open: the map of blur vectors."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.pairs import Image
-from blurdata.synthesis.flow import Flow, flow_between
+from blurdata.synthesis.flow import Flow, carried, flow_between
 from blurdata.synthesis.frames import grey_of
 
 Grey = NDArray[np.uint8]
@@ -66,12 +65,4 @@ def _chained(way: Flow | None, step: Flow, *, followed: bool) -> Flow:
     """``way`` continued by ``step`` where points are followed, else preceded by it."""
     if way is None:
         return step
-    return way + _at(step, way) if followed else step + _at(way, step)
-
-
-def _at(field: Flow, displacement: Flow) -> Flow:
-    """A two-channel field at ``x + displacement(x)``, bilinear, edges held."""
-    height, width = field.shape[:2]
-    x = np.arange(width, dtype=np.float32) + displacement[..., 0]
-    y = np.arange(height, dtype=np.float32)[:, None] + displacement[..., 1]
-    return np.asarray(cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    return way + carried(step, way) if followed else step + carried(way, step)

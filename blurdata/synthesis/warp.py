@@ -48,6 +48,23 @@ def _flow_at(flow: Any, x: Any, y: Any) -> Any:
 
 
 @compiled
+def _way_at(way: Any, x: Any, y: Any, rest: Any) -> Any:
+    """The way of the point at (x, y): up to a moment per share of the interval, and whole; ``rest`` is the share after that moment.
+
+    ``way`` is (H, W, 4): the flow (u, v) and half the acceleration (p, q). The way at t is ``t u + (t^2 - t) p = t (u - (1 - t) p)``.
+    """
+    x0, fx = _corner(x, way.shape[1])
+    y0, fy = _corner(y, way.shape[0])
+    x1, y1 = x0 + np.uint32(1), y0 + np.uint32(1)
+    a, b, c, d = (_ONE - fx) * (_ONE - fy), fx * (_ONE - fy), (_ONE - fx) * fy, fx * fy
+    u = a * way[y0, x0, 0] + b * way[y0, x1, 0] + c * way[y1, x0, 0] + d * way[y1, x1, 0]
+    v = a * way[y0, x0, 1] + b * way[y0, x1, 1] + c * way[y1, x0, 1] + d * way[y1, x1, 1]
+    p = a * way[y0, x0, 2] + b * way[y0, x1, 2] + c * way[y1, x0, 2] + d * way[y1, x1, 2]
+    q = a * way[y0, x0, 3] + b * way[y0, x1, 3] + c * way[y1, x0, 3] + d * way[y1, x1, 3]
+    return u - rest * p, v - rest * q, u, v
+
+
+@compiled
 def _cubic(f: Any) -> Any:
     """The four weights of Catmull and Rom's cubic for a place ``f`` behind the second of four samples."""
     g = _ONE - f
@@ -130,14 +147,16 @@ def _share_of_a(in_a: Any, in_b: Any, s: Any) -> Any:
 
 
 @compiled
-def _virtual(a: Any, b: Any, seen_a: Any, seen_b: Any, px: Any, py: Any, t: Any, u: Any, v: Any, p: Any, q: Any, cubic: Any) -> Any:
-    """Light of the virtual frame at one pixel, given the motion found from A's side (u, v) and from B's (p, q)."""
-    s = _ONE - t
-    ax, ay, bx, by = px - t * u, py - t * v, px + s * u, py + s * v
+def _virtual(
+    a: Any, b: Any, seen_a: Any, seen_b: Any, ax: Any, ay: Any, bx: Any, by: Any, cx: Any, cy: Any, dx: Any, dy: Any, s: Any, cubic: Any
+) -> Any:
+    """Light of the virtual frame at one pixel.
+
+    Its ends are (ax, ay) in A and (bx, by) in B as found from A's side, (cx, cy) in A and (dx, dy) in B as found from B's.
+    """
     a0, a1, a2 = _light_at(a, ax, ay, cubic)
     b0, b1, b2 = _light_at(b, bx, by, cubic)
-    if (u + p) ** 2 + (v + q) ** 2 > _NEAR * _NEAR:
-        cx, cy, dx, dy = px + t * p, py + t * q, px - s * p, py - s * q
+    if (ax - cx) ** 2 + (ay - cy) ** 2 + (bx - dx) ** 2 + (by - dy) ** 2 > _NEAR * _NEAR:
         c0, c1, c2 = _light_at(a, cx, cy, cubic)
         d0, d1, d2 = _light_at(b, dx, dy, cubic)
         if abs(c0 - d0) + abs(c1 - d1) + abs(c2 - d2) < abs(a0 - b0) + abs(a1 - b1) + abs(a2 - b2):
@@ -185,7 +204,7 @@ def add_between(
         code_sum: (H, W, 3) integer sum of code values, or an empty array.
         a: (H, W, 3) float32 linear light of the frame before.
         b: The same of the frame after.
-        forward: (H, W, 2) float32 flow from A to B, px.
+        forward: (H, W, 4) float32 flow from A to B and half the acceleration, px.
         backward: The same from B to A.
         seen_a: (H, W) uint8, which pixels of A are seen in B.
         seen_b: The same for B.
@@ -201,19 +220,20 @@ def add_between(
     for y in range(top, bottom):
         for x in range(a.shape[1]):
             px, py = np.float32(x), np.float32(y)
-            u, v = forward[y, x, 0], forward[y, x, 1]
-            p, q = backward[y, x, 0], backward[y, x, 1]
+            u, v, fu, fv = forward[y, x, 0], forward[y, x, 1], forward[y, x, 0], forward[y, x, 1]
+            p, q, bu, bv = backward[y, x, 0], backward[y, x, 1], backward[y, x, 0], backward[y, x, 1]
             for _ in range(4):
-                p, q = _flow_at(backward, px - p, py - q)
+                p, q, bu, bv = _way_at(backward, px - p, py - q, np.float32(0))
             s0, s1, s2 = np.int64(0), np.int64(0), np.int64(0)
             c0, c1, c2 = np.int64(0), np.int64(0), np.int64(0)
             for k in range(1, steps):
                 t = np.float32(k) / np.float32(steps)
                 s = _ONE - t
                 for _ in range(rounds):
-                    u, v = _flow_at(forward, px - t * u, py - t * v)
-                    p, q = _flow_at(backward, px - s * p, py - s * q)
-                l0, l1, l2 = _virtual(a, b, seen_a, seen_b, px, py, t, u, v, p, q, cubic)
+                    u, v, fu, fv = _way_at(forward, px - t * u, py - t * v, s)
+                    p, q, bu, bv = _way_at(backward, px - s * p, py - s * q, t)
+                ax, ay, dx, dy = px - t * u, py - t * v, px - s * p, py - s * q
+                l0, l1, l2 = _virtual(a, b, seen_a, seen_b, ax, ay, ax + fu, ay + fv, dx + bu, dy + bv, dx, dy, s, cubic)
                 s0, s1, s2 = s0 + _on_grid(l0, full), s1 + _on_grid(l1, full), s2 + _on_grid(l2, full)
                 if code_sum.size:
                     c0 += _on_grid(_code_of(codes, 0, l0), full)

@@ -10,7 +10,7 @@ from blurdata.color import curve
 from blurdata.errors import SourceError
 from blurdata.synthesis import synthesize
 from blurdata.synthesis.blend import LightSum
-from blurdata.synthesis.interpolate import DisInterpolator
+from blurdata.synthesis.interpolate import Between, DisInterpolator
 from blurdata.synthesis.warp import visible
 
 
@@ -180,3 +180,43 @@ def test_no_torchscript_is_one_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"bad\.pt"):
         synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=tmp_path / "bad.pt")[0]
+
+
+def test_motion_curves_as_the_neighbouring_frames_tell() -> None:
+    """Frames at 0, 2, 8, 18 px speed up: the middle of the second interval lies at 4.5 px, not at 5, and is found there."""
+    frames = [_shifted(_texture(120, 200), shift)[:, 40:180] for shift in (0, 2, 8, 18)]
+    truth = _shifted(_texture(120, 200), 4.5)[8:-8, 48:172]
+    interpolator = DisInterpolator(curve("gamma22"), bits=8)
+    first, gap, last = (interpolator(*frames[i : i + 2]) for i in range(3))
+
+    def middle(earlier: Between | None, later: Between | None) -> np.ndarray:
+        total = LightSum(curve("gamma22"), bits=8, samples=1)
+        gap.bent(earlier, later).add_to(total, None, 2, 1)
+        return total.codes()[8:-8, 8:-8]
+
+    straight = _psnr(middle(None, None), truth)
+    assert _psnr(middle(first, None), truth) > straight + 6
+    assert _psnr(middle(None, last), truth) > straight + 6
+    assert _psnr(middle(first, last), truth) > straight + 6
+
+
+def test_an_exposure_uses_both_neighbours_of_an_interval() -> None:
+    """Three frames of a quickening motion, blended, are nearer to the true blur than two straight halves."""
+    texture = _texture(120, 220)
+    places = [0.0, 3.0, 12.0]
+    fields = {"window": 3, "interpolation": "dis", "virtual_frames": 12, "end_weight": 0.5, "variant": "blur_gamma"}
+
+    def shot(shift: float) -> np.ndarray:
+        return _shifted(texture, shift)[:, 40:180]
+
+    def blend(shifts: list[float]) -> np.ndarray:
+        light, weights = curve("gamma22"), np.r_[0.5, np.ones(len(shifts) - 2), 0.5] / (len(shifts) - 1)
+        return light.encode(np.tensordot(weights, np.stack([light.decode(shot(shift) / 255) for shift in shifts]), axes=1)) * 255
+
+    inner = np.s_[8:-8, 16:-16]
+    blurry = synthesize([shot(place) for place in places], fields)[0].blurry[inner]
+
+    curved = _psnr(blurry, blend([12 * (k / 24) ** 2 for k in range(25)])[inner])
+    straight = _psnr(blurry, blend([*np.linspace(0, 3, 13), *np.linspace(3, 12, 13)[1:]])[inner])
+    assert curved > 40
+    assert curved > straight

@@ -1,0 +1,31 @@
+"""How does motion curve between two frames: the acceleration that the frames next to them show.
+
+Two frames know only a straight way at constant speed. A hand that shakes speeds up and slows down within a few frames; with the flow
+``F`` from a frame to the next and ``P`` back to the one before, the way of a point is ``t F + (t^2 - t) (F + P) / 2`` (constant
+acceleration; Xu et al., "Quadratic video interpolation", NeurIPS 2019).
+"""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from blurdata.synthesis.flow import Flow
+
+Seen = NDArray[np.uint8]
+
+
+def bend(onward: Flow, back: Flow, seen: Seen) -> Flow:
+    """Half the acceleration at each pixel of a frame, (H, W, 2) float32 px per interval squared.
+
+    It is averaged over a neighbourhood of a twelfth of the frame, since acceleration is small beside the errors of two flows and mostly the
+    camera's, and fades to 0 where few pixels around are seen in all three frames.
+
+    Args:
+        onward: (H, W, 2) flow to the frame on one side.
+        back: The same to the frame on the other side.
+        seen: (H, W) uint8, 1 where both frames show the pixel.
+    """
+    side = 2 * (min(seen.shape) // 24) + 1
+    sure = cv2.blur(seen.astype(np.float32), (side, side))[..., None]
+    mean = cv2.blur((onward + back) / 2 * seen[..., None], (side, side))
+    return np.asarray(mean / np.maximum(sure, 1e-3) * np.minimum(1, 4 * sure), np.float32)
