@@ -23,7 +23,7 @@ _KINDS = {  # a field that only recipes of one kind have, and how such a recipe 
     "window": ("synthesis", "blurdata synthesize VIDEO --recipe {name}"),
     "kernels_per_picture": ("kernel blur", "blurdata pack 'convolve:FOLDER?recipe={name}'"),
     "photometric": ("align", "blurdata align CAPTURES --recipe {name}"),
-    "stages": ("training", "blurdata demo"),
+    "stages": ("training", "python tools/train_deblur.py {name} --shards SHARDS --out RUN"),
 }
 
 
@@ -100,11 +100,11 @@ def read_recipe(name_or_path: str | Path, model: type[AnyRecipe], **overrides: A
             field and what is allowed.
     """
     path = find_recipe(name_or_path)
-    fields = _read_mapping(path)
-    _check_kind(path, fields, model)
+    fields = read_fields(path)
+    check_kind(path, fields, model)
     over = [name for name, value in overrides.items() if value is not None]
     where = f"{path}, with {', '.join(over)} given over it" if over else str(path)
-    return parse_recipe(fields, model, where=where, **overrides)
+    return parse_recipe({**fields, **{name: overrides[name] for name in over}}, model, where=where)
 
 
 def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str, **overrides: Any) -> AnyRecipe:
@@ -116,7 +116,8 @@ def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: st
         raise RecipeError(_sentence(where, model, error.errors()[0])) from None
 
 
-def _read_mapping(path: Path) -> dict[str, Any]:
+def read_fields(path: Path) -> dict[str, Any]:
+    """The fields of a recipe file as they stand, unchecked; RecipeError if it is no YAML mapping."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             msg = f"{path}: a recipe is a short YAML file, this one is over {_MAX_BYTES} bytes."
@@ -136,8 +137,8 @@ def _read_mapping(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def _check_kind(path: Path, fields: Mapping[str, Any], model: type[Recipe]) -> None:
-    """A recipe of another kind is told by a field that only its kind has."""
+def check_kind(path: Path, fields: Mapping[str, Any], model: type[Recipe]) -> None:
+    """Refuse a recipe of another kind, which is told by a field that only its kind has."""
     for mark, (kind, usage) in _KINDS.items():
         if mark in fields and mark not in model.model_fields:
             wanted = next((name for field, (name, _) in _KINDS.items() if field in model.model_fields), model.__name__)

@@ -112,6 +112,10 @@ class ShardDataset(Dataset[Sample]):
         plan = self._reader.plan
         return {"source": plan.source, "plan_id": plan.id, "recipe_id": plan.recipe_id}
 
+    def size_hw(self, index: int) -> tuple[int, int]:
+        """Height and width of a sample's pictures before they are cropped."""
+        return self._reader.size(self._kept[self._starts[index]])
+
     def meta(self, index: int) -> Mapping[str, Any]:
         """What is known of a sample; of a clip, of its first pair."""
         return self._reader.meta(self._kept[self._starts[index]])

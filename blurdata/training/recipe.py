@@ -1,10 +1,11 @@
 """What to train, on what, for how long: the recipe of a deblurring network."""
 
-from typing import Literal, Self
+from pathlib import Path
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from blurdata.recipe import Recipe
+from blurdata.recipe import Recipe, check_kind, find_recipe, parse_recipe, read_fields
 
 Positive = Field(gt=0)
 
@@ -21,6 +22,22 @@ class Stage(Recipe):
     steps: int = Positive
     crop: int = Field(gt=0, multiple_of=2)
     batch: int = Positive
+
+
+class OnlineBlur(Recipe):
+    """One degradation of pairs that are made while training, such as ``{kind: shake, parameters: {extent_px: [5, 31]}}``.
+
+    Args:
+        kind: Which transform of :mod:`blurdata.transforms`.
+        parameters: Its parameters: a number, or a pair to draw from.
+        curve: Response curve; ``linear`` blurs code values.
+        p: Probability.
+    """
+
+    kind: Literal["motion", "shake", "defocus", "gaussian", "zoom", "noise", "saturation", "any"]
+    parameters: dict[str, int | float | tuple[float, float]] = Field(default_factory=dict)
+    curve: str = "srgb"
+    p: float = Field(default=1.0, ge=0, le=1)
 
 
 class TrainRecipe(Recipe):
@@ -42,8 +59,13 @@ class TrainRecipe(Recipe):
         ema: Decay of the running average of the weights that is evaluated and saved, or None.
         precision: ``fp32``, or ``bf16`` autocast.
         augment: ``none``, ``geometry`` (flips and quarter turns) or ``gopro`` (the original augmentations of Nah et al.).
+        pairs: ``shards``; ``online``, made from sharp pictures by ``blur``; or ``both``, half of each.
+        blur: Degradations of pairs made on line, one after the other.
+        blur_margin_px: Read around a crop before it is blurred, so that what moves in from outside is real.
+        balance: A number of the pairs' meta, such as ``blur_px_p95``, over whose octaves pairs are drawn evenly, or None.
         where: Filter on the pairs' meta, such as ``"blur_px_p95 < 25"``, or None.
         evaluate_every: Steps between evaluations; 0 evaluates only at the end.
+        evaluate_pairs: Test pairs of each evaluation but the last, spread evenly; 0 takes all.
         protocol: How the evaluation scores: ``plain``, ``realblur`` or ``gopro-matlab``.
         seed: Of the weights, the order and the augmentations.
     """
@@ -63,8 +85,13 @@ class TrainRecipe(Recipe):
     ema: float | None = Field(default=None, gt=0, lt=1)
     precision: Literal["fp32", "bf16"] = "fp32"
     augment: Literal["none", "geometry", "gopro"] = "geometry"
+    pairs: Literal["shards", "online", "both"] = "shards"
+    blur: tuple[OnlineBlur, ...] = ()
+    blur_margin_px: int = Field(default=16, ge=0)
+    balance: str | None = None
     where: str | None = None
     evaluate_every: int = Field(default=0, ge=0)
+    evaluate_pairs: int = Field(default=0, ge=0)
     protocol: Literal["plain", "realblur", "gopro-matlab"] = "plain"
     seed: int = Field(default=0, ge=0)
 
@@ -72,6 +99,12 @@ class TrainRecipe(Recipe):
     def _fits(self) -> Self:
         if self.warmup_steps + self.hold_steps > self.steps:
             msg = f"warmup_steps and hold_steps together must not exceed the {self.steps} steps of all stages"
+            raise ValueError(msg)
+        if self.small and self.arguments:
+            msg = "small fixes the network's arguments; leave one of them out"
+            raise ValueError(msg)
+        if self.pairs != "shards" and not self.blur:
+            msg = f"pairs: {self.pairs} makes pairs on line; say how under `blur`, such as [{{kind: shake}}]"
             raise ValueError(msg)
         return self
 
@@ -82,8 +115,33 @@ class TrainRecipe(Recipe):
 
     def stage_at(self, step: int) -> Stage:
         """The stage that ``step`` (from 0) belongs to."""
-        for stage in self.stages:
+        return self.stages[self._place(step)[0]]
+
+    def steps_left_in_stage(self, step: int) -> int:
+        """Steps of the stage of ``step`` from ``step`` on."""
+        index, within = self._place(step)
+        return self.stages[index].steps - within
+
+    def _place(self, step: int) -> tuple[int, int]:
+        for index, stage in enumerate(self.stages):
             if step < stage.steps:
-                return stage
+                return index, step
             step -= stage.steps
-        return self.stages[-1]
+        return len(self.stages) - 1, self.stages[-1].steps
+
+
+def read_train_recipe(name_or_path: str | Path, **overrides: Any) -> TrainRecipe:
+    """Read a recipe of training; ``overrides`` replace single fields, also by None.
+
+    Raises:
+        RecipeError: If there is none, it is a recipe of something else, or a field is wrong.
+
+    Example:
+        >>> read_train_recipe("verify_fast").model
+        'baseline'
+    """
+    path = find_recipe(name_or_path)
+    fields = read_fields(path)
+    check_kind(path, fields, TrainRecipe)
+    where = f"{path}, with {', '.join(overrides)} given over it" if overrides else str(path)
+    return parse_recipe({**fields, **overrides}, TrainRecipe, where=where)

@@ -1,15 +1,18 @@
 """One optimiser step, and everything that must be kept to take the next one after a restart."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from blurdata.errors import BlurDataError
 from blurdata.training.losses import LOSSES
+from blurdata.training.processes import mean_over_processes
 from blurdata.training.recipe import TrainRecipe
 from blurdata.training.schedule import learning_rate
 
@@ -25,7 +28,10 @@ class Diverged(BlurDataError):
     def __init__(self, step: int, keys: Sequence[str]) -> None:
         self.step, self.keys = step, list(keys)
         some = ", ".join(self.keys[:4]) + (" …" if len(self.keys) > 4 else "")
-        super().__init__(f"The loss at step {step} is not finite; look at the pairs {some}, or lower learning_rate.")
+        super().__init__(f"The loss or its gradient at step {step} is not finite; look at the pairs {some}, or lower learning_rate.")
+
+    def __reduce__(self) -> tuple[type, tuple[int, list[str]]]:
+        return type(self), (self.step, self.keys)
 
 
 class Trainer:
@@ -34,6 +40,7 @@ class Trainer:
     Args:
         model: On its device; wrap it in ``DistributedDataParallel`` before handing it in.
         recipe: How to train it.
+        accumulate: Parts that a batch is cut into, one after the other, where memory is small; the step is the same but for rounding.
 
     Example:
         >>> recipe = TrainRecipe(model="baseline", small=True, stages=[{"steps": 2, "crop": 16, "batch": 1}], learning_rate=1e-3)
@@ -43,8 +50,9 @@ class Trainer:
         0.0
     """
 
-    def __init__(self, model: nn.Module, recipe: TrainRecipe) -> None:
-        self.model, self.recipe = model, recipe
+    def __init__(self, model: nn.Module, recipe: TrainRecipe, *, accumulate: int = 1) -> None:
+        self.model, self.recipe, self.accumulate = model, recipe, accumulate
+        self.rate = self.gradient_norm = 0.0
         self.steps_done = 0
         self.device = next(model.parameters()).device
         self.optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, recipe.betas, weight_decay=recipe.weight_decay)
@@ -61,7 +69,7 @@ class Trainer:
         return plain
 
     def step(self, blurry: Tensor, sharp: Tensor, *, keys: Sequence[str], progress: float | None = None) -> float:
-        """Learn from one batch and return its loss.
+        """Learn from one batch and return its loss, the mean over all processes; ``rate`` and ``gradient_norm`` tell of it.
 
         Args:
             blurry: (B, 3, H, W) uint8 or uint16; made float on the device.
@@ -70,11 +78,27 @@ class Trainer:
             progress: Share of the training that is over, [0, 1], for runs bounded by time; by default the steps decide.
 
         Raises:
-            Diverged: If the loss is not finite; the weights are left as they were.
+            Diverged: In all processes, if the loss or a gradient is not finite in one; the weights are left as they were.
         """
+        self.rate = self._rate(self.steps_done if progress is None else progress * self.recipe.steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate
+        self.model.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = mean_over_processes(self._backward(blurry, sharp))
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm or float("inf"))
+        self.gradient_norm = float(norm)
+        if not (math.isfinite(loss) and math.isfinite(self.gradient_norm)):
+            raise Diverged(self.steps_done, keys)
+        self.optimiser.step()
+        self.steps_done += 1
+        if self.average:
+            self.average.update_parameters(getattr(self.model, "module", self.model))
+        return loss
+
+    def _rate(self, position: float) -> float:
         recipe = self.recipe
-        position = self.steps_done if progress is None else progress * recipe.steps
-        rate = learning_rate(
+        return learning_rate(
             position,
             steps=recipe.steps,
             peak=recipe.learning_rate,
@@ -82,24 +106,25 @@ class Trainer:
             warmup=recipe.warmup_steps,
             hold=recipe.hold_steps,
         )
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.model.train()
-        with self._autocast():
-            restored = self.model(as_float(blurry, self.device))
-        loss = LOSSES[recipe.loss](restored.float(), as_float(sharp, self.device))
-        value = float(loss.detach())
-        if value != value or abs(value) == float("inf"):
-            raise Diverged(self.steps_done, keys)
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if recipe.clip_norm:
-            nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm)
-        self.optimiser.step()
-        self.steps_done += 1
-        if self.average:
-            self.average.update_parameters(getattr(self.model, "module", self.model))
-        return value
+
+    def _backward(self, blurry: Tensor, sharp: Tensor) -> Tensor:
+        """Put the gradients of a batch into the parameters; its loss, on the device."""
+        parts = list(zip(blurry.chunk(self.accumulate), sharp.chunk(self.accumulate), strict=True))
+        total = torch.zeros((), device=self.device)
+        for number, (part, truth) in enumerate(parts, 1):
+            with self._synced(number == len(parts)):
+                with self._autocast():
+                    restored = self.model(as_float(part, self.device))
+                loss = LOSSES[self.recipe.loss](restored.float(), as_float(truth, self.device)) * (len(part) / len(blurry))
+                loss.backward()  # type: ignore[no-untyped-call]
+            total += loss.detach()
+        return total
+
+    def _synced(self, last: bool) -> AbstractContextManager[Any]:
+        """Processes average their gradients once a step, with the last part."""
+        if last or not isinstance(self.model, DistributedDataParallel):
+            return nullcontext()
+        return self.model.no_sync()
 
     def _autocast(self) -> AbstractContextManager[Any]:
         if self.recipe.precision == "fp32":

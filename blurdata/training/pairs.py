@@ -1,0 +1,199 @@
+"""What a network is trained on: crops from shards, crops of sharp pictures that are blurred on the way, or both by halves."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.transforms import v2
+
+from blurdata import transforms
+from blurdata.errors import RecipeError, SourceError
+from blurdata.files import fingerprint_files, image_size, read_image
+from blurdata.naming import walk_images
+from blurdata.pair_types import Sharp
+from blurdata.shards import Augment, ShardDataset
+from blurdata.shards.augment import draw_box
+from blurdata.shards.order import sample_seed
+from blurdata.shards.source import is_shards
+from blurdata.training.recipe import TrainRecipe
+
+Sample = dict[str, Any]
+Crops = Dataset[Sample]
+_AUGMENT = {"none": None, "geometry": Augment(), "gopro": Augment.gopro()}
+_BLURS = {
+    "motion": "MotionBlur",
+    "shake": "CameraShakeBlur",
+    "defocus": "DefocusBlur",
+    "gaussian": "GaussianBlur",
+    "zoom": "ZoomBlur",
+    "noise": "SensorNoise",
+    "saturation": "Saturation",
+    "any": "AnyBlur",
+}
+
+
+@dataclass(frozen=True)
+class TrainingPairs:
+    """Where the pairs of a run come from; :meth:`crops` opens them for a stage.
+
+    Args:
+        recipe: Says ``pairs``, ``blur``, ``augment``, ``where`` and ``seed``.
+        shards: Folder of shards, for ``shards`` and ``both``.
+        sharp: Folder of sharp pictures (or of shards, whose sharp halves are taken), for ``online`` and ``both``; by default the shards.
+
+    Raises:
+        SourceError: If a folder is missing or holds nothing that the recipe keeps.
+        RecipeError: If a crop is larger than a picture, or a blur does not take its parameters.
+    """
+
+    recipe: TrainRecipe
+    shards: Path | None = None
+    sharp: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.recipe.pairs != "online" and self.shards is None:
+            msg = f"pairs: {self.recipe.pairs} needs a folder of shards; give --shards DIR, or --pairs online --sharp DIR."
+            raise SourceError(msg)
+        if self._sharp is None:
+            msg = "pairs: online needs sharp pictures; give --sharp DIR."
+            raise SourceError(msg)
+        self._check()
+
+    @property
+    def _sharp(self) -> Path | None:
+        return self.sharp or self.shards
+
+    def crops(self, side: int) -> "Dataset[Sample]":
+        """A map-style data set of square crops, indexed by (epoch, index) as ``ShardSampler`` yields them.
+
+        A sample is ``{"blurry", "sharp", "key"}`` with (3, side, side) integer pictures, and depends on (seed, epoch, key) alone.
+        """
+        parts = [part(side) for part in self._parts()]
+        return parts[0] if len(parts) == 1 else Halves(*parts)
+
+    def provenance(self) -> dict[str, Any]:
+        """What the pairs are, JSON-able: ids of the shards, a hash of the sharp pictures."""
+        ids: dict[str, Any] = {}
+        for name, root in (("shards", self.shards if self.recipe.pairs != "online" else None), ("sharp", self._used_sharp)):
+            if root is not None and is_shards(root):
+                ids[name] = dict(ShardDataset(root).provenance)
+            elif root is not None:
+                ids[name] = {"pictures": fingerprint_files(walk_images(root), root=root)}
+        return ids
+
+    @property
+    def _used_sharp(self) -> Path | None:
+        return self._sharp if self.recipe.pairs != "shards" else None
+
+    def _parts(self) -> list[Callable[[int], Any]]:
+        stored = [partial(self._from_shards, self.shards, 0, None)] if self.recipe.pairs != "online" and self.shards else []
+        return stored + ([self._online] if self._used_sharp else [])
+
+    def _from_shards(self, root: Path, margin: int, transform: Callable[[Sample], Sample] | None, side: int) -> ShardDataset:
+        side += 2 * margin
+        recipe = self.recipe
+        where = recipe.where or ""
+        return ShardDataset(root, (side, side), transform, where=where, augment=_AUGMENT[recipe.augment], seed=recipe.seed)
+
+    def _online(self, side: int) -> "ShardDataset | SharpPictures":
+        blur, margin, root = OnBlur(self.recipe), self.recipe.blur_margin_px, self._used_sharp
+        if root is not None and is_shards(root):
+            return self._from_shards(root, margin, blur, side)
+        return SharpPictures(Path(root or ""), side + 2 * margin, blur, augment=_AUGMENT[self.recipe.augment], seed=self.recipe.seed)
+
+    def _check(self) -> None:
+        """Open everything once and compare all picture sizes with the largest crop."""
+        side = max(stage.crop for stage in self.recipe.stages)
+        for part in self._parts():
+            crops = part(side)
+            if not len(crops):
+                msg = f"{self.shards}: holds no pair that meets '{self.recipe.where}'; change `where`."
+                raise SourceError(msg)
+            needed = crops.crop_hw[0]
+            for index in range(len(crops)):
+                if min(crops.size_hw(index)) < needed:
+                    height, width = crops.size_hw(index)
+                    around = f" and {needed - side} px around it for the blur" if needed > side else ""
+                    msg = f"'{crops.keys[index]}' of {height} x {width} px is smaller than the crop of {side} px{around}; "
+                    msg += "choose a smaller crop in `stages`, or leave such pictures out."
+                    raise RecipeError(msg)
+
+
+class OnBlur:
+    """The recipe's degradations of a sample's sharp half, then the margin cut off."""
+
+    def __init__(self, recipe: TrainRecipe) -> None:
+        self.margin = recipe.blur_margin_px
+        try:
+            chain = [getattr(transforms, _BLURS[blur.kind])(**blur.parameters, curve=blur.curve, p=blur.p) for blur in recipe.blur]
+        except (TypeError, ValueError) as error:
+            msg = f"The recipe's `blur` cannot be made: {str(error).rstrip('.')}."
+            raise RecipeError(msg) from error
+        self.pair = transforms.MakePair(v2.Compose(chain) if len(chain) > 1 else chain[0])
+
+    def __call__(self, sample: Sample) -> Sample:
+        """The sample with its blurry half made anew."""
+        pair: Sample = self.pair(sample)
+        m = self.margin
+        return {**pair, **{half: pair[half][..., m : -m or None, m : -m or None] for half in ("blurry", "sharp")}}
+
+
+class SharpPictures(Dataset[Sample]):
+    """Square crops of the pictures under a folder; ``blur`` makes their blurry halves. 16-bit pictures are read as 8-bit ones."""
+
+    def __init__(self, root: Path, side: int, blur: Callable[[Sample], Sample], *, augment: Augment | None, seed: int) -> None:
+        self._root, self._files = root, walk_images(root)
+        if not self._files:
+            msg = f"{root}: holds no pictures."
+            raise SourceError(msg)
+        self.crop_hw, self._blur, self._augment, self._seed = (side, side), blur, augment, seed
+        self.keys = [path.relative_to(root).as_posix() for path in self._files]
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def size_hw(self, index: int) -> tuple[int, int]:
+        """Height and width of a picture."""
+        return image_size(self._files[index])
+
+    def __getitem__(self, place: tuple[int, int]) -> Sample:
+        epoch, index = place
+        seed = sample_seed(self._seed, epoch, self.keys[index])
+        rng = np.random.Generator(np.random.Philox(key=seed))
+        picture = read_image(self._files[index])
+        y, x, height, width = draw_box((picture.shape[0], picture.shape[1]), self.crop_hw, rng)
+        crop = picture[y : y + height, x : x + width]
+        if crop.dtype == np.uint16:
+            crop = ((crop.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        if self._augment is not None:
+            moves = self._augment.draw(rng)
+            crop = moves.geometry(crop)
+        sharp: Tensor = torch.from_numpy(crop.transpose(2, 0, 1).copy())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return self._blur({"sharp": Sharp(sharp), "key": self.keys[index]})
+
+
+class Halves(Dataset[Sample]):
+    """Two data sets as one, each giving half of every epoch; the smaller one comes round more often, with new crops each time."""
+
+    def __init__(self, stored: Any, made: Any) -> None:
+        self._both = (stored, made)
+        self._each = max(len(stored), len(made))
+
+    def __len__(self) -> int:
+        return 2 * self._each
+
+    def __getitem__(self, place: tuple[int, int]) -> Sample:
+        epoch, index = place
+        chosen = self._both[index % 2]
+        rounds = -(-self._each // len(chosen))
+        turn, inside = divmod(index // 2, len(chosen))
+        sample: Mapping[str, Any] = chosen[epoch * rounds + turn, inside]
+        return dict(sample)

@@ -1,0 +1,222 @@
+"""`tools/train_deblur.py`: a run that can be killed, its files, its faults, and many processes as one."""
+
+import csv
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from blurdata.files import read_image, write_png
+from blurdata.pairs import Pair, PairList
+from blurdata.shards import build
+from blurdata.training import load_checkpoint, load_network
+
+SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "train_deblur.py"
+TINY = {"small": "true", "stages": "[{steps: 6, crop: 16, batch: 4}, {steps: 4, crop: 24, batch: 2}]", "warmup_steps": 0}
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("train_deblur", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    """Ten pairs of 48 px."""
+    rng = np.random.default_rng(0)
+    pairs = []
+    for i in range(10):
+        sharp = rng.integers(0, 256, (12, 12, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
+        pairs.append(Pair(f"s/{i}", sharp // 2 + 64, sharp))
+    root = tmp_path_factory.mktemp("tiny") / "shards"
+    build(PairList(pairs), root)
+    return root
+
+
+def words(out, *more, sets=(), recipe="verify_fast"):
+    fields = {**TINY, "evaluate_every": 0, **dict(sets)}
+    changes = [word for name, value in fields.items() for word in ("--set", f"{name}={value}")]
+    return [recipe, "--out", str(out), "--workers", "0", "--threads", "1", "--device", "cpu", *changes, *map(str, more)]
+
+
+@pytest.fixture
+def train(script, monkeypatch):
+    """Run the script in this process; what it says when it gives up, or None."""
+
+    def run(out, *more, **options):
+        monkeypatch.setattr(sys, "argv", ["train_deblur.py", *words(out, *more, **options)])
+        threads = torch.get_num_threads()
+        try:
+            script.main()
+        except SystemExit as end:
+            return end.code
+        finally:
+            torch.set_num_threads(threads)
+        return None
+
+    return run
+
+
+def losses(out):
+    with (out / "loss.csv").open() as stream:
+        return {int(row["step"]): row["loss"] for row in csv.DictReader(stream)}
+
+
+def child(arguments, *, launcher=()):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[1])}
+    return subprocess.Popen(
+        [sys.executable, *launcher, str(SCRIPT), *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+class TestRun:
+    def test_everything_that_is_promised_is_there(self, train, shards, tmp_path):
+        """A run leaves losses, scores, a curve, samples, TensorBoard logs, a network that loads, and a result with ids and scores."""
+        assert (
+            train(tmp_path / "run", "--shards", shards, "--test", shards, sets={"evaluate_every": 4, "evaluate_pairs": 3}.items()) is None
+        )
+
+        result = json.loads((tmp_path / "run/result.json").read_text())
+        with (tmp_path / "run/scores.csv").open() as stream:
+            scores = list(csv.DictReader(stream))
+        model, state = load_network(tmp_path / "run/network.pt")
+        assert sorted(losses(tmp_path / "run")) == list(range(10))
+        assert [(row["step"], row["pairs"]) for row in scores] == [("4", "3"), ("8", "3"), ("10", "10")]
+        assert result["scores"]["restored_psnr"] == pytest.approx(float(scores[-1]["restored_psnr"]))
+        assert [row["key"] for row in result["pairs"]] == [f"s/{i}" for i in range(10)]
+        assert result["ids"]["train"]["shards"]["plan_id"]
+        assert result["ids"]["recipe"] == state["ids"]["recipe"]
+        assert result["environment"]["versions"]["torch"]
+        assert model.parameter_count == result["parameters"]
+        assert read_image(tmp_path / "run/samples/0000010.png").shape == (4 * 48 + 12, 3 * 48 + 8, 3)
+        assert read_image(tmp_path / "run/curve.png").std() > 0
+        assert any((tmp_path / "run/tensorboard").iterdir())
+
+    def test_killed_anywhere_it_repeats_the_curve_of_a_run_that_was_not(self, train, shards, tmp_path):
+        """After kill -9 and the same command again, each loss and the network are exactly those of an uninterrupted run."""
+        more = ("--shards", shards, "--checkpoint-every", 3)
+        slow = {"stages": "[{steps: 6, crop: 16, batch: 4}, {steps: 74, crop: 24, batch: 2}]"}
+        process = child(words(tmp_path / "killed", *more, sets=slow.items()))
+        until = time.monotonic() + 120
+        while time.monotonic() < until and (not (tmp_path / "killed/loss.csv").exists() or len(losses(tmp_path / "killed")) < 10):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        left = losses(tmp_path / "killed")
+        saved = load_checkpoint(tmp_path / "killed/checkpoint.pt")["step"]
+        with (tmp_path / "killed/loss.csv").open("a") as stream:
+            stream.write("9999,0.1")  # a line that was cut off
+
+        assert train(tmp_path / "killed", *more, sets=slow.items()) is None
+        assert train(tmp_path / "whole", *more, sets=slow.items()) is None
+
+        assert 3 <= saved <= len(left) < 80
+        assert losses(tmp_path / "killed") == losses(tmp_path / "whole")
+        weights = [load_checkpoint(tmp_path / name / "network.pt")["weights"] for name in ("killed", "whole")]
+        assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[1])
+
+    def test_a_run_goes_on_only_as_it_began(self, train, shards, tmp_path):
+        """Another recipe or other pairs in the same folder are refused by name; --no-resume starts anew."""
+        assert train(tmp_path / "run", "--shards", shards) is None
+        refused = train(tmp_path / "run", "--shards", shards, sets={"learning_rate": 1e-4}.items())
+        again = train(tmp_path / "run", "--shards", shards, "--no-resume", sets={"learning_rate": 1e-4}.items())
+
+        assert "other learning_rate" in refused
+        assert again is None
+
+    def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_keys(self, train, shards, tmp_path):
+        """A rate far too high ends in one sentence, and diverged.json names the batch."""
+        stages = "[{steps: 60, crop: 16, batch: 4}]"
+        sentence = train(tmp_path / "run", "--shards", shards, sets={"stages": stages, "learning_rate": 1e25, "clip_norm": "null"}.items())
+
+        told = json.loads((tmp_path / "run/diverged.json").read_text())
+        assert "is not finite" in sentence
+        assert len(told["keys"]) == 4
+        assert set(told["keys"]) <= {f"s/{i}" for i in range(10)}
+
+
+class TestPairs:
+    @pytest.fixture
+    def photos(self, tmp_path):
+        """Three sharp pictures, one of them 16-bit."""
+        rng = np.random.default_rng(1)
+        for i in range(3):
+            picture = rng.integers(0, 256, (80, 64, 3)).astype(np.uint8)
+            write_png(tmp_path / "photos" / f"{i}.png", picture if i else picture.astype(np.uint16) * 257)
+        return tmp_path / "photos"
+
+    def test_pairs_made_on_line_and_both_train(self, train, shards, photos, tmp_path):
+        """Sharp pictures alone, the sharp halves of shards, and shards and pictures by halves all train."""
+        small = {"blur_margin_px": 4}.items()
+        assert train(tmp_path / "a", "--pairs", "online", "--sharp", photos, sets=small) is None
+        assert train(tmp_path / "b", "--pairs", "online", "--shards", shards, sets=small) is None
+        assert train(tmp_path / "c", "--pairs", "both", "--shards", shards, "--sharp", photos, sets=small) is None
+
+        ids = {name: json.loads((tmp_path / name / "result.json").read_text())["ids"]["train"] for name in "abc"}
+        assert [sorted(ids[name]) for name in "abc"] == [["sharp"], ["sharp"], ["sharp", "shards"]] or sorted(ids["c"]) == [
+            "shards",
+            "sharp",
+        ]
+        assert ids["a"]["sharp"] == ids["c"]["sharp"]
+        assert len({tuple(losses(tmp_path / name).values()) for name in "abc"}) == 3
+
+    @pytest.mark.parametrize(
+        ("more", "sets", "expected"),
+        [
+            (("--shards", "none"), {}, "holds no shards"),
+            ((), {}, "give --shards DIR"),
+            (("--pairs", "online"), {}, "give --sharp DIR"),
+            (("--pairs", "online", "--sharp", "empty"), {}, "holds no pictures"),
+            (("--shards", "SHARDS"), {"stages": "[{steps: 1, crop: 64, batch: 1}]"}, "smaller than the crop of 64 px"),
+            (("--shards", "SHARDS"), {"where": "key == 'none'"}, "no pair that meets"),
+            (("--shards", "SHARDS"), {"small": "false", "arguments": "{widht: 8}"}, "widht"),
+            (("--shards", "SHARDS"), {"small": "true", "arguments": "{width: 8}"}, "leave one of them out"),
+            (("--pairs", "online", "--shards", "SHARDS"), {"blur": "[{kind: shake, parameters: {sigma: 3}}]"}, "sigma"),
+            (("--pairs", "online", "--shards", "SHARDS"), {"blur_margin_px": 4, "balance": "blur_px_p95"}, "no number 'blur_px_p95'"),
+            (("--shards", "SHARDS", "--test", "none"), {}, "none"),
+        ],
+    )
+    def test_bad_input_is_told_at_the_door(self, train, shards, tmp_path, monkeypatch, more, sets, expected):
+        """What cannot be trained on is one sentence before the first step."""
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "empty").mkdir()
+        sentence = train(tmp_path / "run", *(str(shards) if word == "SHARDS" else word for word in more), sets=sets.items())
+
+        assert expected in sentence
+        assert "\n" not in sentence
+        assert not (tmp_path / "run/loss.csv").exists()
+
+    def test_a_recipe_of_something_else_is_refused(self, train, shards, tmp_path):
+        """A recipe of synthesis is told apart from one of training."""
+        assert "another kind of recipe (synthesis, not training)" in train(tmp_path / "run", "--shards", shards, recipe="gopro")
+
+
+def test_two_processes_are_one(train, shards, tmp_path):
+    """Under torchrun two processes share each batch, average their gradients, and only the first writes: the curve of one process."""
+    sets = {"evaluate_every": 4}.items()
+    more = ("--shards", shards, "--test", shards)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    process = child(words(tmp_path / "two", *more, sets=sets), launcher=launcher)
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    assert train(tmp_path / "one", *more, sets=sets) is None
+
+    two, one = (np.array(list(map(float, losses(tmp_path / name).values()))) for name in ("two", "one"))
+    results = [json.loads((tmp_path / name / "result.json").read_text()) for name in ("two", "one")]
+    assert len(two) == 10
+    np.testing.assert_allclose(two, one, rtol=1e-4)
+    assert results[0]["environment"]["processes"] == 2
+    assert [row["key"] for row in results[0]["pairs"]] == [row["key"] for row in results[1]["pairs"]]
+    assert results[0]["scores"]["restored_psnr"] == pytest.approx(results[1]["scores"]["restored_psnr"], abs=1e-2)
+    assert said.count("Next: blurdata deblur") == 1
