@@ -43,6 +43,7 @@ class Trainer:
         accumulate: Parts that a batch is cut into, one after the other, where memory is small; the step is the same but for rounding.
 
     Example:
+        >>> from blurdata.training import build_model
         >>> recipe = TrainRecipe(model="baseline", small=True, stages=[{"steps": 2, "crop": 16, "batch": 1}], learning_rate=1e-3)
         >>> trainer = Trainer(build_model("baseline", small=True), recipe)
         >>> batch = torch.zeros(1, 3, 16, 16, dtype=torch.uint8)
