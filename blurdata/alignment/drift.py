@@ -38,6 +38,7 @@ class Drift:
         dx = cv2.Sobel(base, cv2.CV_32F, 1, 0, ksize=1, scale=0.5).reshape(base.shape)
         dy = cv2.Sobel(base, cv2.CV_32F, 0, 1, ksize=1, scale=0.5).reshape(base.shape)
         self._trusted = trusted[_EVERY, _EVERY]
+        self._base = base
         self._planes = tuple(plane[_EVERY, _EVERY] for plane in (rest, base, dx, dy))
 
     def shift(self, rows: slice = slice(None), columns: slice = slice(None)) -> Float | None:
@@ -66,6 +67,26 @@ class Drift:
             bent = found[6] * u + found[7] * v
             moved[i] += (found[0] + found[1] * u + found[2] * v + bent * u, found[3] + found[4] * u + found[5] * v + bent * v)
         return np.asarray(cv2.getPerspectiveTransform(at.astype(np.float32), moved.astype(np.float32)), np.float64)
+
+    def blur_px(self) -> float | None:
+        """Length of the straight motion that would blur ``predicted`` as ``blurry`` is; blind to noise, too short beyond ``sigma_px``.
+
+        A narrow kernel of covariance M adds ``1/2 M : grad grad p``, which is fitted like a displacement.
+        """
+        orders = ((2, 0), (0, 2), (1, 1))
+        bends = [cv2.Sobel(self._base, cv2.CV_32F, *order, ksize=1).reshape(self._base.shape)[_EVERY, _EVERY] for order in orders]
+        channels = []
+        for c in range(self._trusted.shape[2]):
+            trusted = self._trusted[..., c]
+            if trusted.sum() >= _ENOUGH:
+                xx, yy, xy = (bend[..., c][trusted] for bend in bends)
+                rest, base = (plane[..., c][trusted] for plane in self._planes[:2])
+                channels.append((rest, base, np.stack([xx / 2, yy / 2, xy / 4], axis=1)))  # ksize 1 spans two pixels each way for xy
+        found = _solve(channels)
+        if found is None:
+            return None
+        xx, yy, xy = found
+        return float(np.sqrt(12 * max((xx + yy) / 2 + np.hypot((xx - yy) / 2, xy), 0)))
 
     def _seen(self, rows: slice, columns: slice) -> list[tuple[Float32, ...]]:
         """Of each channel in which enough can be seen: rest, base, dx, dy and place (u, v) in [-1, 1] of the trusted samples."""

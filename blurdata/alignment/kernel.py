@@ -56,7 +56,7 @@ def estimate_kernel(blurry: Float32, sharp: Float32, weights: Float32, radius: i
 
 
 def cleaned(kernel: Float) -> Float:
-    """The kernel without noise: the connected parts above 5 % of the largest value that hold 2 % of its sum or more."""
+    """The kernel without noise: the connected parts above 5 % of the largest value that hold 2 % of its sum or more; zeros where none does."""
     largest = float(kernel.max())
     if largest <= 0:
         return kernel
@@ -64,7 +64,7 @@ def cleaned(kernel: Float) -> Float:
     masses = np.array([kernel[labels == part].sum() for part in range(1, count)])
     keep = np.isin(labels, 1 + np.flatnonzero(masses >= _MASS * masses.sum()))
     kept = np.where(keep, kernel, 0)
-    return np.asarray(kept / kept.sum())
+    return np.asarray(kept / kept.sum() if kept.any() else kept)  # specks alone are no kernel
 
 
 def centroid(kernel: Float) -> Float:

@@ -25,6 +25,8 @@ class Light:
         self.full = full
         self._curve = curve(name)
         nodes = np.linspace(_LOW, _HIGH, _STEPS + 1)
+        roots = np.linspace(0, _HIGH, _STEPS + 1)
+        self._codes = (self._curve.encode(np.repeat(roots[:, None] ** 2, 3, axis=1)).T * full).astype(np.float32)
         self._lights = self._curve.decode(np.repeat(nodes[:, None], 3, axis=1)).T.astype(np.float32)
 
     def decode(self, codes: NDArray[np.floating]) -> Float32:
@@ -35,8 +37,11 @@ class Light:
         return light
 
     def encode(self, light: NDArray[np.floating]) -> Float32:
-        """Code values of linear light (H, W, 3)."""
-        return np.asarray(self._curve.encode(light) * self.full, np.float32)
+        """Code values of linear light (H, W, 3), 0 where it is negative."""
+        roots = np.sqrt(np.maximum(np.asarray(light, np.float32), 0))  # in which curves are nearly straight
+        codes = np.empty(roots.shape, np.float32)
+        _look_up(np.ascontiguousarray(roots), self._codes, np.float32(_STEPS / _HIGH), np.float32(0), codes)
+        return codes
 
     def trusted(self, codes: NDArray[np.floating]) -> Float32:
         """1 where a sample is not clipped, else 0."""

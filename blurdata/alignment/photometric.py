@@ -1,6 +1,7 @@
 """How do the two cameras' code values relate: blurry = gain * sharp + offset, per channel."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,12 +12,15 @@ from blurdata.alignment.geometry import Float, Float32
 from blurdata.alignment.kernel import convolved
 from blurdata.alignment.light import Light
 
-_SIGMA_PX = 2.0  # noise of the sharp picture pulls a regression's slope down; smoothing takes it away
+_STATIC_PX, _BLURRED_PX = 2.5, 3.0  # smoothing: takes noise away, and what is wrong with a kernel beyond its second moments
+_FINE_PX = 1.0  # where wider smoothing leaves too few samples without a clipped one
 _SPREAD_CLIPPED = 0.02  # share of a blurred sample that may come from clipped ones
 _ENOUGH = 200
-_BETWEEN = 0.002  # standard deviation of the gain between pairs of one scene, whose cameras are set alike
-_AREA = np.pi * _SIGMA_PX**2  # samples, every other pixel, that smoothing makes one
+_AREA = np.pi * _STATIC_PX**2  # samples, every other pixel, that smoothing makes one
+_PLENTY = 50_000  # samples say nearly all
 _WHOLE = 0.995  # of a smoothed 0 or 1
+# standard deviations between the pairs of one scene, whose cameras are set alike, and what an estimated kernel leaves wrong
+_GAIN_BETWEEN, _GAIN_BY_KERNEL, _OFFSET_BETWEEN = 0.002, 0.002, 0.3 / 255
 
 
 def published(blurry: Float32, sharp: Float32) -> tuple[Float, Float]:
@@ -36,7 +40,9 @@ def robust(
 ) -> tuple[Float, Float]:
     """Gain and offset of a robust line through unclipped samples of two equally blurred, equally smoothed pictures.
 
-    The sharp picture is blurred in linear light with ``kernel`` first, so that its range and its clipped parts are the blurry one's.
+    The sharp picture is blurred in linear light with ``kernel`` first, so that its range and its clipped parts are the blurry one's. An
+    estimated kernel is wrong by a little, which to second order adds ``M : grad grad (k * s)``: these three derivatives are fitted along
+    with the line. A static pair has no kernel and noise in both halves; there the slope is the ratio of the standard deviations.
 
     Args:
         blurry: (H, W, C) float32 code values.
@@ -44,32 +50,41 @@ def robust(
         inside: (H, W) float32, 1 where both cameras saw the pixel.
         kernel: Centred blur kernel, 1x1 for a static pair.
         light: How code values become light.
-        start: Gain and offset of the scene's reference. A pair's own slope counts against them as its standard error says, so that a
+        start: Gain and offset of the scene's reference. A pair's own line counts against them as its standard error says, so that a
             channel that is clipped nearly everywhere keeps them; without, the pair stands alone.
     """
     gain, offset = (np.array(part, np.float64) for part in start or (np.ones(3), np.zeros(3)))
-    predicted = light.encode(convolved(light.decode(sharp), kernel))
-    unspread = (convolved(1 - light.trusted(sharp), kernel) < _SPREAD_CLIPPED) * inside[..., None]
-    planes = (blurry, predicted, unspread.astype(np.float32), light.trusted(blurry))
-    y, x, clear, trust = (_smooth(picture)[4:-4:2, 4:-4:2] for picture in planes)
-    noise = 1.48 * np.median(np.abs(blurry[4:-4:2, 4:-4:2] - y), axis=(0, 1))
-    for c in range(3):
-        whole = (clear[..., c] > _WHOLE) & (trust[..., c] > _WHOLE)
-        line = _line(x[..., c], y[..., c], whole, light.full)
-        if line is None:
-            continue
-        # near the ends only samples that noise moved inwards look unclipped: leave out where they were to be expected
-        margin, expected = 3 * noise[c] + light.full / 255, line.at(x[..., c])
-        within = (np.minimum(expected, x[..., c]) > margin) & (np.maximum(expected, x[..., c]) < light.full - margin)
-        line = _line(x[..., c], y[..., c], whole & within, light.full) or line
-        own = 1.0 if start is None else _BETWEEN**2 / (_BETWEEN**2 + line.error**2)
-        gain[c] = own * line.slope + (1 - own) * gain[c]
-        offset[c] = line.middle[1] - gain[c] * line.middle[0]
+    spread = convolved(light.decode(sharp), kernel)
+    predicted = light.encode(spread) if kernel.size > 1 else sharp
+    unspread = (convolved(1 - light.trusted(sharp), kernel) < _SPREAD_CLIPPED) * inside[..., None] * light.trusted(blurry)
+    bends = _bends(spread, predicted, light) if kernel.size > 1 else []
+    left = [0, 1, 2]
+    for sigma in (_BLURRED_PX if bends else _STATIC_PX, _FINE_PX):
+        y, x, clear, *z = (_smooth(picture, sigma) for picture in (blurry, predicted, unspread, *bends))
+        noise = 1.48 * np.median(np.abs(_thinned(blurry) - y), axis=(0, 1))
+        for c in list(left):
+            line = _unclipped_line(x[..., c], y[..., c], [plane[..., c] for plane in z], clear[..., c] > _WHOLE, noise[c], light.full)
+            if line is not None:
+                gain[c], offset[c] = line.among(gain[c], offset[c], light.full) if start else (line.slope, line.at(0.0))
+                left.remove(c)
     return gain, offset
 
 
-def _smooth(picture: Float32) -> Float32:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), _SIGMA_PX, borderType=cv2.BORDER_REPLICATE)).reshape(picture.shape)
+def _bends(spread: Float32, predicted: Float32, light: Light) -> list[Float32]:
+    """Second derivatives of the convolved light along xx, yy and xy, in code values."""
+    slope = 1 / np.maximum(light.decode(predicted + 0.5) - light.decode(predicted - 0.5), 1e-9)
+    derivatives = [cv2.Sobel(spread, cv2.CV_32F, *order, ksize=1, borderType=cv2.BORDER_REPLICATE) for order in ((2, 0), (0, 2), (1, 1))]
+    return [slope * derivative for derivative in derivatives]
+
+
+def _smooth(picture: Float32, sigma: float) -> Float32:
+    smooth = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return _thinned(np.asarray(smooth).reshape(picture.shape))
+
+
+def _thinned(picture: Float32) -> Float32:
+    """Every other pixel, without the frame."""
+    return picture[6:-6:2, 6:-6:2]
 
 
 @dataclass(frozen=True)
@@ -80,24 +95,46 @@ class _Line:
     error: float
     middle: tuple[float, float]
 
-    def at(self, x: Float32) -> Float32:
-        return np.asarray(self.middle[1] + self.slope * (x - self.middle[0]), np.float32)
+    def at(self, x: Any) -> Any:
+        return self.middle[1] + self.slope * (x - self.middle[0])
+
+    def among(self, gain: float, offset: float, full: int) -> tuple[float, float]:
+        """Gain and offset of this pair's line among those of its scene: weighed by their variances, and through the mean point."""
+        x, y = self.middle
+        own, scene = self.error**2 + _GAIN_BY_KERNEL**2, _GAIN_BETWEEN**2
+        level = (_OFFSET_BETWEEN * full) ** 2
+        weights = np.array([1 / own, 1 / scene, x * x / level])
+        found = float(weights @ [self.slope, gain, (y - offset) / max(x, 1e-9)] / weights.sum())
+        return found, y - found * x
 
 
-def _line(x: Float32, y: Float32, chosen: NDArray[np.bool_], full: int, rounds: int = 8) -> _Line | None:
-    """Iteratively re-weighted least squares; None where too little is chosen or it is all one grey."""
-    if chosen.sum() < _ENOUGH or x[chosen].std() < full / 255:
+def _unclipped_line(x: Float32, y: Float32, bends: list[Float32], clear: NDArray[np.bool_], noise: float, full: int) -> _Line | None:
+    line = _line(x, y, bends, clear, full)
+    if line is None:
         return None
-    a, b = x[chosen].astype(np.float64), y[chosen].astype(np.float64)
-    w = np.ones_like(a)
+    # near the ends only samples that noise moved inwards look unclipped: leave out where they were to be expected
+    margin, expected = 3 * noise + full / 255, line.at(x)
+    within = (np.minimum(expected, x) > margin) & (np.maximum(expected, x) < full - margin)
+    return _line(x, y, bends, clear & within, full) or line
+
+
+def _line(x: Float32, y: Float32, bends: list[Float32], chosen: NDArray[np.bool_], full: int, rounds: int = 5) -> _Line | None:
+    """Iteratively re-weighted least squares; None where too little is chosen or it is all one grey."""
+    at = np.flatnonzero(chosen)
+    if len(at) < _ENOUGH or x.ravel()[at].std() < full / 255:
+        return None
+    step = -(-len(at) // _PLENTY)
+    table = np.stack([np.ones(len(at[::step])), *(plane.ravel()[at[::step]] for plane in (*bends, x, y))], axis=1)  # float64
+    last = table.shape[1] - 2  # of x; what is before it is taken out of both x and y (Frisch and Waugh 1933)
+    w = np.ones(len(table))
     line = _Line(1.0, 0.0, (0.0, 0.0))
     for _ in range(rounds):
-        total = w.sum()
-        middle = (w * a).sum() / total, (w * b).sum() / total
-        spread = max((w * (a - middle[0]) ** 2).sum(), 1e-12)
-        slope = (w * (a - middle[0]) * (b - middle[1])).sum() / spread
-        off = b - middle[1] - slope * (a - middle[0])
-        error = np.sqrt((w * off**2).sum() / total / spread * _AREA)
-        line = _Line(float(slope), float(error), (float(middle[0]), float(middle[1])))
+        sums = (table * w[:, None]).T @ table
+        taken = np.linalg.lstsq(sums[:last, :last], sums[:last, last:], rcond=1e-12)[0]
+        (uu, uv), (_, vv) = sums[last:, last:] - sums[last:, :last] @ taken
+        slope = uv / max(uu, 1e-12) if bends else np.sqrt(vv / max(uu, 1e-12))
+        off = table @ np.concatenate([slope * taken[:, 0] - taken[:, 1], [-slope, 1.0]])
+        error = np.sqrt((w @ off**2) / sums[0, 0] / max(uu, 1e-12) * _AREA / step)
+        line = _Line(float(slope), float(error), (float(sums[0, last] / sums[0, 0]), float(sums[0, last + 1] / sums[0, 0])))
         w = robust_weights(np.abs(off), 3.0).astype(np.float64)
     return line

@@ -13,7 +13,7 @@ import numpy as np
 
 from blurdata.alignment.drift import Drift
 from blurdata.alignment.geometry import Float, Float32
-from blurdata.alignment.kernel import centroid, cleaned, convolved, estimate_kernel, spread
+from blurdata.alignment.kernel import blur_length, centroid, cleaned, convolved, estimate_kernel, spread
 
 _COARSE = 4  # the first look is at a quarter of the size: the window it needs is wide
 _ROOM_PX = 3  # around what the first look found
@@ -59,12 +59,13 @@ def accurate_shift(blurry: Float32, move: Move, *, limit_px: float, kernel_px: i
     coarse, radius = first
     if np.hypot(*coarse) > limit_px:
         return f"the pictures lie {np.hypot(*coarse):.0f} px apart, over the limit of {limit_px:g} px"
-    if 2 * radius > kernel_px + 2 * _ROOM_PX + _COARSE:
-        return f"the blur would reach over {2 * radius} px, over the limit of {kernel_px} px: the pictures do not show the same"
     sharp, weights = move(coarse)
+    radius = min(radius, kernel_px // 2 + _ROOM_PX + _COARSE)  # further out lie ghosts of what repeats itself, such as a lattice
     kernel = cleaned(estimate_kernel(*_telling(blurry, sharp, weights), radius, rounds=4))
     if kernel.max() <= 0:
         return "no blur kernel explains the blurry picture: nothing can be seen in common"
+    if blur_length(kernel) > kernel_px:
+        return f"the blur is {blur_length(kernel):.0f} px long, over the limit of {kernel_px} px, or the pictures do not show the same"
     predicted = convolved(sharp, kernel)
     rest = Drift(blurry, predicted, weights).shift()
     if rest is None:

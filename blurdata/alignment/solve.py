@@ -99,11 +99,10 @@ def align_static(blurry: View, sharp: View, known: Reference, recipe: AlignRecip
     if reason:
         return Alignment(reason)
     halves = Halves(blurry, sharp, recipe)
-    found = _shifted(halves, known)
-    blur = 0.0 if isinstance(found, str) else blur_length(found.kernel)
-    if blur > recipe.max_reference_blur_px:
-        return Alignment(f"the pair is blurred by {blur:.1f} px, over {recipe.max_reference_blur_px:g}: it is no static reference")
     light, weights = halves.moved(known.homography)
+    blur = Drift(halves.lit(known), light, weights).blur_px()
+    if blur is not None and blur > recipe.max_reference_blur_px:
+        return Alignment(f"the pair is blurred by {blur:.1f} px, over {recipe.max_reference_blur_px:g}: it is no static reference")
     return _judged(halves, known, known.homography, Shifted(np.zeros(2), np.ones((1, 1)), light, weights, np.zeros(2), np.zeros(2)))
 
 
