@@ -56,7 +56,7 @@ def estimate_kernel(blurry: Float32, sharp: Float32, weights: Float32, radius: i
 
 
 def cleaned(kernel: Float) -> Float:
-    """The kernel without noise: the connected parts above 5 % of the largest value that hold 2 % of its sum or more; zeros where none does."""
+    """The kernel without noise: its connected parts above 5 % of the largest value with 2 % of the sum or more; zeros where none is."""
     largest = float(kernel.max())
     if largest <= 0:
         return kernel
