@@ -136,21 +136,24 @@ def _sum_words(_context: Any, src: Any, offsets: Any, first: Any, second: Any, b
 
 
 @compiled
-def _fill(image, light, rows, columns, left, first, last, words):  # type: ignore[no-untyped-def]
+def _fill(image, light, proportional, rows, columns, left, first, last, words):  # type: ignore[no-untyped-def]
     """Rows ``first`` to ``last`` of the padded words: light of one row and of the one below; 0 where an index is -1."""
     width, count = image.shape[1], len(columns)
     for m in range(first, last):
         above, below, out = rows[2 * m], rows[2 * m + 1], words[m]
         low, high = light[1 if above >= 0 else 0], light[2 if below >= 0 else 0]
         upper, lower = image[max(above, 0)], image[max(below, 0)]
-        for i in range(left):
-            c = columns[i]
-            out[i] = low[upper[c]] | high[lower[c]] if c >= 0 else 0
-        for i in range(width):
-            out[left + i] = low[upper[i]] | high[lower[i]]
-        for i in range(left + width, count):
-            c = columns[i]
-            out[i] = low[upper[c]] | high[lower[c]] if c >= 0 else 0
+        middle = out[left : left + width]
+        if proportional:
+            for i in range(width):
+                middle[i] = upper[i] * low[1] + lower[i] * high[1]
+        else:
+            for i in range(width):
+                middle[i] = low[upper[i]] | high[lower[i]]
+        for i in range(count - width):
+            place = i if i < left else i + width
+            c = columns[place]
+            out[place] = low[upper[c]] | high[lower[c]] if c >= 0 else 0
 
 
 @compiled
@@ -163,9 +166,16 @@ def _add_up(sums, carry, x):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _encode(sums, first, codes, shift, out, start, count):  # type: ignore[no-untyped-def]
-    for i in range(count):
-        out[start + i] = codes[np.uint64(np.uint32(sums[first + i]) >> np.uint32(shift))]
+def _encode(sums, codes, shift, out, start, width, rows, count):  # type: ignore[no-untyped-def]
+    half = np.int32(1 << (shift - 1))
+    for row in range(rows):
+        source, target = np.uint64(row * STRIP), np.uint64(start + row * width)  # unsigned: no counting from the end
+        if len(codes) == 0:
+            for i in range(np.uint64(count)):
+                out[target + i] = np.uint8((sums[source + i] + half) >> np.int32(shift))
+        else:
+            for i in range(np.uint64(count)):
+                out[target + i] = codes[np.uint32(sums[source + i]) >> np.uint32(shift)]
 
 
 @compiled
@@ -187,8 +197,8 @@ def blur_words(image, light, rows, columns, left, offsets, upper, lower, ends, b
         ends: (3,) int64: end of the taps for both rows, of those for the upper alone, of those for the lower alone.
         begin: Positions of the taps, as ``offsets``, whose sum is the row above the picture's first.
         begin_weights: Their weights.
-        codes: Table of output codes.
-        shift: Bits of the sum below the table's index.
+        codes: Table of output codes; an empty one says that codes and light are proportional.
+        shift: Bits of the sum below the table's index, or below the code.
         words: (rows / 2, stride) int32 to work in, a strip longer than it is read.
         work: (2 * BLOCK + n,) int32 to work in.
         out: (H * n,) codes.
@@ -196,23 +206,19 @@ def blur_words(image, light, rows, columns, left, offsets, upper, lower, ends, b
     height, width = image.shape
     stride, src, sums, carry = words.shape[1], words.ctypes.data, work[:BLOCK], work[BLOCK:]
     taps, one, other = offsets.ctypes.data, upper.ctypes.data, lower.ctypes.data
-    reach, filled = len(rows) // 2 - (height + 1) // 2, 0
+    reach = len(rows) // 2 - (height + 1) // 2
     for top in range(0, height, BAND):
         bottom = min(top + BAND, height)
-        _fill(image, light, rows, columns, left, filled, (bottom + 1) // 2 + reach, words)
-        filled = (bottom + 1) // 2 + reach
+        _fill(image, light, len(codes) == 0, rows, columns, left, top // 2 + reach if top > 0 else 0, (bottom + 1) // 2 + reach, words)
         for x in range(0, width, STRIP):  # strips: what one strip of a band needs stays in the first-level cache
-            count, sums_at = min(STRIP, width - x), sums.ctypes.data
             if top == 0 and len(begin) > 0:
                 start = begin_weights.ctypes.data
                 _sum_words(src + 4 * x, begin.ctypes.data, start, start, 0, len(begin), 0, carry.ctypes.data + 4 * x)
             for y in range(top, bottom, 2):
-                _sum_words(src + 4 * (y // 2 * stride + x), taps, one, other, ends[0], ends[1], ends[2], sums_at)
+                _sum_words(src + 4 * (y // 2 * stride + x), taps, one, other, ends[0], ends[1], ends[2], sums.ctypes.data)
                 if len(begin) > 0:
                     _add_up(sums, carry, x)
-                _encode(sums, 0, codes, shift, out, y * width + x, count)
-                if y + 1 < bottom:
-                    _encode(sums, STRIP, codes, shift, out, (y + 1) * width + x, count)
+                _encode(sums, codes, shift, out, y * width + x, width, min(2, bottom - y), min(STRIP, width - x))
 
 
 @compiled

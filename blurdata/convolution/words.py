@@ -11,12 +11,14 @@ from blurdata.convolution.border import sources, stride_of
 from blurdata.convolution.workspace import scratch
 
 _LIGHT = 32767  # full scale of 15-bit light
+_SCALE, _STEP = 65536, 128  # of weights, and of codes that are light themselves
 _SHIFT = 17  # 2 ** 31 sums over 16384 codes in a table that stays in the first-level cache
 _FEW_TAPS = 100  # kernels of fewer have no even inside
 _EVEN_WEIGHT = 25  # of 65536: where the inside is lower, rounding it alike down a column shows
 _FLAT_KEPT = 0.25  # of a code: a curve this close at 15 bits may use integers
 
 Ints = NDArray[np.int64]
+Tables = tuple[NDArray[np.int32], NDArray[np.uint8], int]
 
 
 class Taps(NamedTuple):
@@ -46,15 +48,16 @@ def taps_of(kernel: NDArray[np.floating]) -> Taps | None:
     flipped = np.asarray(kernel, np.float64)[::-1, ::-1]
     if (flipped < 0).any() or abs(flipped.sum() - 1) > 1e-4:
         return None
-    scale = 65536 if flipped.max() < 0.4999 else _LIGHT
+    scale = _SCALE if flipped.max() < 0.4999 else _LIGHT
     # each weight is the difference of the rounded running sum, so that the sum stays
     steps = np.diff(np.rint(np.cumsum(flipped.ravel()) * scale), prepend=0).astype(np.int64).reshape(flipped.shape)
     taps = _words(steps, scale)
-    if np.count_nonzero(steps) < _FEW_TAPS or flipped.max() * scale < _EVEN_WEIGHT:
+    changes = np.count_nonzero(np.diff(np.rint(flipped * scale), axis=0))
+    if changes > 0.8 * np.count_nonzero(steps) or np.count_nonzero(steps) < _FEW_TAPS or flipped.max() * scale < _EVEN_WEIGHT:
         return taps
     even = _even_columns(flipped * scale)
     fewer = _words(np.pad(even, ((1, 0), (0, 0))) - np.pad(even, ((0, 1), (0, 0))), scale)
-    if fewer.cost > 0.8 * taps.cost:
+    if fewer.cost > 0.8 * taps.cost or even.sum() > scale:  # beyond the scale a sum has no code
         return taps
     whole = _words(even, scale)
     used = whole.upper != 0
@@ -62,19 +65,19 @@ def taps_of(kernel: NDArray[np.floating]) -> Taps | None:
 
 
 def _even_columns(exact: NDArray[np.float64]) -> Ints:
-    """Whole weights that are equal where the exact ones are, with about their sum and not above it.
+    """Whole weights that are equal where the exact ones are, with about their sum.
 
-    What rounding leaves of a column goes to the column's evenly highest taps, and what is left then to the next column.
+    What rounding leaves is made up by 1 on all of a column's evenly highest taps, wherever that brings the sum nearer.
     """
     whole = np.rint(exact).astype(np.int64)
     heights = whole.max(axis=0)
     highest = whole == heights
-    counts, change = highest.sum(axis=0), np.zeros(whole.shape[1], np.int64)
-    left = -0.5 * float(counts.max())
+    counts, change = highest.sum(axis=0).tolist(), np.zeros(whole.shape[1], np.int64)
+    left = -0.5 * max(counts)  # so that the sum ends below the exact one
     for column, lost in enumerate((exact.sum(axis=0) - whole.sum(axis=0)).tolist()):
         left += lost
-        if heights[column] > _EVEN_WEIGHT / 2:
-            change[column] = round(left / int(counts[column]))
+        if heights[column] > _EVEN_WEIGHT / 2 and abs(left) > counts[column] / 2:
+            change[column] = 1 if left > 0 else -1
             left -= float(change[column] * counts[column])
     return np.asarray(whole + highest * change)
 
@@ -92,14 +95,15 @@ def _words(steps: Ints, scale: int) -> Taps:
 
 
 @lru_cache(maxsize=16)
-def integer_tables(curve: Curve, scale: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]] | None:
-    """Light of each 8-bit code (zeros, in the lower and in the upper half of a word) and the code of each sum.
+def integer_tables(curve: Curve, scale: int) -> Tables | None:
+    """Light of each 8-bit code (zeros, in the lower and in the upper half of a word), the code of each sum, and its bits below those.
 
-    None if the curve is too steep at black for 15 bits.
+    The codes are empty where the bits above are the code. None if the curve is too steep at black for 15 bits.
     """
     if curve.channels > 1:
         return None
-    full = 128 * 255 if curve.name == "linear" else _LIGHT  # codes as whole numbers stay exact
+    proportional = curve.name == "linear" and scale == _SCALE
+    full = _STEP * 255 if curve.name == "linear" else _LIGHT  # codes as whole numbers stay exact
     light = np.rint(curve.light_of_codes(8)[0] * full)
     back = curve.encode(light / full) * 255
     if np.abs(back - np.arange(256)).max() > _FLAT_KEPT:
@@ -107,7 +111,8 @@ def integer_tables(curve: Curve, scale: int) -> tuple[NDArray[np.int32], NDArray
     sums = (np.arange(1 << (31 - _SHIFT)) + 0.5) * (1 << _SHIFT)
     codes = np.rint(curve.encode(np.minimum(sums / (float(scale) * full), 1)) * 255)
     low = light.astype(np.int32)
-    return np.stack([np.zeros_like(low), low, low << 16]), codes.astype(np.uint8)
+    words = np.stack([np.zeros_like(low), low, low << 16])
+    return (words, np.empty(0, np.uint8), (_SCALE * _STEP).bit_length() - 1) if proportional else (words, codes.astype(np.uint8), _SHIFT)
 
 
 def blur_integers(
@@ -115,7 +120,7 @@ def blur_integers(
     channels: int,
     taps: Taps,
     shape: tuple[int, int],
-    tables: tuple[NDArray[np.int32], NDArray[np.uint8]],
+    tables: Tables,
     border: str,
 ) -> NDArray[np.uint8]:
     """(H, W * C) uint8 blurred by the taps of a kernel of this ``shape``."""
@@ -140,8 +145,7 @@ def blur_integers(
         taps.ends,
         begin_rows * stride + begin_columns * channels,
         begin_weights,
-        tables[1],
-        _SHIFT,
+        *tables[1:],
         words,
         np.empty(2 * _kernels.BLOCK + codes.shape[1], np.int32),
         out.reshape(-1),
