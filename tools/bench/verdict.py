@@ -40,10 +40,15 @@ def main() -> None:
     wrong = 0
     for kind in args.kinds:
         for seed in range(args.first, args.first + args.seeds):
-            source = Made(photos, args.pairs, seed, {} if kind == "good" else dict.fromkeys(range(args.pairs), kind))
+            faults = {} if kind == "good" else dict.fromkeys(range(args.pairs), kind)
             start = time.perf_counter()
             with progress(f"{kind} {seed}", 100, unit="%") as advance:
-                verdict = verify_by_training(source, recipe.model_copy(update={"seed": 100 * seed}), workers=args.workers, advance=advance)
+                verdict = verify_by_training(
+                    Made(photos, args.pairs, seed, faults),
+                    recipe.model_copy(update={"seed": 100 * seed}),
+                    workers=args.workers,
+                    advance=advance,
+                )
             right = verdict.status in WANTED[kind]
             wrong += not right
             tell(kind, seed, verdict, time.perf_counter() - start, right)
@@ -52,11 +57,11 @@ def main() -> None:
 
 def tell(kind: str, seed: int, verdict: Verdict, seconds: float, right: bool) -> None:
     """One line."""
-    rise = verdict.agreement
+    v, rise, mark = verdict, verdict.agreement, "" if right else " WRONG"
     print(
-        f"{kind:<10} seed {seed}  {verdict.status:<5}{'' if right else ' WRONG'}  gain {verdict.gain_db}  over filter {verdict.over_filter_db}  "
-        f"agreement {rise.mean:+.3f} [{rise.low:+.3f}, {rise.high:+.3f}]  shift {verdict.shift_px:.2f} px  coherence {verdict.coherence:.2f}  "
-        f"edges {verdict.edge_ratio:.2f}  {seconds:.0f} s",
+        f"{kind:<10} seed {seed}  {v.status:<5}{mark}  gain {v.gain_db}  over filter {v.over_filter_db}  "
+        f"agreement {rise.mean:+.3f} [{rise.low:+.3f}, {rise.high:+.3f}]  shift {v.shift_px:.2f} px  coherence {v.coherence:.2f}  "
+        f"edges {v.edge_ratio:.2f}  {seconds:.0f} s",
         flush=True,
     )
 
