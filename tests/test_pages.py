@@ -106,3 +106,23 @@ def test_code_blocks_run_as_typed(text, place, monkeypatch):
 
 def environment():
     return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def test_every_tool_has_its_line():
+    """The page about the tools names every script and every benchmark, and no other."""
+    page = (ROOT / "tools" / "README.md").read_text()
+    listed = set(re.findall(r"^\| `([\w.]+)` \|", page, re.MULTILINE))
+    there = {
+        path.name for folder in ("tools", "tools/bench") for path in (ROOT / folder).iterdir() if path.suffix in (".py", ".sh", ".sbatch")
+    }
+
+    assert listed == there
+
+
+def test_pictures_of_the_pages_are_there():
+    """Every picture that a page shows exists, has an alternative text, and is below half a megabyte or the gallery."""
+    for page in PAGES:
+        for alt, name in re.findall(r"!\[(.*?)\]\((.*?)\)", page.read_text()):
+            picture = page.parent / name
+            assert alt
+            assert picture.stat().st_size < 500_000 or picture.name == "gallery.png"

@@ -4,6 +4,7 @@
     python tools/bench/findings.py good --pairs 2000          share of good kernel-blurred pairs that are accused
     python tools/bench/findings.py film --pairs 150           the same for means of film frames; halves a frame late
     python tools/bench/findings.py planted --pairs 300        of every planted fault, the share that is listed
+    python tools/bench/findings.py alone --pairs 300          rough length and direction from the blurry half alone
 
 ``--photos FOLDER`` takes photographs from a folder (any depth); by default those in scikit-image's wheel. ``--seed`` draws others.
 """
@@ -22,7 +23,7 @@ import numpy as np
 from blurdata import Pair, PairSource, psf
 from blurdata.color import curve
 from blurdata.files import IMAGE_SUFFIXES, natural_key, read_image
-from blurdata.quality import judge, survey
+from blurdata.quality import judge, rough_blur, survey
 from blurdata.quality.facts import PairFacts
 
 SIDE = 320
@@ -337,9 +338,35 @@ def _step(pair: Pair, after: Pair) -> float:
     return estimate_shift(LIGHT[after.sharp] @ luma, LIGHT[pair.sharp] @ luma).px
 
 
+def alone(args: argparse.Namespace) -> None:
+    """Rough blur against the second moment of each kernel, by family."""
+    source, luma = Made(args.photos, args.pairs, args.seed), np.float32([0.2126, 0.7152, 0.0722])
+    ratio, turns, still = defaultdict(list), [], []
+    for i in range(args.pairs):
+        truth = source.truth(i)
+        blurry, sharp = source._halves(i)
+        length, angle = rough_blur(LIGHT[blurry] @ luma)
+        ratio[truth["family"]].append(abs(length / _width(source._kernel(i)) - 1))
+        still.append(rough_blur(LIGHT[sharp] @ luma)[0])
+        if truth["family"] == "line":
+            turns.append(abs((angle - float(truth["angle"]) + 90) % 180 - 90))
+    for family, errors in ratio.items():
+        print(f"relative error of the length, {family:<9} {quantiles(errors)}")
+    print(f"angle of lines, degrees: {quantiles(turns)}")
+    print(f"length read from sharp photographs, px: {quantiles(still)}")
+
+
+def _width(kernel: np.ndarray) -> float:
+    """Length of the straight uniform motion with the same larger second moment."""
+    k = kernel.astype(float)
+    y, x = (axis - (k * axis).sum() for axis in np.mgrid[: k.shape[0], : k.shape[1]])
+    xx, xy, yy = ((k * a * b).sum() for a, b in ((x, x), (x, y), (y, y)))
+    return float(np.sqrt(12 * np.linalg.eigvalsh([[xx, xy], [xy, yy]])[1]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["estimators", "good", "film", "planted"])
+    parser.add_argument("what", choices=["estimators", "good", "film", "planted", "alone"])
     parser.add_argument("--pairs", type=int, default=240)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--photos", type=find_photos, default=None, metavar="FOLDER")
@@ -347,7 +374,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
     args.photos = args.photos or find_photos(None)
-    {"estimators": estimators, "good": good, "film": film, "planted": planted}[args.what](args)
+    {"estimators": estimators, "good": good, "film": film, "planted": planted, "alone": alone}[args.what](args)
 
 
 if __name__ == "__main__":
