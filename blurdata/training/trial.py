@@ -172,8 +172,9 @@ def run_trials(
                 for future in done:
                     future.result()
                 now = counter.value
-                advance(100 * (now - told) / steps)
-                told = now
+                if now > told:
+                    advance(100 * (now - told) / steps)
+                    told = now
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
