@@ -78,13 +78,13 @@ def camera_steps(height: int, width: int, zoom: float, roll_deg: float) -> Itera
 
 def mean_of_warps(light: Light, matrices: Iterable[NDArray[np.float64]], border: str) -> Light:
     """Mean of (H, W, C) light read bilinearly at the places of each (2, 3) matrix; an identity reads exactly."""
-    total, count = np.zeros(light.shape, np.float64), 0
+    size, flags = light.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     parts = [np.ascontiguousarray(light[..., c : c + 4]) for c in range(0, light.shape[2], 4)]  # OpenCV warps up to four channels
+    totals, warped = [np.zeros(part.shape) for part in parts], [np.empty_like(part) for part in parts]
+    count = 0
     for matrix in matrices:
-        for number, part in enumerate(parts):
-            warped = cv2.warpAffine(
-                part, matrix, light.shape[1::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=_BORDERS[border]
-            )
-            total[..., 4 * number : 4 * number + 4] += warped.reshape(part.shape)
+        for part, total, place in zip(parts, totals, warped, strict=True):
+            cv2.warpAffine(part, matrix, size, dst=place, flags=flags, borderMode=_BORDERS[border])
+            cv2.accumulate(place, total)
         count += 1
-    return total / count
+    return np.concatenate(totals, axis=2) / count

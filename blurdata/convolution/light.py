@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import Curve
-from blurdata.convolution import float_light
+from blurdata.convolution import float_light, strokes
 
 Picture = NDArray[Any]
 Light = NDArray[np.floating]
@@ -40,5 +40,7 @@ def in_light(pixels: Picture, response: Curve, change: Callable[[Light], Light])
         return np.asarray(float_light.encode(change(float_light.decode(pixels, response)), response), pixels.dtype)
     tables = response.light_of_codes(8 * pixels.dtype.itemsize).astype(np.float32)
     light = tables[0][pixels] if len(tables) == 1 else np.stack([table[pixels[..., c]] for c, table in enumerate(tables)], axis=-1)
+    if pixels.dtype == np.uint8 and len(tables) == 1:
+        return strokes.codes_of(np.ascontiguousarray(change(light), np.float32), response)
     changed = np.clip(np.asarray(change(light), np.float64), 0, 1)
     return np.asarray(np.rint(response.encode(changed) * np.iinfo(pixels.dtype).max), pixels.dtype)
