@@ -17,7 +17,14 @@ from skimage import data
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *ROOT.glob("recipes/*.md"), *ROOT.glob("tools/*.md")]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-CHECKOUT = ("sh tools/", "git clone", "cd blurdata", "pip install", "python tools/")  # what only makes sense in a checkout or without one
+CHECKOUT = (
+    "sh tools/",
+    "git clone",
+    "cd blurdata",
+    "pip install",
+    "python tools/",
+    "torchrun ",
+)  # what only makes sense in a checkout or without one
 
 
 def blocks(page, *languages):

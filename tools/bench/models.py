@@ -3,11 +3,11 @@
     python tools/bench/models.py [--device cuda] [--json FILE]
     python tools/bench/models.py --networks dehaze,baseline --threads 1
 
-Pictures a second at 128, 256 and 512 px squared, one at a time, median after a warm-up; on CUDA in fp32 and in bf16 with channels-last. What
-would take longer than --limit seconds a picture is left out, judged by the next smaller size. Memory is the peak of a fresh process that
-restores one 512 px tile, less what it takes with the libraries loaded. Waiting is the share of training steps (without the first) spent on
-getting the batch, from shards and made on line, with --workers reading ahead. The published figure to compare with: Restormer on an RTX
-2060 restores 12.1, 3.8 and 1.2 pictures a second.
+Pictures a second at 128, 256 and 512 px squared, one at a time, median after a warm-up; on CUDA in fp32, and in bf16 with
+channels-last. What would take longer than --limit seconds a picture is left out, judged by the next smaller size. Memory is the peak
+of a fresh process that restores one 512 px tile, less what it takes with the libraries loaded. Waiting is the share of training steps
+(without the first) spent on getting the batch, from shards and made on line, with --workers reading ahead. The published figure to
+compare with: Restormer on an RTX 2060 restores 12.1, 3.8 and 1.2 pictures a second.
 """
 
 import argparse
