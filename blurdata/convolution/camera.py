@@ -79,7 +79,9 @@ def camera_steps(height: int, width: int, zoom: float, roll_deg: float) -> Itera
 def mean_of_warps(light: Light, matrices: Iterable[NDArray[np.float64]], border: str) -> Light:
     """Mean of (H, W, C) light read bilinearly at the places of each (2, 3) matrix; an identity reads exactly."""
     size, flags = light.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    parts = [np.ascontiguousarray(light[..., c : c + 4]) for c in range(0, light.shape[2], 4)]  # OpenCV warps up to four channels
+    channels = light.shape[2]
+    most = next(n for n in (4, 3, 1) if channels % n != 2)  # OpenCV 5 warps two channels, unlike 1, 3 and 4, in steps of 1/32 px
+    parts = [np.ascontiguousarray(light[..., c : c + most]) for c in range(0, channels, most)]
     totals, warped = [np.zeros(part.shape) for part in parts], [np.empty_like(part) for part in parts]
     count = 0
     for matrix in matrices:

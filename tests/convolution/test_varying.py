@@ -73,6 +73,17 @@ def test_roll_turns_evenly_both_ways() -> None:
     assert abs(result.sum() - 1) < 0.05
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 5, 6])
+def test_a_channel_zooms_as_it_does_alone(channels: int) -> None:
+    """Any number of channels: each comes out as a grey picture of it would."""
+    image = picture((33, 41, channels), "uint8")
+
+    result = camera_blur(image, zoom=1.3, roll_deg=9).astype(int)
+
+    for channel in range(channels):
+        assert np.abs(result[..., channel] - camera_blur(image[..., channel], zoom=1.3, roll_deg=9)).max() <= 1
+
+
 @pytest.mark.parametrize("border", ["reflect", "replicate", "constant"])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_grid_of_one_psf_is_convolve(border: str, dtype: str) -> None:
