@@ -2,9 +2,10 @@
 
 Photographs have power spectra near ``A f^-a`` with ``a`` near 2, whatever they show; blur multiplies them by ``|H|^2``. The logarithm of
 the power in polar bins is fitted by a constant, a slope, a slow dependence on direction, and ``ln |H|^2`` of straight motions, disks,
-Gaussians and bent paths; the best of them is the answer. Measured on 300 photographs with kernels it was not made for (median error of
-the length): straight motion 3 % and 2 degrees, disks of 4 px and more 3 %, Gaussians and small disks 25 %, camera shake 70 %; sharp
-photographs read as 2 px. A scene with a rhythm of its own (blinds, brickwork, text) misleads it. Always call it rough.
+Gaussians and bent paths; the best of them is the answer. Measured on 200 photographs with kernels it was not made for (median error of
+the length; ``tools/bench/findings.py alone``): straight motion 3 % and 2 degrees, disks 5 %, Gaussians 21 %, camera shake 80 %; sharp
+photographs read as 2 px, one in twenty as over 20. A scene with a rhythm of its own (blinds, brickwork, text) misleads it. Always call
+it rough.
 """
 
 from functools import lru_cache

@@ -104,6 +104,13 @@ def judge(facts: Sequence[PairFacts]) -> list[Finding]:
 
     Args:
         facts: Measurements of the pairs, in order.
+
+    Example:
+        >>> from blurdata.pairs import Pair
+        >>> from blurdata.quality import measure_pair
+        >>> picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+        >>> [finding.kind for finding in judge([measure_pair(Pair("a", picture, picture))])]
+        ['identical']
     """
     readable = [f for f in facts if not f.error]
     found: list[Finding] = [_unreadable(f) for f in facts if f.error]

@@ -59,7 +59,12 @@ def softening(blurry: Plane, sharp: Plane) -> float:
 
 def blank_rows(image: np.ndarray) -> float:
     """Share of the picture's height taken by the longest run of rows at its foot or head that hold one single colour."""
-    flat = (np.ptp(image.astype(np.int32), axis=1) <= 1).all(axis=1)
-    foot = int(np.argmin(flat[::-1])) if not flat.all() else len(flat)
-    head = int(np.argmin(flat)) if not flat.all() else len(flat)
-    return max(foot, head) / len(flat)
+    return max(_flat_run(image), _flat_run(image[::-1])) / len(image)
+
+
+def _flat_run(image: np.ndarray) -> int:
+    """How many rows from the first on are of one colour each."""
+    for count, row in enumerate(image):
+        if (np.ptp(row.astype(np.int32), axis=0) > 1).any():
+            return count
+    return len(image)

@@ -49,6 +49,19 @@ def survey(source: PairSource, *, sample: int | None = None, seed: int = 0, work
         seed: Seed of that draw.
         workers: Processes; with more than one the source must survive pickling, as every :class:`PairSource` does.
         progress: Called after each run of pairs.
+
+    Example:
+        >>> from blurdata.pairs import Pair, PairSource
+        >>> class Three(PairSource):
+        ...     keys, recipe = ("a", "b", "c"), {"kind": "example"}
+        ...     def fingerprint(self):
+        ...         return "example"
+        ...     def __getitem__(self, i):
+        ...         sharp = np.random.default_rng(i).integers(0, 255, (64, 64, 3), np.uint8)
+        ...         return Pair(self.keys[i], sharp if i == 1 else cv2.blur(sharp, (5, 5)), sharp)
+        >>> found = survey(Three())
+        >>> found.total, [round(facts.psnr) if np.isfinite(facts.psnr) else "same" for facts in found.facts]
+        (3, [10, 'same', 10])
     """
     indices = choose(len(source), sample, seed)
     runs = list(_runs(indices))

@@ -97,7 +97,7 @@ def _block_means(image: Image, light: NDArray[np.float32]) -> Float:
 def _block_weights(blurry: Image, sharp: Image, reach_px: float) -> Float:
     """A Hann window (what crosses the border belongs to neither half), zero on blocks that clipped light may have reached."""
     top = np.iinfo(sharp.dtype).max
-    clipped = ((blurry >= top - top // 128) | (sharp >= top - top // 128)).any(axis=2).astype(np.float32)
+    clipped = (_in_any_channel(blurry >= top - top // 128) | _in_any_channel(sharp >= top - top // 128)).astype(np.float32)
     columns, rows = _grid(sharp.shape)
     share = cv2.resize(clipped, (columns, rows), interpolation=cv2.INTER_AREA)
     taper = window(share.shape)
@@ -143,7 +143,12 @@ def _channel_order(b: Float, s: Float, weight: Float) -> tuple[tuple[int, int, i
 def clipped_share(image: Image) -> tuple[float, float]:
     """Shares of pixels with a channel at the lowest code and at the highest."""
     top = np.iinfo(image.dtype).max
-    return float((image == 0).any(axis=2).mean()), float((image == top).any(axis=2).mean())
+    return float(_in_any_channel(image == 0).mean()), float(_in_any_channel(image == top).mean())
+
+
+def _in_any_channel(hits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``hits.any(axis=2)``, twenty times as quick: numpy is slow to reduce along three."""
+    return np.asarray(hits[..., 0] | hits[..., 1] | hits[..., 2])
 
 
 def noise_codes(image: Image) -> float:
