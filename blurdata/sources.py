@@ -59,6 +59,16 @@ def open_source(text: str) -> PairSource:
 
     Raises:
         SourceError: If the kind or an option is unknown, or the path does not hold what the kind says.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for half in ("blurry", "sharp"):
+        ...     write_png(folder / half / "a.png", np.zeros((8, 8, 3), np.uint8))
+        >>> open_source(f"pairs:{folder}").keys
+        ['a']
     """
     kind, colon, rest = text.partition(":")
     if not colon or kind not in _KINDS:

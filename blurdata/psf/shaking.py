@@ -75,6 +75,11 @@ def shake_path(
 
     Returns:
         (steps + 1, 2) float64 positions x, y in pixels, y up, equal time between two; the centroid is the origin.
+
+    Example:
+        >>> path = shake_path(20, rng=np.random.default_rng(0))
+        >>> path.shape, float(np.ptp(path, axis=0).max().round(6))
+        ((257, 2), 20.0)
     """
     extent = number("extent_px", extent_px)
     keep, shiver = number("inertia", inertia, high=1), number("tremor", tremor)

@@ -84,7 +84,13 @@ class Print:
 
 
 def take_print(image: Image, key: str = "", split: str = "") -> Print:
-    """The print of a picture, (H, W, 3) uint8 or uint16."""
+    """The print of a picture, (H, W, 3) uint8 or uint16.
+
+    Example:
+        >>> picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+        >>> take_print(picture, "a").content == take_print(picture.copy(), "b").content
+        True
+    """
     flipped: Image = np.ascontiguousarray(image[:, ::-1]).astype(image.dtype, copy=False)  # type: ignore[assignment]
     return Print(key, split, content_hash(image), perceptual_hash(image), perceptual_hash(flipped), _detail(image))
 

@@ -30,6 +30,21 @@ def write_card(source: PairSource, report: Report, path: Path | str) -> None:
 
     Raises:
         OutputError: If the file cannot be read or written, or holds only one of the two marks.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> from blurdata.sources import open_source
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+        >>> for half in ("blurry", "sharp"):
+        ...     write_png(folder / half / "a.png", picture)
+        >>> source = open_source(f"pairs:{folder}")
+        >>> from blurdata.report import write_report
+        >>> write_card(source, write_report(source, folder / "report.html"), folder / "README.md")
+        >>> "- Identical halves: 1." in (folder / "README.md").read_text()
+        True
     """
     card = Path(path)
     part = f"{_BEGIN}\n{_facts(source, report)}\n{_END}"

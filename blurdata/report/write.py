@@ -77,6 +77,20 @@ def write_report(
     Raises:
         SourceError: If the source holds no pair, or a key of ``samples`` is not in it.
         OutputError: If ``out`` is some other page and ``overwrite`` is off, or cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from blurdata.files import write_png
+        >>> from blurdata.sources import open_source
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+        >>> for half in ("blurry", "sharp"):
+        ...     write_png(folder / half / "a.png", picture)
+        >>> source = open_source(f"pairs:{folder}")
+        >>> report = write_report(source, folder / "report.html")
+        >>> report.page.name, [finding.kind for finding in report.findings]
+        ('report.html', ['identical'])
     """
     page, listing = Path(out), Path(findings) if findings is not None else Path(out).with_name("findings.json")
     _check(source, page, samples, overwrite=overwrite)
