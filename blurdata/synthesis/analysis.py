@@ -53,7 +53,7 @@ class Step:
     max_px: float
 
 
-_STEPS = np.dtype([(field.name, np.float32) for field in fields(Step)])
+STEPS = np.dtype([(field.name, np.float32) for field in fields(Step)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +144,11 @@ def analyze(film: Film, cache: Path | None = None, *, advance: Advance = SILENT)
     """
     fingerprint = film.fingerprint()
     path = cache / f"{film.name}-{fingerprint[:16]}-v{_VERSION}.npz" if cache else None
-    if path and (known := _read(path, fingerprint)):
+    if path and (known := recall(path, fingerprint)):
         return known
     result = _look(film, fingerprint, advance)
     if path:
-        file = io.BytesIO()
-        np.savez_compressed(file, **{field.name: getattr(result, field.name) for field in fields(Analysis)})
-        write_atomic(path, file.getvalue())
+        keep(path, result)
     return result
 
 
@@ -175,7 +173,7 @@ def _look(film: Film, fingerprint: str, advance: Advance) -> Analysis:
             yield scan.grey
 
     with one_thread():
-        steps = np.fromiter((astuple(step) for step in measure_steps(greys())), _STEPS)
+        steps = np.fromiter((astuple(step) for step in measure_steps(greys())), STEPS)
     stamps, shown = np.array(pts, np.int64), np.array(times, np.float64)
     sound = bool((stamps != _NO_PTS).all() and (np.diff(stamps) > 0).all())
     return Analysis(
@@ -233,11 +231,19 @@ def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArra
     )
 
 
-def _read(path: Path, fingerprint: str) -> Analysis | None:
+def keep(path: Path, analysis: Analysis) -> None:
+    """Write an analysis to a file: numpy's arrays, packed."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **{field.name: getattr(analysis, field.name) for field in fields(Analysis)})
+    write_atomic(path, file.getvalue())
+
+
+def recall(path: Path, fingerprint: str) -> Analysis | None:
+    """The analysis in a file, or None if there is none of that content."""
     try:
         with np.load(path, allow_pickle=False) as kept:
             found = {field.name: kept[field.name] for field in fields(Analysis)}
         result = Analysis(**{name: value if value.ndim else value.item() for name, value in found.items()})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
-    return result if result.fingerprint == fingerprint and result.steps.dtype == _STEPS else None
+    return result if result.fingerprint == fingerprint and result.steps.dtype == STEPS else None

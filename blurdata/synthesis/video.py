@@ -1,5 +1,6 @@
 """How is a video read: any file that FFmpeg opens, through PyAV, upright, in full-range RGB of its own depth."""
 
+import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,8 @@ class VideoFilm(Film):
                 msg = f"{self._path}: holds no pictures, only {', '.join(s.type for s in container.streams) or 'nothing'}; give a video."
                 raise SourceError(msg)
             stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
+            # a worker shares the machine with its like: threads would only cost it memory and a tenth of its time
+            stream.thread_type = "AUTO" if multiprocessing.parent_process() is None else "NONE"
             yield container, stream
 
     def scan(self) -> Iterator[Scan]:

@@ -1,28 +1,39 @@
 """How fast are pairs made: ours, written to shards, against decoding alone, the usual numpy script, and FFmpeg's tmix.
 
-    python tools/bench/synthesis.py [--frames 2200] [--rounds 3]
+    python tools/bench/synthesis.py [--frames 6600] [--rounds 3] [--only speed|memory|index]
 
-1280x720 H.264, windows of 11 frames, no interpolation, `blur_gamma`. The analysis pass is cached and its own cost is shown beside.
-Every round times all of them one after the other on the same file; the figures are medians of frames per second, and ratios.
+speed: 1280x720 H.264, windows of 11 frames, no interpolation, `blur_gamma`. The analysis pass is cached and its own cost is shown
+beside, as is what starting the workers costs. Every round times all of them one after the other on the same file; the figures are
+medians of frames per second and of the ratios within a round. On a busy machine the processor's time tells more: it stands beside.
+
+memory: the peak of all processes together (proportional set size), for a film and for one three times as long.
+
+index: size and time of the analysis of a film of a million frames (over an hour at 240 frames a second), kept and read again.
 """
 
 import argparse
+import multiprocessing
+import os
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
-from blurdata.shards import build
-from blurdata.synthesis import synthesize
+from blurdata.shards import Settings, build
+from blurdata.synthesis import SynthesisRecipe, synthesize
+from blurdata.synthesis.analysis import STEPS, Analysis, keep, recall
+from blurdata.synthesis.windows import plan_windows
 
 WINDOW = 11
+FIELDS = {"window": WINDOW, "variant": "blur_gamma", "still_change": 0}
 
 
 def make_film(path: Path, frames: int) -> int:
@@ -89,49 +100,116 @@ def tmix(path: Path) -> None:
     subprocess.run(command, check=True)
 
 
-def rate(frames: int, work: Callable[[], object]) -> float:
-    """Frames per second."""
-    begin = time.perf_counter()
+def costs(frames: int, work: Callable[[], object]) -> tuple[float, float]:
+    """Frames per second, and frames per second of processor time, that of finished child processes included."""
+    begin, before = time.perf_counter(), sum(os.times()[:4])
     work()
-    return frames / (time.perf_counter() - begin)
+    return frames / (time.perf_counter() - begin), frames / (sum(os.times()[:4]) - before)
+
+
+def speed(folder: Path, *, frames: int, rounds: int, workers: int) -> None:
+    """Time all of them and print medians and ratios."""
+    film, short = folder / "film.mp4", folder / "short.mp4"
+    frames = make_film(film, frames)
+    make_film(short, 220)
+    look = costs(frames, lambda: synthesize(film, FIELDS, cache=folder / "cache"))[0]
+    pairs, few = (synthesize(path, FIELDS, cache=folder / "cache") for path in (film, short))
+    settings = Settings(pairs=max(1, len(few) // workers))
+    starts = [220 / costs(220, lambda k=k: build(few, folder / f"few{k}", workers=workers, settings=settings))[0] for k in range(2)]
+    jobs: dict[str, tuple[int, Callable[[], object]]] = {
+        "decode alone, 1 thread": (frames, lambda: decode_alone(film)),
+        "ours, to shards": (frames, lambda: build(pairs, folder / "out", workers=workers)),
+        "ours, 1 process, not stored": (frames, lambda: sum(1 for _ in pairs)),
+        "numpy script": (110, lambda: usual_script(film, 110)),
+    }
+    if shutil.which("ffmpeg"):
+        jobs["ffmpeg tmix"] = (frames, lambda: tmix(film))
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
+    for _ in range(rounds):
+        for name, (count, work) in jobs.items():
+            found[name].append(costs(count, work))
+            shutil.rmtree(folder / "out", ignore_errors=True)
+    print(f"{frames} frames of 1280x720 H.264, {len(pairs)} pairs, {workers} workers, {rounds} rounds, load {os.getloadavg()[0]:.1f}")
+    print(f"analysis pass (once, then cached): {look:.0f} frames/s; a build of 220 frames, workers started: {min(starts):.1f} s")
+    print(f"{'':<30}{'frames/s':>10}{'ours / this':>13}{'frames per CPU s':>18}{'ours / this':>13}")
+    ours = found["ours, to shards"]
+    for name, values in found.items():
+        wall, cpu = (statistics.median(column) for column in zip(*values, strict=True))
+        ratio, cpu_ratio = (statistics.median(a[k] / b[k] for a, b in zip(ours, values, strict=True)) for k in (0, 1))
+        print(f"{name:<30}{wall:>10.0f}{ratio:>13.2f}{cpu:>18.0f}{cpu_ratio:>13.2f}")
+    if "ffmpeg tmix" not in jobs:
+        print("ffmpeg tmix: not measured, there is no ffmpeg on this machine")
+
+
+def memory(folder: Path, *, frames: int, workers: int) -> None:
+    """Print the peak memory of analysis and build for two lengths of film."""
+    for length in (frames // 3, frames):
+        film = folder / f"film{length}.mp4"
+        length = make_film(film, length)
+        process = multiprocessing.get_context("spawn").Process(target=_whole, args=(film, folder / f"out{length}", workers))
+        process.start()
+        together, largest, processes = 0.0, 0.0, 0
+        while process.is_alive():
+            sizes = list(_sizes_mb(process.pid))
+            together, largest, processes = max(together, sum(sizes)), max([largest, *sizes]), max(processes, len(sizes))
+            time.sleep(0.1)
+        process.join()
+        if process.exitcode:
+            sys.exit("The build failed; see its message above.")
+        shutil.rmtree(folder / f"out{length}", ignore_errors=True)
+        print(f"{length} frames of 1280x720: at most {largest:.0f} MB in a process, {together:.0f} MB in all {processes}")
+
+
+def _whole(film: Path, out: Path, workers: int) -> None:
+    build(synthesize(film, FIELDS), out, workers=workers)
+
+
+def _sizes_mb(pid: int) -> Iterator[float]:
+    """Memory of a process and of all below it, shared pages divided among those that share them."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has just ended
+        return
+    yield from (int(line.split()[1]) / 1000 for line in lines if line.startswith("Pss:"))
+    for child in children:
+        yield from _sizes_mb(int(child))
+
+
+def index(folder: Path) -> None:
+    """Print what the analysis of a very long film takes; its numbers are random, which packs worse than any film's."""
+    count, rng = 1_000_000, np.random.default_rng(0)
+    steps = np.zeros(count - 1, STEPS)
+    for name in steps.dtype.names:
+        steps[name] = rng.gamma(2, 3, count - 1).round(3)
+    stamps = np.arange(count)
+    known = Analysis(720, 1280, 8, (stamps / 240).round(6), stamps * 512, stamps[::250], steps, "0" * 32)
+    path, begin = folder / "long.npz", time.perf_counter()
+    keep(path, known)
+    kept, begin = time.perf_counter() - begin, time.perf_counter()
+    again = recall(path, known.fingerprint)
+    took, begin = time.perf_counter() - begin, time.perf_counter()
+    windows, _ = plan_windows("long", again, SynthesisRecipe(window=WINDOW, still_change=0))
+    print(f"{count} frames: {path.stat().st_size / 1e6:.1f} MB, kept in {kept:.1f} s, read in {took:.2f} s")
+    print(f"{len(windows)} windows planned in {time.perf_counter() - begin:.1f} s")
 
 
 def main() -> None:
-    """Time all of them and print medians and ratios."""
+    """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=2200)
+    parser.add_argument("--frames", type=int, default=6600)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--only", choices=["speed", "memory", "index"])
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as text:
         folder = Path(text)
-        film = folder / "film.mp4"
-        frames = make_film(film, arguments.frames)
-        fields = {"window": WINDOW, "variant": "blur_gamma", "still_change": 0}
-        look = rate(frames, lambda: synthesize(film, fields, cache=folder / "cache"))
-        pairs = synthesize(film, fields, cache=folder / "cache")
-        build(synthesize(film, fields, cache=folder / "cache"), folder / "warm", workers=arguments.workers)
-        shutil.rmtree(folder / "warm")
-        found: dict[str, list[float]] = {}
-
-        def note(name: str, value: float) -> None:
-            found.setdefault(name, []).append(value)
-
-        for number in range(arguments.rounds):
-            out = folder / f"shards{number}"
-            note("decode alone, 1 thread", rate(frames, lambda: decode_alone(film)))
-            note("ours, to shards", rate(frames, lambda out=out: build(pairs, out, workers=arguments.workers)))
-            shutil.rmtree(out)
-            note("ours, 1 process, not stored", rate(frames, lambda: sum(1 for _ in pairs)))
-            note("numpy script", rate(110, lambda: usual_script(film, 110)))
-            if shutil.which("ffmpeg"):
-                note("ffmpeg tmix", rate(frames, lambda: tmix(film)))
-        ours = statistics.median(found["ours, to shards"])
-        print(f"{frames} frames of 1280x720 H.264, {len(pairs)} pairs, {arguments.workers} workers, {arguments.rounds} rounds")
-        print(f"{'analysis pass (once, then cached)':<36}{look:>9.0f} frames/s")
-        for name, values in found.items():
-            middle = statistics.median(values)
-            print(f"{name:<36}{middle:>9.0f} frames/s   ours / this = {ours / middle:.2f}")
+        if arguments.only in (None, "speed"):
+            speed(folder, frames=arguments.frames, rounds=arguments.rounds, workers=arguments.workers)
+        if arguments.only in (None, "memory"):
+            memory(folder, frames=arguments.frames, workers=arguments.workers)
+        if arguments.only in (None, "index"):
+            index(folder)
 
 
 if __name__ == "__main__":
