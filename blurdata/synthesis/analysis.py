@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,9 +25,10 @@ from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.flow import one_thread
 from blurdata.synthesis.frames import Film, FrameIndex
 
-_VERSION = 2
+_VERSION = 3
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RATIO, _CUT_RESIDUAL, _CUT_REACH = 3.0, 8.0, 6  # measured: tools/bench/cuts.py
+_FLASH_RATIO = 0.5
 _NO_PTS = -(1 << 63)  # FFmpeg's own mark
 _TIMING_BREAK = 2.5  # a gap of this many median intervals is missing frames
 
@@ -39,6 +40,7 @@ class Step:
     Args:
         change: Largest change of a 3 x 3 spot at reduced size, 8-bit codes.
         residual: Mean difference that is left after the flow, 8-bit codes.
+        across: The same from the frame before the first to the second, where both steps stand out; else the residual again.
         disagreement: Share of the frame on which forward and backward flow disagree.
         mean_px: Mean length of the flow, px of the full frame.
         p95_px: Its 95th percentile.
@@ -47,6 +49,7 @@ class Step:
 
     change: float
     residual: float
+    across: float
     disagreement: float
     mean_px: float
     p95_px: float
@@ -93,7 +96,7 @@ class Analysis:
     @cached_property
     def cuts(self) -> list[int]:
         """Numbers of the frames that begin a new shot."""
-        return find_cuts(self.steps["residual"])
+        return find_cuts(self.steps["residual"], self.steps["across"])
 
     def timing_breaks(self) -> list[int]:
         """Numbers of the frames before which the container skips time (frames are missing there)."""
@@ -103,11 +106,12 @@ class Analysis:
         return [int(i) + 1 for i in np.flatnonzero(gaps > _TIMING_BREAK * np.median(gaps))]
 
 
-def find_cuts(residual: NDArray[np.float64]) -> list[int]:
-    """Frames that begin a shot: the residual there stands out of its neighbours by a factor.
+def find_cuts(residual: NDArray[np.floating], across: NDArray[np.floating]) -> list[int]:
+    """Frames that begin a shot: the residual there stands out of its neighbours by a factor, and not for one frame only, as in a flash.
 
     Args:
         residual: (N - 1,) what flow leaves unexplained between frame i and i + 1.
+        across: (N - 1,) the same between frame i - 1 and i + 1.
 
     Returns:
         Frame numbers i + 1.
@@ -115,11 +119,14 @@ def find_cuts(residual: NDArray[np.float64]) -> list[int]:
     suspects = np.flatnonzero(residual > _CUT_RESIDUAL)
     around = np.pad(residual.astype(np.float64), _CUT_REACH, constant_values=np.nan)
     near = np.delete(np.arange(2 * _CUT_REACH + 1), _CUT_REACH)
-    cuts = []
+    jumps = np.zeros(len(residual) + 1, np.bool_)
     for block in np.array_split(suspects, 1 + suspects.size // 65536):
         usual = _median(around[block[:, None] + near])
-        cuts += (block[residual[block] > _CUT_RATIO * usual] + 1).tolist()  # False where there are no neighbours
-    return cuts
+        jumps[block] = residual[block] > _CUT_RATIO * usual  # False where there are no neighbours
+    for i in np.flatnonzero(jumps[:-1] & jumps[1:]):
+        if jumps[i] and across[i + 1] < _FLASH_RATIO * min(residual[i], residual[i + 1]):
+            jumps[i] = jumps[i + 1] = False
+    return (np.flatnonzero(jumps) + 1).tolist()
 
 
 def _median(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -190,8 +197,10 @@ def _look(film: Film, fingerprint: str, advance: Advance) -> Analysis:
 
 def measure_steps(greys: Iterable[NDArray[np.uint8]]) -> Iterator[Step]:
     """A :class:`Step` between each two neighbours of full-size (H, W) uint8 frames."""
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    quick = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+    careful = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     before: NDArray[np.uint8] | None = None
+    earlier, last = before, 0.0
     grid = np.empty((0, 0, 2), np.float32)
     for grey in greys:
         scale = max(1.0, max(grey.shape) / _SIDE_PX)
@@ -200,8 +209,12 @@ def measure_steps(greys: Iterable[NDArray[np.uint8]]) -> Iterator[Step]:
             ys, xs = np.mgrid[: small.shape[0], : small.shape[1]]
             grid = np.dstack([xs, ys]).astype(np.float32)
         else:
-            yield _between(before, small, flow, grid, scale)
-        before = small
+            step = _between(before, small, (quick, careful), grid, scale)
+            if earlier is not None and min(last, step.residual) > _CUT_RESIDUAL:
+                step = replace(step, across=round(_unexplained(earlier, small, careful, grid), 3))
+            last = step.residual
+            yield step
+        earlier, before = before, small
 
 
 def _reduced(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
@@ -211,19 +224,33 @@ def _reduced(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.pad(small, ((0, pad[0]), (0, pad[1])), mode="edge") if any(pad) else small)
 
 
-def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArray[np.float32], scale: float) -> Step:
+def _unexplained(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArray[np.float32]) -> float:
+    """Mean difference that a flow leaves."""
+    return _left(a, b, grid + flow.calc(a, b, None))
+
+
+def _left(a: NDArray[np.uint8], b: NDArray[np.uint8], there: NDArray[np.float32]) -> float:
+    seen = cv2.remap(b, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return float(cv2.absdiff(a, seen).mean())
+
+
+def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flows: tuple[Any, Any], grid: NDArray[np.float32], scale: float) -> Step:
     change = float(cv2.absdiff(cv2.blur(a.astype(np.float32), (3, 3)), cv2.blur(b.astype(np.float32), (3, 3))).max())
     if change == 0:
-        return Step(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-    forward, backward = flow.calc(a, b, None), flow.calc(b, a, None)
+        return Step(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    quick, careful = flows
+    forward, backward = quick.calc(a, b, None), quick.calc(b, a, None)
     there = grid + forward
     back = cv2.remap(backward, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    seen = cv2.remap(b, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    residual = _left(a, b, there)
+    if residual > _CUT_RESIDUAL:  # a cut, or motion that is too fast for the quick flow
+        residual = min(residual, _unexplained(a, b, careful, grid))
     length = np.hypot(forward[..., 0], forward[..., 1])
     error = np.hypot(forward[..., 0] + back[..., 0], forward[..., 1] + back[..., 1])
     return Step(
         change=round(change, 2),
-        residual=round(float(cv2.absdiff(a, seen).mean()), 3),
+        residual=round(residual, 3),
+        across=round(residual, 3),
         disagreement=round(float((error > 0.5 + 0.1 * length).mean()), 4),
         mean_px=round(float(length.mean()) * scale, 3),
         p95_px=round(float(np.percentile(length, 95)) * scale, 3),

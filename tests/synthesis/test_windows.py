@@ -154,3 +154,16 @@ def test_select_keeps_whole_shots() -> None:
     assert some.keys == [key for key, pair in zip(pairs.keys, pairs, strict=True) if pair.meta["shot"] != 1]
     with pytest.raises(SourceError, match="no shot 7"):
         pairs.select([7])
+
+
+def test_a_flash_is_no_cut_but_a_change_of_scene_is() -> None:
+    """One frame unlike its like neighbours does not end a shot; one that stands between two scenes does."""
+    from blurdata.synthesis.analysis import analyze
+    from blurdata.synthesis.frames import ArrayFilm
+
+    rng = np.random.default_rng(7)
+    scenes = [np.kron(rng.integers(0, 160, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.uint8) for _ in range(2)]
+    frames = [np.roll(scenes[i // 20], i, axis=1) for i in range(40)]
+    frames[8] = frames[8] + np.uint8(90)
+
+    assert analyze(ArrayFilm(frames)).cuts == [20]

