@@ -80,7 +80,8 @@ class Incomplete(ShardError):
     def __init__(self, path: Path | str, missing: Sequence[int]) -> None:
         self.path, self.missing = Path(path), list(missing)
         some = ", ".join(str(i) for i in self.missing[:8]) + (" …" if len(self.missing) > 8 else "")
-        super().__init__(f"{path}: {len(self.missing)} shards are missing ({some}); run the same `blurdata pack` again to finish them.")
+        count = "1 shard is" if len(self.missing) == 1 else f"{len(self.missing)} shards are"
+        super().__init__(f"{path}: {count} missing ({some}); run the same `blurdata pack` again to finish them.")
 
     def __reduce__(self) -> tuple[type, tuple[Path, list[int]]]:
         return type(self), (self.path, self.missing)

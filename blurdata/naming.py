@@ -86,6 +86,16 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things in words.
+
+    Example:
+        >>> counted(1, "fault"), counted(0, "fault")
+        ('1 fault', '0 faults')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def some(names: Iterable[str], limit: int = 10) -> str:
     """The first few of a list of names, for a sentence.
 

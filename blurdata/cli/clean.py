@@ -16,6 +16,7 @@ def run(
       blurdata clean shards
     """
     from blurdata.errors import SourceError
+    from blurdata.naming import counted
     from blurdata.shards.publish import leftovers, sweep
 
     if not shards.is_dir():
@@ -24,5 +25,5 @@ def run(
     gone = leftovers(shards, any_host=True) if dry_run else sweep(shards, any_host=True)
     for path in gone:
         typer.echo(str(path))
-    typer.echo(f"{shards}: {len(gone)} leftovers {'would be removed' if dry_run else 'removed'}")
+    typer.echo(f"{shards}: {counted(len(gone), 'leftover')} {'would be removed' if dry_run else 'removed'}")
     typer.echo(f"Next: blurdata verify {shards}", err=True)

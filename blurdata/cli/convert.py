@@ -23,6 +23,7 @@ def run(
       blurdata convert 'lmdb:datasets/GoPro/train' --out my_pairs
     """
     from blurdata.datasets import export_parquet
+    from blurdata.naming import counted
     from blurdata.progress import progress
     from blurdata.shards import open_input
     from blurdata.shards.export import export_folders
@@ -36,5 +37,5 @@ def run(
             export_folders(opened, out, extras=extras, advance=advance)
         else:
             export_parquet(opened, out, license_id=license_id, advance=advance)
-    typer.echo(f"{out}: {len(opened)} pairs")
+    typer.echo(f"{out}: {counted(len(opened), 'pair')}")
     typer.echo(f"Next: blurdata pack {'pairs' if to == 'folders' else 'hf'}:{out} --out shards", err=True)

@@ -22,11 +22,12 @@ def run(
     blurdata export shards/ --out hub/mine
     """  # noqa: D301  \b keeps typer from joining the examples
     from blurdata.datasets import export_parquet
+    from blurdata.naming import counted
     from blurdata.progress import progress
     from blurdata.shards import open_input
 
     opened = open_input(source)
     with progress("exporting", len(opened)) as advance:
         files = export_parquet(opened, out, license_id=license_id, name=title, file_mb=file_mb, advance=advance)
-    typer.echo(f"{len(opened)} pairs in {len(files)} files under {out}")
+    typer.echo(f"{counted(len(opened), 'pair')} in {counted(len(files), 'file')} under {out}")
     typer.echo(f"Next: look at {out}/README.md, then `hf upload NAME {out}` publishes it.", err=True)

@@ -23,7 +23,7 @@ def run(
     import json
 
     from blurdata.shards import describe
-    from blurdata.shards.source import is_shards
+    from blurdata.shards.records import is_shards
 
     folder = Path(source.removeprefix("shards:")).expanduser()
     shards = is_shards(folder) or (source.startswith("shards:") and "?" not in source)

@@ -36,6 +36,7 @@ def run(
     """
     import importlib.util
 
+    from blurdata.naming import counted
     from blurdata.progress import progress
     from blurdata.recipe import parse_recipe
     from blurdata.shards import Settings, build, open_input
@@ -48,7 +49,10 @@ def run(
     with progress("packing", mine) as advance:
         plan = build(opened, out, workers=workers, settings=settings, task=task, of=of, engine=engine, advance=advance)
     done = (out / "index.json").exists()
-    typer.echo(f"{out}: {len(plan.keys)} pairs in {len(plan)} shards" + ("" if done else f"; task {task} of {of} is done, others are not"))
+    typer.echo(
+        f"{out}: {counted(len(plan.keys), 'pair')} in {counted(len(plan), 'shard')}"
+        + ("" if done else f"; task {task} of {of} is done, others are not")
+    )
     typer.echo(f"Next: blurdata verify {out}" if done else "Next: the other tasks; the last one writes index.json", err=True)
 
 

@@ -52,7 +52,12 @@ def run(
     else:
         _tell(shards, [str(fault) for fault in faults], [str(fault) for fault in left])
     if left:
-        hint = "blurdata verify --repair" if not repair else "remove what is not in the plan, or the same blurdata pack again for"
+        lost = any(fault.file == "plan.json" for fault in left)
+        hint = (
+            f"blurdata verify --repair{' --source SOURCE' if lost else ''}"
+            if not repair
+            else "remove what is not in the plan, or the same blurdata pack again for"
+        )
         typer.echo(f"Next: {hint} {shards}", err=True)
         raise typer.Exit(1)
     if verdict:
@@ -116,6 +121,8 @@ def _count(shards: Path) -> int:
 
 
 def _tell(shards: Path, faults: list[str], left: list[str]) -> None:
+    from blurdata.naming import counted
+
     for fault in faults:
         typer.echo(fault if fault in left else f"{fault} (repaired)")
-    typer.echo(f"{shards}: {'sound' if not left else f'{len(left)} faults'}")
+    typer.echo(f"{shards}: {'sound' if not left else counted(len(left), 'fault')}")

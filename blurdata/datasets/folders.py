@@ -2,15 +2,23 @@
 
 Any nesting is found: ``PATH/{blurry,sharp}/…``, ``PATH/{train,test}/{input,target}/…``, ``PATH/<scene>/{blur,gt}/…``. Names are
 compared without suffix; where a name says which half it is (``12_blurred.png``, ``12_gt.png``) that word is set aside. Arrays that go
-along (blur vectors, PSFs) are read from ``PATH/extras/<name>/<key>.npy``, where ``blurdata synthesize`` and ``convert`` write them.
+along (blur vectors, PSFs) are read from ``PATH/extras/<name>/<key>.npy``, where ``blurdata synthesize`` and ``convert`` write them,
+and meta data from ``PATH/pairs.jsonl``, where ``convert`` writes it.
 """
 
+import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from blurdata.datasets.base import Entry, FilePairs, match_names, number_positions
 from blurdata.errors import PairMismatch, SourceError
 from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, SPLITS, name_tokens, some, walk_folders, walk_images
+from blurdata.pairs import check_meta
+from blurdata.recipe import recipe_id
+
+LIST = "pairs.jsonl"
 
 
 def open_folders(
@@ -53,7 +61,37 @@ def open_folders(
         msg = f"{root}: holds no two sibling folders with pairs{wanted}, such as blurry/ and sharp/; name them with ?blurry=…&sharp=…"
         raise SourceError(msg)
     recipe = {"kind": "pairs", "blurry": blurry, "sharp": sharp, "split": split, "unmatched": unmatched}
-    return FilePairs(root, number_positions(entries), recipe, faults=told)
+    metas = read_list(root / LIST)
+    if metas:  # meta data are part of what is packed, so a change of them is another recipe
+        recipe["listed"] = recipe_id(metas)
+    listed = [replace(entry, meta={**entry.meta, **metas.get(entry.key, {})}) for entry in number_positions(entries)]
+    return FilePairs(root, listed, recipe, faults=told)
+
+
+def read_list(path: Path) -> dict[str, dict[str, Any]]:
+    """Meta data by key from lines of JSON such as ``{"key": "a/1", "meta": {"blur_px_p95": 3.0}}``; none if there is no such file.
+
+    Raises:
+        SourceError: If a line is something else; it names the line.
+    """
+    metas: dict[str, dict[str, Any]] = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path}: cannot be read ({error}); remove it to go on without its meta data."
+        raise SourceError(msg) from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            item = json.loads(line)
+            key, meta = str(item["key"]), dict(item["meta"])
+            check_meta(key, meta)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            msg = f'{path}, line {number}: is not {{"key": …, "meta": {{…}}}} ({error}); mend or remove it.'
+            raise SourceError(msg) from error
+        metas[key] = meta
+    return metas
 
 
 def _halves(parent: Path, blurry: str | None, sharp: str | None) -> tuple[Path, Path] | None:

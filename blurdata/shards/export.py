@@ -19,7 +19,7 @@ def export_folders(source: PairSource, out: Path | str, *, extras: bool = True, 
     """Write ``OUT/{blurry,sharp}/<key>.png``, ``OUT/extras/<name>/<key>.npy`` and ``OUT/pairs.jsonl`` (keys and meta data).
 
     PNG keeps every bit, 8 or 16. The list is written last, so a folder without it is not finished; the same call writes all
-    again. ``pairs:OUT`` reads the folder back with the same keys.
+    again. ``pairs:OUT`` reads the folder back: the same keys, pictures, meta data and extras.
 
     Args:
         source: The pairs.

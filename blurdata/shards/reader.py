@@ -13,7 +13,7 @@ from blurdata.errors import Incomplete, PairMismatch, ShardCorrupt, SourceError
 from blurdata.pairs import Pair
 from blurdata.shards.chunks import Box
 from blurdata.shards.plan import HALVES, Plan
-from blurdata.shards.records import INDEX, PLAN, Index, finished, read_record, shard_path
+from blurdata.shards.records import INDEX, PLAN, Index, finished, no_plan, read_record, shard_path
 from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.where import parse_where
 
@@ -35,8 +35,7 @@ class ShardReader:
         try:
             self.plan = read_record(self.root / PLAN, Plan)
         except (FileNotFoundError, NotADirectoryError):
-            msg = f"{self.root}: holds no shards (there is no {PLAN}); give the folder that `blurdata pack` wrote."
-            raise SourceError(msg) from None
+            raise SourceError(no_plan(self.root)) from None
         self._present = self._find_shards(allow_incomplete)
         self._forget_files()
 

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from blurdata.errors import ShardCorrupt
+from blurdata.naming import some
 from blurdata.recipe import Recipe
 from blurdata.shards.plan import Plan
 
@@ -50,6 +51,27 @@ class Index(Recipe):
     pairs: int
     bytes: int
     shards: tuple[ShardEntry, ...]
+
+
+def is_shards(folder: Path) -> bool:
+    """Whether a folder holds shards, or what is left of them."""
+    return folder.is_dir() and ((folder / PLAN).exists() or (folder / INDEX).exists() or any(folder.glob("shard-*.h5")))
+
+
+def shard_folders(folder: Path) -> list[str]:
+    """Names of the folders of shards in a folder that is none itself."""
+    if not folder.is_dir() or is_shards(folder):
+        return []
+    return sorted(child.name for child in folder.iterdir() if is_shards(child))
+
+
+def no_plan(folder: Path) -> str:
+    """What to say of a folder that should hold shards and has no plan."""
+    if is_shards(folder):
+        return f"{folder}: its {PLAN} is lost; `blurdata verify {folder} --repair --source SOURCE` makes it again from what was packed."
+    if children := shard_folders(folder):
+        return f"{folder}: holds no shards itself, but {some(children)} in it {'does' if len(children) == 1 else 'do'}; give one folder."
+    return f"{folder}: holds no shards (there is no {PLAN}); give the folder that `blurdata pack` wrote."
 
 
 def shard_path(folder: Path, index: int) -> Path:

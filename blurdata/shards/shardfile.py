@@ -15,6 +15,7 @@ from blurdata.errors import ShardCorrupt
 from blurdata.shards.chunks import Box, read_array
 from blurdata.shards.encode import FORMAT, VERSION
 from blurdata.shards.guard import Array, attribute, check_links, open_array, open_file
+from blurdata.shards.plan import Compression
 
 _MAX_META_BYTES = 64 << 20
 _FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError, RecursionError, AttributeError)
@@ -112,6 +113,12 @@ class ShardFile:
         with self._faults(key):
             height, width, _ = self._array(f"pairs/{key}/sharp").shape
             return int(height), int(width)
+
+    def storage(self, key: str) -> tuple[int, Compression]:
+        """Side of the chunks of a pair, and how they are compressed."""
+        with self._faults(key):
+            array = self._array(f"pairs/{key}/sharp")
+            return max(array.chunk[:2]), "zstd" if array.compressed else "none"
 
     def nbytes(self, key: str) -> int:
         """Raw bytes of both halves of a pair, from the header alone."""

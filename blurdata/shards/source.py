@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote
 from blurdata.errors import SourceError
 from blurdata.pairs import Pair, PairSource
 from blurdata.shards.reader import ShardReader
-from blurdata.shards.records import INDEX, PLAN
+from blurdata.shards.records import is_shards, shard_folders
 from blurdata.sources import open_source
 
 KIND = "shards"
@@ -70,11 +70,6 @@ def open_shards(path: Path | str, where: str = "") -> ShardSource:
     return ShardSource(path, where)
 
 
-def is_shards(path: Path) -> bool:
-    """Whether a folder looks like one of shards."""
-    return path.is_dir() and any((path / name).exists() for name in (PLAN, INDEX))
-
-
 def open_input(text: str) -> PairSource:
     """Open a folder of shards, ``shards:PATH?where=CONDITION``, or any source that :func:`blurdata.sources.open_source` knows.
 
@@ -94,6 +89,7 @@ def open_input(text: str) -> PairSource:
             msg = f"'{text}': the only option of shards is where=CONDITION."
             raise SourceError(msg)
         return open_shards(Path(path).expanduser(), options.get("where", ""))
-    if is_shards(Path(text).expanduser()):
-        return open_shards(Path(text).expanduser())
+    folder = Path(text).expanduser()
+    if is_shards(folder) or shard_folders(folder):
+        return open_shards(folder)
     return open_source(text)

@@ -9,8 +9,21 @@ from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.shards.build import build_all, write_index
 from blurdata.shards.plan import Plan, make_plan
-from blurdata.shards.publish import hash_file
-from blurdata.shards.records import INDEX, PLAN, Index, Sidecar, make_index, read_record, shard_path, sidecar_path
+from blurdata.shards.publish import hash_file, publish
+from blurdata.shards.records import (
+    INDEX,
+    PLAN,
+    Index,
+    Sidecar,
+    is_shards,
+    make_index,
+    no_plan,
+    read_record,
+    shard_path,
+    sidecar_path,
+    to_json,
+)
+from blurdata.shards.recover import recover_plan
 from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.source import open_input
 
@@ -47,13 +60,12 @@ def verify(out: Path | str, *, advance: Advance = SILENT) -> list[Fault]:
         SourceError: If the folder is not there or never held shards.
     """
     folder = Path(out)
-    if not folder.is_dir() or (not any(folder.glob("shard-*")) and not (folder / PLAN).exists()):
-        msg = f"{folder}: holds no shards; give the folder that `blurdata pack` wrote."
-        raise SourceError(msg)
+    if not is_shards(folder) and not any(folder.glob("shard-*")):
+        raise SourceError(no_plan(folder))
     try:
         plan = read_record(folder / PLAN, Plan)
     except (FileNotFoundError, ShardCorrupt) as error:
-        return [Fault(PLAN, _reason(error) + "; run the same `blurdata pack` again to make it anew")]
+        return [Fault(PLAN, _reason(error) + "; --repair with --source makes it again, and so does the same `blurdata pack`")]
     faults = [*_stray_files(folder, plan)]
     sidecars: list[Sidecar] = []
     for index in range(len(plan)):
@@ -136,12 +148,12 @@ def repair(out: Path | str, source: PairSource | str | None = None, *, workers: 
 
     Args:
         out: The folder of shards.
-        source: What the shards were packed from; by default what the plan names.
+        source: What the shards were packed from; by default what the plan names. It must be given if the plan is lost.
         workers: Processes to build with.
         advance: Told the number of pairs that were checked, then the number that were built.
 
     Raises:
-        PlanMismatch: If the source is not what the shards were packed from, or the plan itself is lost.
+        PlanMismatch: If the source is not what the shards were packed from.
         SourceError: If the source is no longer there.
     """
     folder = Path(out)
@@ -151,8 +163,8 @@ def repair(out: Path | str, source: PairSource | str | None = None, *, workers: 
     try:
         plan = read_record(folder / PLAN, Plan)
     except (FileNotFoundError, ShardCorrupt):
-        msg = f"{folder / PLAN}: is lost; run the same `blurdata pack` again, it makes the plan anew and keeps shards that are whole."
-        raise PlanMismatch(msg) from None
+        plan = _plan_again(folder, source)
+        faults += [fault for fault in verify(folder, advance=advance) if fault not in faults]
     broken = sorted({fault.shard for fault in faults if fault.shard is not None})
     if broken:
         opened = _open_again(plan, source, folder)
@@ -161,6 +173,16 @@ def repair(out: Path | str, source: PairSource | str | None = None, *, workers: 
         build_all(plan, opened, folder, broken, workers=workers, advance=advance)
     write_index(plan, folder)
     return faults
+
+
+def _plan_again(folder: Path, source: PairSource | str | None) -> Plan:
+    """The lost plan, put back in its place."""
+    if source is None:
+        msg = f"{folder / PLAN}: is lost, and with it the name of the source; give the source (--source) to repair it."
+        raise SourceError(msg)
+    plan = recover_plan(folder, open_input(source) if isinstance(source, str) else source)
+    publish(folder / PLAN, to_json(plan))
+    return plan
 
 
 def _open_again(plan: Plan, source: PairSource | str | None, folder: Path) -> PairSource:

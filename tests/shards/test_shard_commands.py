@@ -1,37 +1,48 @@
 """The commands around shards do what their help says: pack, verify, info, clean, convert."""
 
 import json
-import os
-import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-import blurdata
-from blurdata.errors import OutputError, PairMismatch, SourceError
+from blurdata.cli import main
+from blurdata.errors import OutputError, PairMismatch, PlanMismatch, SourceError
 from blurdata.files import write_png
 from blurdata.pairs import Pair, PairList
-from blurdata.shards import ShardSource, build, export_folders, open_input
+from blurdata.shards import Settings, ShardDataset, ShardSource, build, describe, export_folders, open_input, repair, verify
 from blurdata.sources import open_source
 
-Run = Callable[..., subprocess.CompletedProcess]
+
+@dataclass
+class Done:
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Run the command in an empty folder; it never shows a traceback."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in an empty folder, in this process, which saves its imports; it never shows a traceback."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
 
-    def command(*arguments: str, expect: int = 0) -> subprocess.CompletedProcess:
-        environment = {**os.environ, "PYTHONPATH": str(Path(blurdata.__file__).parents[1]), "COLUMNS": "200"}
-        done = subprocess.run(
-            [sys.executable, "-m", "blurdata", *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
+    def command(*arguments: str, expect: int = 0) -> Done:
+        monkeypatch.setattr(sys, "argv", ["blurdata", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        done = Done(*capsys.readouterr())
         assert "Traceback" not in done.stderr
-        assert done.returncode == expect, done.stderr
+        assert (ended.value.code or 0) == expect, done.stderr
         return done
 
     return command
@@ -85,8 +96,8 @@ def test_clean_removes_leftovers_alone(run: Run, folders: Path, tmp_path: Path) 
     run("pack", f"pairs:{folders}", "--out", "shards")
     names = {path.name for path in (tmp_path / "shards").iterdir()}
     (tmp_path / "shards" / ".shard-00000.h5.elsewhere.99-x.tmp").write_bytes(b"half")
-    assert "1 leftovers would be removed" in run("clean", "shards", "--dry-run").stdout
-    assert "1 leftovers removed" in run("clean", "shards").stdout
+    assert "1 leftover would be removed" in run("clean", "shards", "--dry-run").stdout
+    assert "1 leftover removed" in run("clean", "shards").stdout
     assert {path.name for path in (tmp_path / "shards").iterdir()} == names
 
 
@@ -118,10 +129,19 @@ def test_export_keeps_16_bits_meta_data_and_extras(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pair = Pair("a/b.c", *rng.integers(0, 65536, (2, 8, 9, 3), np.uint16), {"blur_px_p95": 3.0}, {"psf": np.eye(3)})
     export_folders(PairList([pair]), tmp_path / "out")
-    again = open_source(f"pairs:{tmp_path / 'out'}")[0]
+    opened = open_source(f"pairs:{tmp_path / 'out'}")
+    again = opened[0]
+    assert again.meta["blur_px_p95"] == 3.0
+    np.testing.assert_array_equal(again.extras["psf"], np.eye(3))
     np.testing.assert_array_equal(again.sharp, pair.sharp)
     np.testing.assert_array_equal(np.load(tmp_path / "out" / "extras" / "psf" / "a" / "b.c.npy"), np.eye(3))
     assert json.loads((tmp_path / "out" / "pairs.jsonl").read_text()) == {"key": "a/b.c", "meta": {"blur_px_p95": 3.0}}
+    listed = tmp_path / "out" / "pairs.jsonl"
+    listed.write_text('{"key": "a/b.c", "meta": {"blur_px_p95": 4.0}}\n')
+    assert open_source(f"pairs:{tmp_path / 'out'}").recipe_id != opened.recipe_id
+    listed.write_text('{"key": "a/b.c", "meta": {"blur_px_p95": 3.0}}\n{"key": 1}\n')
+    with pytest.raises(SourceError, match=r"pairs\.jsonl, line 2"):
+        open_source(f"pairs:{tmp_path / 'out'}")
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("")
     with pytest.raises(OutputError, match=r"thesis\.tex"):
@@ -186,3 +206,35 @@ def test_open_input(run: Run, folders: Path, tmp_path: Path) -> None:
     assert open_input(f"shards:{tmp_path / 'shards'}").fingerprint() != chosen.fingerprint()
     with pytest.raises(SourceError, match="only option of shards"):
         open_input(f"shards:{tmp_path / 'shards'}?were=1")
+
+
+def test_a_folder_of_folders_of_shards_names_them(folders: Path, tmp_path: Path) -> None:
+    """Whoever gives the folder above the shards is told their names, by every way in."""
+    for name in ("train", "val"):
+        build(open_source(f"pairs:{folders}"), tmp_path / "all" / name)
+    for way in (open_input, verify, describe, ShardDataset):
+        with pytest.raises(SourceError, match="holds no shards itself, but train, val in it do"):
+            way(str(tmp_path / "all"))
+
+
+@pytest.mark.parametrize("damage", ["", "{"])
+@pytest.mark.parametrize("settings", [Settings(), Settings(pairs=2, chunk=16, compression="zstd"), Settings(pairs=4, extras=False)])
+def test_a_lost_plan_is_repaired_from_the_source(folders: Path, tmp_path: Path, damage: str, settings: Settings) -> None:
+    """A plan that is missing or damaged is made again to the byte, whatever the settings, and with it what else is broken."""
+    out = tmp_path / "shards"
+    build(open_source(f"pairs:{folders}"), out, settings=settings)
+    golden = {path.name: path.read_bytes() for path in out.iterdir()}
+    (out / "plan.json").write_text(damage) if damage else (out / "plan.json").unlink()
+    last = sorted(out.glob("shard-*.h5"))[-1]
+    last.write_bytes(last.read_bytes()[:-7])
+    assert "--source" in str(verify(out)[0])
+    with pytest.raises(SourceError, match="--source"):
+        repair(out)
+    rng, other = np.random.default_rng(1), tmp_path / "other"
+    for half in ("blurry", "sharp"):
+        write_png(other / half / "a" / "000.png", rng.integers(0, 256, (24, 32, 3), np.uint8))
+    with pytest.raises(PlanMismatch, match="does not lead to the plan"):
+        repair(out, f"pairs:{other}")
+    faults = repair(out, f"pairs:{folders}")
+    assert {fault.file for fault in faults} >= {"plan.json", last.name}
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == golden
