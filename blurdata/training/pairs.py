@@ -20,7 +20,7 @@ from blurdata.pair_types import Sharp
 from blurdata.shards import Augment, ShardDataset
 from blurdata.shards.augment import draw_box
 from blurdata.shards.order import sample_seed
-from blurdata.shards.source import is_shards
+from blurdata.shards.records import is_shards
 from blurdata.training.recipe import TrainRecipe
 
 Sample = dict[str, Any]
