@@ -202,16 +202,16 @@ def _to_float(sample):
 
 
 def bench_building(source: PairList, folder: Path) -> None:
-    """Packing a folder of PNGs, three scenes of all pairs, with one worker and with two."""
+    """Packing a folder of PNGs, five scenes of all pairs (GoPro has seven times as many), with one worker and with two."""
     from blurdata.shards import Settings, build, open_input
 
     for half in ("blurry", "sharp"):
-        for scene in "abc":
+        for scene in "abcde":
             (folder / "set" / scene / half).mkdir(parents=True)
         for pair in source:
             name = f"{pair.key.rpartition('/')[2]}.png"
             cv2.imwrite(str(folder / "set" / "a" / half / name), getattr(pair, half)[..., ::-1])
-            for scene in "bc":
+            for scene in "bcde":
                 os.link(folder / "set" / "a" / half / name, folder / "set" / scene / half / name)
     opened, settings, ratios, frees = open_input(f"pairs:{folder / 'set'}"), Settings(pairs=6), [], []
     opened.fingerprint()
