@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,7 @@ def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], cou
     """Processes forked from a clean server that has the imports: forking this one is unsafe once OpenCV or torch have threads."""
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
+    others = set(active_children())
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
     waiting = iter(todo)
     running: dict[Future[Row], int] = {}
@@ -124,6 +125,8 @@ def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], cou
         msg = "A worker was killed, most often for lack of memory; run the same command again with fewer --workers."
         raise BlurDataError(msg) from error
     finally:
+        for worker in set(active_children()) - others if running else ():  # stopped half-way: what is being scored is scored again
+            worker.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -3,6 +3,12 @@
 import csv
 import json
 import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
 from pathlib import Path
 
 import cv2
@@ -190,6 +196,35 @@ def test_a_killed_worker_is_told_and_loses_nothing(realblur: Path) -> None:
         evaluate(tasks, Protocol("plain"), workers=2, journal=journal, advance=kill)
 
     assert 1 <= len(journal.read_text().splitlines()) < 40
+
+
+def test_ctrl_c_ends_at_once_and_leaves_nothing_behind(realblur: Path) -> None:
+    """Stopped in the middle of thousands of pictures the run ends within seconds, in silence, with what was scored kept."""
+    script = """
+        import sys
+        from pathlib import Path
+        from blurdata.metrics import Protocol, Task, evaluate
+        root = Path(sys.argv[1])
+        halves = root / "out" / "scene001_blur_1.png", root / "RealBlur/scene001/gt/gt_1.png"
+        try:
+            evaluate([Task(str(n), *halves) for n in range(100_000)], Protocol("realblur"), workers=2, journal=root / "journal")
+        except KeyboardInterrupt:
+            print("stopped")
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script), str(realblur)]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    journal = realblur / "journal"
+    try:
+        deadline = time.monotonic() + 120
+        while not (journal.is_file() and journal.stat().st_size) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does
+        out, err = run.communicate(timeout=20)
+    finally:
+        run.kill()
+
+    assert (out, err, run.returncode) == ("stopped\n", "", 0)
+    assert len(journal.read_text().splitlines()) >= 1
 
 
 def test_a_journal_that_cannot_be_written_is_told(realblur: Path) -> None:
