@@ -13,7 +13,7 @@ from blurdata.alignment.kernel import convolved
 from blurdata.alignment.light import Light
 
 _STATIC_PX, _BLURRED_PX = 2.5, 3.0  # smoothing: takes noise away, and what is wrong with a kernel beyond its second moments
-_FINE_PX = 1.0  # where wider smoothing leaves too few samples without a clipped one
+_FINE_PX, _FINEST_PX = 1.0, 0.5  # where wider smoothing leaves too few samples without a clipped one
 _SPREAD_CLIPPED = 0.02  # share of a blurred sample that may come from clipped ones
 _ENOUGH = 200
 _AREA = np.pi * _STATIC_PX**2  # samples, every other pixel, that smoothing makes one
@@ -59,7 +59,7 @@ def robust(
     unspread = (convolved(1 - light.trusted(sharp), kernel) < _SPREAD_CLIPPED) * inside[..., None] * light.trusted(blurry)
     bends = _bends(spread, predicted, light) if kernel.size > 1 else []
     left = [0, 1, 2]
-    for sigma in (_BLURRED_PX if bends else _STATIC_PX, _FINE_PX):
+    for sigma in (_BLURRED_PX if bends else _STATIC_PX, _FINE_PX, _FINEST_PX):
         y, x, clear, *z = (_smooth(picture, sigma) for picture in (blurry, predicted, unspread, *bends))
         noise = 1.48 * np.median(np.abs(_thinned(blurry) - y), axis=(0, 1))
         for c in list(left):
@@ -67,6 +67,9 @@ def robust(
             if line is not None:
                 gain[c], offset[c] = line.among(gain[c], offset[c], light.full) if start else (line.slope, line.at(0.0))
                 left.remove(c)
+    seen = [c for c in range(3) if c not in left]
+    if left and seen and start is None:  # clipped nearly everywhere: exposed like the others, for all that can be seen
+        gain[left], offset[left] = gain[seen].mean(), offset[seen].mean()
     return gain, offset
 
 
