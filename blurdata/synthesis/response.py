@@ -23,7 +23,9 @@ film curve, and of two scenes, from seven exposures one stop apart with clipping
 | none              | 0.9 %       | 2.1 %   | 3.8 %     |
 | 1 code, Gaussian  | 1.2 %       | 29.0 %  | 30.7 %    |
 
-The 3.3 % is code 10 of gamma 2.2, where the read noise is larger than the light. OpenCV's two pull the dark codes of a steep curve
+The 3.3 % is code 10 of gamma 2.2, where the read noise is larger than the light (over scenes and channels the median worst error of gamma
+2.2 is 1.4 %, of sRGB 1.3 %): pixels chosen by a noisy bright code are on average darker than it says where dark places prevail.
+OpenCV's two pull the dark codes of a steep curve
 away, because their smoothness prior is uniform in code.
 
 A bracket knows ratios of light only: the scale of the result is undetermined, in each channel. The table is scaled so that full
