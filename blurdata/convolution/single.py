@@ -64,14 +64,17 @@ def _blur(pixels: Picture, kernel: NDArray[np.floating], response: Curve, border
     """(H, W, C) contiguous pixels of any of the types, blurred."""
     if pixels.dtype == np.uint8 and response.channels == 1:
         return _blur_bytes(pixels, kernel, response, border, taps or _words(kernel))
-    return in_light(pixels, response, lambda light: blur_light(light, kernel, border))
+    return in_light(pixels, response, lambda light: blur_light(light, kernel, border, lines=pixels.dtype != np.uint16))
 
 
-def blur_light(light: Light, kernel: NDArray[np.floating], border: str) -> Light:
-    """(H, W, C) linear light blurred; float64 is kept, anything else is float32 where single taps are the cheapest way."""
-    if light.dtype == np.float64 or _way(kernel, np.inf) == "fft":
+def blur_light(light: Light, kernel: NDArray[np.floating], border: str, *, lines: bool = True) -> Light:
+    """(H, W, C) linear light blurred; float64 is kept, anything else is float32 where single taps are the cheapest way.
+
+    The product of two ``lines`` is off by 1e-7 of the highest weight: in light nothing, but many codes of 16 bits near black.
+    """
+    if light.dtype == np.float64 or _way(kernel, np.inf, lines=lines) == "fft":
         return _fft(np.asarray(light, np.float64), kernel, border)
-    return _taps(light, kernel, border)
+    return _taps(light, kernel, border) if lines else strokes.blur_floats(np.ascontiguousarray(light, np.float32), kernel, border)
 
 
 def check_kernel(kernel: NDArray[np.floating]) -> NDArray[np.floating]:
@@ -86,14 +89,14 @@ def check_kernel(kernel: NDArray[np.floating]) -> NDArray[np.floating]:
     return weights
 
 
-def _way(kernel: NDArray[np.floating], words_cost: float) -> str:
+def _way(kernel: NDArray[np.floating], words_cost: float, *, lines: bool = True) -> str:
     """The cheapest way to apply a kernel: ``words`` or ``taps`` one by one, ``separable`` as two lines, else ``fft``.
 
     Costs in nanoseconds a sample, measured on one core of a 2020s server (``tools/bench/augment.py --ways`` prints them anew).
     """
     taps = np.count_nonzero(kernel)
     costs = {"words": _WORD_NS * words_cost, "taps": 0.5 + _TAP_NS * taps, "fft": _FFT_NS}
-    if min(kernel.shape) > 1 and factors(kernel) is not None:
+    if lines and min(kernel.shape) > 1 and factors(kernel) is not None:
         costs["separable"] = 1.0 + _TAP_NS * sum(kernel.shape)
     if (kernel < 0).any():
         return "fft"  # sums that cancel need float64

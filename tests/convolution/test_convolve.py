@@ -112,6 +112,15 @@ def test_every_way_is_taken_and_agrees() -> None:
     assert np.abs(codes - direct(image, kernel, response, "reflect")).max() <= 1
 
 
+@pytest.mark.parametrize("sigma", [0.46, 0.69, 0.9, 6])
+def test_faint_tails_of_a_point_keep_their_codes(sigma: float) -> None:
+    """A 16-bit point on black under a steep curve: even weights of 1e-9 are codes there."""
+    image = np.zeros((31, 33, 3), np.uint16)
+    image[15, 16] = 65535
+
+    assert largest_error(image, psf.gaussian(sigma), "gamma22", "reflect") <= 1
+
+
 def test_impulse_becomes_the_psf() -> None:
     """True convolution: the response to a point is the PSF itself, not its mirror image."""
     kernel = psf.motion(15, 25, profile=[1, 2, 4])
