@@ -1,19 +1,19 @@
 """Train the small network from the shards of the demo, and see what it does to shots it has never seen."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import nn
 
 from blurdata.pairs import Image
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
-from blurdata.shards import Augment, ShardDataset, ShardSampler, ShardSource
+from blurdata.shards import ShardSource
 from blurdata.training import Trainer, TrainRecipe, build_model, save_checkpoint
+from blurdata.training.batches import Batches, as_tensors
 from blurdata.training.evaluation import Score, evaluate
+from blurdata.training.pairs import TrainingPairs
 
 _RECIPE = "demo_train"
 _RECENT = 25  # losses in the mean that the bar shows
@@ -26,7 +26,8 @@ def train(shards: Path, checkpoint: Path, *, seconds: float) -> tuple[nn.Module,
     losses: list[float] = []
     start, shown = time.monotonic(), 0.0
     with progress("train the network", 100, unit="%") as advance:
-        for blurry, sharp, keys in _batches(shards, recipe):
+        for batch in Batches(TrainingPairs(recipe, shards), recipe):
+            blurry, sharp, keys = as_tensors(batch)
             losses.append(trainer.step(blurry, sharp, keys=keys, progress=shown))
             share = min(max((time.monotonic() - start) / seconds, trainer.steps_done / recipe.steps), 1.0)
             advance(100 * (share - shown), note=f"step {trainer.steps_done}, loss {fmean(losses[-_RECENT:]):.4f}")
@@ -46,14 +47,3 @@ def test(model: nn.Module, pairs: ShardSource) -> tuple[list[Score], dict[str, I
             restored[score.key] = picture
             advance()
     return scores, restored
-
-
-def _batches(shards: Path, recipe: TrainRecipe) -> Iterator[tuple[Tensor, Tensor, list[str]]]:
-    """Batches without end, epoch after epoch."""
-    stage = recipe.stages[0]
-    dataset = ShardDataset(shards, crop_hw=(stage.crop, stage.crop), augment=Augment(), seed=recipe.seed)
-    sampler = ShardSampler(dataset, seed=recipe.seed, balance="blur_px_p95")  # most of a film hardly moves
-    loader = DataLoader(dataset, stage.batch, sampler=sampler, drop_last=len(dataset) >= stage.batch)
-    while True:
-        for batch in loader:
-            yield batch["blurry"], batch["sharp"], batch["key"]
