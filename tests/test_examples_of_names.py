@@ -20,7 +20,6 @@ WITHOUT = {
     "blurdata.shards.verify",
     "blurdata.synthesis.open_convolve",
     "blurdata.synthesis.open_video",
-    "blurdata.training.as_float",
     "blurdata.training.grading.blur_for_testing",
     "blurdata.training.grading.blur_for_training",
     "blurdata.training.grading.compare_arms",
@@ -29,9 +28,6 @@ WITHOUT = {
     "blurdata.training.grading.own_split",
     "blurdata.training.grading.read_pictures",
     "blurdata.training.grading.score",
-    "blurdata.training.load_checkpoint",
-    "blurdata.training.load_network",
-    "blurdata.training.save_checkpoint",
     "blurdata.training.verify_by_training",
 }
 

@@ -21,6 +21,13 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
     Raises:
         OutputError: If the folder is full or read-only; an older checkpoint stays as it was.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> path = Path(mkdtemp()) / "checkpoint.pt"
+        >>> save_checkpoint(path, {"step": 3})
+        >>> load_checkpoint(path)["step"]
+        3
     """
     buffer = io.BytesIO()
     torch.save({"format": FORMAT, "version": 1, **state}, buffer)
@@ -32,6 +39,11 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises:
         SourceError: If the file is missing, damaged or none of ours.
+
+    Example:
+        >>> load_checkpoint(Path("/no/such.pt"))
+        Traceback (most recent call last):
+        blurdata.errors.SourceError: /no/such.pt: there is no such checkpoint.
     """
     if path.is_file() and not zipfile.is_zipfile(path):  # torch would go on to parse an old-style pickle
         msg = f"{path}: is no checkpoint that can be read; train again or fetch it again."
@@ -55,6 +67,13 @@ def load_network(path: Path) -> tuple[nn.Module, dict[str, Any]]:
 
     Raises:
         SourceError: If the file is no checkpoint or its weights do not fit its recipe.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> path, recipe = Path(mkdtemp()) / "network.pt", {"model": "baseline", "small": True}
+        >>> save_checkpoint(path, {"recipe": recipe, "weights": build_model("baseline", small=True).state_dict()})
+        >>> load_network(path)[0].parameter_count
+        17404
     """
     state = load_checkpoint(path)
     try:

@@ -151,6 +151,11 @@ class Trainer:
 
 
 def as_float(pictures: Tensor, device: torch.device) -> Tensor:
-    """(B, 3, H, W) integer code values as float32 in [0, 1] on ``device``."""
+    """(B, 3, H, W) integer code values as float32 in [0, 1] on ``device``.
+
+    Example:
+        >>> as_float(torch.full((1, 3, 1, 1), 255, dtype=torch.uint8), torch.device("cpu")).unique().tolist()
+        [1.0]
+    """
     top = 255.0 if pictures.dtype == torch.uint8 else 65535.0
     return pictures.to(device, non_blocking=True).float() / top
