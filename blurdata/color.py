@@ -131,6 +131,7 @@ def curve(name: str | Path | Curve) -> Curve:
             0 to the largest and one column (all channels) or three (R, G, B) of linear light, commas or blanks between.
 
     Raises:
+        TypeError: If it is none of these.
         ValueError: If there is no such curve.
         SourceError: If the file is no strictly increasing table.
 
@@ -140,6 +141,10 @@ def curve(name: str | Path | Curve) -> Curve:
     """
     if isinstance(name, Curve):
         return name
+    given: object = name
+    if not isinstance(given, (str, Path)):
+        msg = f"curve must be a name, a path or a Curve, got {given!r}."
+        raise TypeError(msg)
     if str(name) in _NAMES:
         return Curve(str(name))
     path = Path(name).expanduser()

@@ -41,8 +41,13 @@ def run(
     gain: Annotated[str | None, _option("--gain", "saturation: exposure over the right one.")] = None,
     corruption: Annotated[str | None, typer.Option("--corruption", help="imagenet-c: defocus, motion or gaussian.")] = None,
     severity: Annotated[str | None, _option("--severity", "any: 0 to 1; imagenet-c: 1 to 5.")] = None,
-    curve: Annotated[str, typer.Option("--curve", help="srgb, gamma22, linear (blur code values) or a table's path.")] = "srgb",
-    border: Annotated[str, typer.Option("--border", help="Beyond the edge: reflect, replicate or constant.")] = "reflect",
+    curve: Annotated[
+        str | None, typer.Option("--curve", help="srgb (the default), gamma22, linear (blur code values) or a table's path.")
+    ] = None,
+    border: Annotated[
+        str | None,
+        typer.Option("--border", help="Beyond the edge, of one convolution or zoom: reflect (the default), replicate or constant."),
+    ] = None,
     p: Annotated[float, typer.Option("-p", "--p", "--probability", min=0, max=1, help="Share of the pictures that is changed.")] = 1.0,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Seed of everything drawn; a picture's draw depends on it and on its name.")
@@ -73,9 +78,10 @@ def run(
         "ratio": ratio, "zoom": zoom, "roll_deg": roll_deg, "f_number": f_number, "focus_m": focus_m,
         "focal_length_mm": focal_length_mm, "near_m": near_m, "far_m": far_m, "slant_deg": slant_deg,
         "shot": shot, "read": read, "gain": gain, "highlights": highlights, "corruption": corruption, "severity": severity,
+        "curve": curve, "border": border,
     }  # fmt: skip
     try:
-        degradation, settings = make_degradation(kind, given, curve=curve, border=border, p=p, needs_psf=save_psf)
+        degradation, settings = make_degradation(kind, given, p=p, needs_psf=save_psf)
     except (TypeError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     copies = plan_copies(images, out)

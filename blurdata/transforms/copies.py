@@ -47,7 +47,7 @@ def plan_copies(inputs: Sequence[Path], out: Path) -> list[Copy]:
 
     Raises:
         SourceError: If an input is missing, is no picture, or a folder holds none.
-        OutputError: If ``out`` is one of the folders.
+        OutputError: If ``out`` is one of the folders, or a copy would take the place of one of the pictures.
     """
     sources: dict[Path, None] = {}
     for given in inputs:
@@ -62,10 +62,16 @@ def plan_copies(inputs: Sequence[Path], out: Path) -> list[Copy]:
     tops = {os.path.normpath(given.absolute() if given.is_dir() else given.absolute().parent) for given in inputs}
     top = Path(os.path.commonpath(tops))
     stems = Counter(path.with_suffix("") for path in sources)
-    return [
+    copies = [
         Copy(path, (path if stems[path.with_suffix("")] > 1 else path.with_suffix("")).relative_to(top).as_posix() + ".png")
         for path in sources
     ]
+    originals = {path.resolve() for path in sources}
+    for copy in copies:
+        if (out / copy.name).resolve() in originals:
+            msg = f"{out / copy.name}: is one of the pictures itself; choose another --out."
+            raise OutputError(msg)
+    return copies
 
 
 def blur_copies(
@@ -93,7 +99,8 @@ def blur_copies(
         advance: Moves a progress display on.
 
     Raises:
-        OutputError: If ``out`` cannot be written, or holds copies made with other settings or of other pictures of these names.
+        OutputError: If ``out`` cannot be written, holds copies made with other settings or of other pictures of these names, or
+            files of these names that are no copies.
     """
     make_folder(out)
     settings = {**settings, "seed": seed}
@@ -108,7 +115,8 @@ def blur_copies(
             kept += not _blur_one(copy, out, degradation, drawn[copy.name], save_psf=save_psf)
         except SourceError as error:
             failed.append(str(error))
-            del record[copy.name]
+            if not (out / copy.name).exists():  # the copy of an earlier run stays ours
+                del record[copy.name]
         advance()
     _write_record(out, settings, record, failed)
     return Outcome(len(copies) - len(failed) - kept, kept, failed)
@@ -128,10 +136,15 @@ def _blur_one(copy: Copy, out: Path, degradation: Degradation, params: Params | 
     if _is_fresh(target, copy.source) and (beside is None or beside.exists()):
         return False
     picture, alpha = _as_stored(copy.source)
-    if beside is not None and params is not None:
-        write_atomic(beside, _npy(degradation.kernel(params)))
-    if params is not None:
-        picture = degradation.prepare(params)(picture, 0)
+    try:
+        kernel = degradation.kernel(params) if beside is not None and params is not None else None
+        if params is not None:
+            picture = degradation.prepare(params)(picture, 0)
+    except ValueError as error:  # parameters that are sound each by itself can make a blur beyond all bounds
+        msg = f"{copy.source}: {error}"
+        raise SourceError(msg) from error
+    if beside is not None:
+        write_atomic(beside, _npy(kernel))
     write_png(target, picture if alpha is None else np.dstack([picture, alpha]))
     return True
 
@@ -166,25 +179,32 @@ def _write_record(out: Path, settings: Mapping[str, Any], pictures: Mapping[str,
 
 
 def _claim(out: Path, settings: Mapping[str, Any], copies: Sequence[Copy]) -> dict[str, Any]:
-    """What the folder's record says of earlier pictures; a folder of other settings, or of other pictures of these names, is refused."""
+    """What the folder's record says of the copies in it; other settings, or other files of these names, are refused."""
+    found, pictures = _read_record(out)
+    if pictures and found != json.loads(json.dumps(settings)):
+        msg = f"{out}: holds copies made with other settings ({_differing(found, settings)}); choose another --out or the same settings."
+        raise OutputError(msg)
+    for copy in copies:
+        source = pictures.get(copy.name, {}).get("source")
+        if source != str(copy.source) and (out / copy.name).exists():
+            what = f"the copy of {source}" if source else f"there and no copy that {RECORD} tells of"
+            msg = f"{out / copy.name}: is {what}, so {copy.source} cannot be written there; choose another --out."
+            raise OutputError(msg)
+    return pictures
+
+
+def _read_record(out: Path) -> tuple[Any, dict[str, Any]]:
+    """The settings in the folder's record, and its pictures whose copies are there; nothing where there is no record."""
     record = out / RECORD
     if not record.exists():
-        return {}
+        return {}, {}
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         found, pictures = content["settings"], {name: dict(entry) for name, entry in content["pictures"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         msg = f"{record}: is no record of blurred copies; choose another --out."
         raise OutputError(msg) from error
-    if found != json.loads(json.dumps(settings)):
-        msg = f"{out}: holds copies made with other settings ({_differing(found, settings)}); choose another --out or the same settings."
-        raise OutputError(msg)
-    for copy in copies:
-        source = pictures.get(copy.name, {}).get("source", str(copy.source))
-        if source != str(copy.source) and (out / copy.name).exists():
-            msg = f"{out / copy.name}: is the copy of {source}, so {copy.source} cannot be written there; choose another --out."
-            raise OutputError(msg)
-    return {name: entry for name, entry in pictures.items() if (out / name).exists()}
+    return found, {name: entry for name, entry in pictures.items() if (out / name).exists()}
 
 
 def _differing(found: Any, settings: Mapping[str, Any]) -> str:

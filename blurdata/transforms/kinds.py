@@ -12,16 +12,17 @@ from blurdata.transforms.imagenet_c import ImageNetCBlur
 ALL_KINDS: dict[str, type[Degradation]] = {**KINDS, "imagenet-c": ImageNetCBlur, "any": AnyBlur}
 
 
+_TEXTS = ("corruption", "curve", "border")  # parameters that are names
+
+
 def make_degradation(
-    kind: str, given: Mapping[str, str | None], *, curve: str, border: str, p: float, needs_psf: bool = False
+    kind: str, given: Mapping[str, str | None], *, p: float, needs_psf: bool = False
 ) -> tuple[Degradation, dict[str, Any]]:
     """The degradation of a kind with its parameters, and its settings as JSON-able values.
 
     Args:
         kind: One of ``ALL_KINDS``.
-        given: Parameter to text ("3" or "3,31"); None is not given. ``corruption`` is ImageNet-C's own kind.
-        curve: Response curve, where the kind has one.
-        border: Border, where the kind has one.
+        given: Parameter to text ("3", "3,31" or a name); None is not given. ``corruption`` is ImageNet-C's own kind.
         p: Probability.
         needs_psf: Refuse kinds that are no convolution.
 
@@ -37,7 +38,7 @@ def make_degradation(
         msg = f"--save-psf: {kind} is no single convolution; only {', '.join(kernels)} have a PSF."
         raise ValueError(msg)
     allowed = inspect.signature(ALL_KINDS[kind]).parameters
-    options: dict[str, Any] = {name: value for name, value in (("curve", curve), ("border", border)) if name in allowed}
+    options: dict[str, Any] = {}
     for name, text in given.items():
         own = "kind" if name == "corruption" else name
         if text is None:
@@ -46,7 +47,7 @@ def make_degradation(
             flags = ", ".join(_flag(each) for each in allowed if _flag(each)[2:].replace("-", "_") in given)
             msg = f"{_flag(name)} is no parameter of {kind}; its parameters are {flags}."
             raise ValueError(msg)
-        options[own] = text if own == "kind" else _numbers(name, text)
+        options[own] = text if name in _TEXTS else _numbers(name, text)
     degradation = ALL_KINDS[kind](**options, p=p)
     return degradation, {"kind": kind, **{name: getattr(degradation, name) for name in allowed}} | (
         {"kind": kind, "corruption": degradation.kind} if isinstance(degradation, ImageNetCBlur) else {}

@@ -141,6 +141,28 @@ class TestNames:
         assert isinstance(result.exception, OutputError)
         assert "choose another --out" in str(result.exception)
 
+    def test_a_picture_beside_its_copy_is_not_its_own_copy(self, folder: Path) -> None:
+        """One picture given by name, with its own folder as --out, is neither taken for a finished copy nor written over."""
+        before = _bytes(folder)
+        result = blur(folder / "one.png", "--kind", "motion", "--out", folder)
+
+        assert isinstance(result.exception, OutputError)
+        assert "is one of the pictures itself" in str(result.exception)
+        assert _bytes(folder) == before
+        assert not (folder / "blur.json").exists()
+
+    @pytest.mark.parametrize("age", [0, 2_000_000_000], ids=["older", "newer"])
+    def test_a_file_that_is_no_copy_is_left_alone(self, folder: Path, tmp_path: Path, age: int) -> None:
+        """What lies in --out under a copy's name is not written over when older, nor recorded as blurred when newer."""
+        write_png(tmp_path / "out" / "one.png", np.zeros((4, 4, 3), np.uint8))
+        os.utime(tmp_path / "out" / "one.png", (age, age))
+        before = _bytes(tmp_path / "out")
+        result = blur(folder, "--kind", "motion", "--out", tmp_path / "out")
+
+        assert isinstance(result.exception, OutputError)
+        assert "no copy that blur.json tells of" in str(result.exception)
+        assert _bytes(tmp_path / "out") == before
+
     def test_highlights_and_depth_take_their_parameters(self, folder: Path, tmp_path: Path) -> None:
         """Every blur takes --highlights, and the slanted plane of `depth` can be laid."""
         given = ("--near-m", 1, "--far-m", "5,20", "--slant-deg", 90, "--focal-length-mm", 85, "--highlights", 1)
@@ -207,6 +229,33 @@ class TestFaults:
         assert "bad.png" in str(result.exception)
         assert sorted(_bytes(tmp_path / "out")) == ["one.png", "sub/one.png", "two.png"]
 
+    def test_a_picture_that_breaks_after_its_copy_can_be_mended(self, folder: Path, tmp_path: Path) -> None:
+        """The copy of a picture that could not be read for a while is still known as its copy."""
+        options = ["--kind", "motion", "--out", tmp_path / "out"]
+        blur(folder, *options)
+        whole, sound = _bytes(tmp_path / "out"), (folder / "one.png").read_bytes()
+        for content in (sound[:90], sound):
+            (folder / "one.png").write_bytes(content)
+            os.utime(folder / "one.png", (2_000_000_000, 2_000_000_000))
+            result = blur(folder, *options)
+
+        assert result.exit_code == 0, result.output
+        assert _bytes(tmp_path / "out") == whole
+
+    @pytest.mark.parametrize(
+        "options",
+        [["motion", "--length-px", "1e9", "--save-psf"], ["gaussian", "--sigma-px", "3000"], ["depth", "--near-m", "1e-4"]],
+        ids=lambda options: options[0],
+    )
+    def test_a_blur_beyond_all_bounds(self, folder: Path, tmp_path: Path, options: list[str]) -> None:
+        """A PSF too large to make is the picture's sentence, no fault of ours; the folder is still free for other settings."""
+        result = blur(folder, "--kind", *options, "--out", tmp_path / "out")
+
+        assert isinstance(result.exception, SourceError)
+        assert "one.png: " in str(result.exception)
+        assert _bytes(tmp_path / "out") == {}
+        assert blur(folder, "--kind", "motion", "--length-px", 5, "--out", tmp_path / "out").exit_code == 0
+
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [
@@ -218,6 +267,8 @@ class TestFaults:
             (["--kind", "defocus", "--blades", "2"], "at least 3"),
             (["--kind", "imagenet-c", "--corruption", "fog"], "one of"),
             (["--kind", "motion", "--curve", "none.csv"], "no curve"),
+            (["--kind", "depth", "--border", "constant"], "--border is no parameter of depth"),
+            (["--kind", "imagenet-c", "--curve", "linear"], "--curve is no parameter of imagenet-c"),
         ],
     )
     def test_wrong_usage_is_exit_code_2(self, folder: Path, tmp_path: Path, options: list[str], sentence: str) -> None:
