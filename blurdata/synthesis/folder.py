@@ -25,8 +25,8 @@ INDEX = "synthesis.json"
 def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None] | None = None) -> int:
     """Write every pair that is not there yet; returns how many were written.
 
-    A pair's JSON beside its pictures is written last and marks it as done, so a killed run goes on where it stopped and ends
-    with the same bytes.
+    A pair's JSON beside its pictures is written last, so a pair is done where all its files are there, a killed run goes on
+    where it stopped, and it ends with the same bytes.
 
     Args:
         pairs: What to write.
@@ -48,7 +48,7 @@ def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None
     }
     _claim(out, claim)
     _sweep(out)
-    missing = [i for i, key in enumerate(pairs.keys) if not _mark(out, key).is_file()]
+    missing = [i for i, key in enumerate(pairs.keys) if not all(path.is_file() for path in _files(out, key, pairs.recipe))]
     if advance:
         advance(len(pairs) - len(missing))
     written = 0
@@ -87,6 +87,14 @@ def _sweep(out: Path) -> None:
 def _mark(out: Path, key: str) -> Path:
     sequence, _, number = key.rpartition("/")
     return out / sequence / "meta" / f"{number}.json"
+
+
+def _files(out: Path, key: str, recipe: Mapping[str, Any]) -> list[Path]:
+    """Every file of a pair."""
+    sequence, _, number = key.rpartition("/")
+    halves = ("blur_gamma", "blur", "sharp") if recipe["variant"] == "both" else (recipe["variant"], "sharp")
+    vectors = [out / "extras" / "blur_vectors" / f"{key}.npy"] if recipe["blur_vectors"] else []
+    return [*(out / sequence / half / f"{number}.png" for half in halves), *vectors, _mark(out, key)]
 
 
 def _write(out: Path, pair: Pair, recipe: Mapping[str, Any]) -> None:

@@ -100,8 +100,11 @@ class TorchScriptFrames:
         try:
             with torch.inference_mode():
                 frame = self._ask(a, b, moment)
+                if frame.shape != a.shape:
+                    msg = f"it gave {tuple(frame.shape)} for {tuple(a.shape)}"
+                    raise RuntimeError(msg)
                 found = frame[0, :, :height, :width].permute(1, 2, 0).numpy()
-        except (RuntimeError, TypeError, IndexError) as error:
+        except (RuntimeError, TypeError, IndexError, AttributeError) as error:
             reason = str(error).strip().splitlines()[-1]
             msg = f"{self._path}: does not interpolate ({reason}); it must take two (1, 3, H, W) frames and a moment."
             raise SourceError(msg) from error

@@ -57,15 +57,11 @@ def synthesize(
         >>> pairs.keys, pairs[0].blurry.shape, pairs[0].meta["frames"]
         (['frames_03_00/000001', 'frames_03_00/000002'], (32, 64, 3), [0, 1, 2])
     """
-    given = callable(interpolator)
-    if given:
+    if callable(interpolator):
         fields |= {"interpolation": "callable"}
     elif interpolator is not None:
         fields |= {"interpolation": "torchscript", "interpolator": str(interpolator)}
     plan = resolve(recipe, **fields)
-    if plan.interpolation == "callable" and not given:
-        msg = "recipe: field 'interpolation': 'callable' needs a function, synthesize(…, interpolator=function)."
-        raise RecipeError(msg)
     function = interpolator if callable(interpolator) else None
     kept = Path(cache) if cache else None
     if isinstance(frames_or_path, (str, Path)):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blurdata.color import curve
-from blurdata.errors import SourceError
+from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files
 from blurdata.pairs import Image, Pair, PairSource
 from blurdata.progress import progress
@@ -53,6 +53,9 @@ class FilmPairs(PairSource):
         interpolate: InterpolateFrames | None = None,
         show_progress: bool = False,
     ) -> None:
+        if recipe.interpolation == "callable" and interpolate is None:
+            msg = "recipe: field 'interpolation': 'callable' needs a function, synthesize(…, interpolator=function)."
+            raise RecipeError(msg)
         self._films = list(films)
         self._plan = recipe
         self._interpolate = interpolate

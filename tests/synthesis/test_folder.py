@@ -61,6 +61,19 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
     assert write_folder(pairs, tmp_path / "resumed") == 0
 
 
+@pytest.mark.parametrize("half", ["blur", "blur_gamma", "sharp", "extras/blur_vectors"])
+def test_a_file_that_was_lost_is_made_again(tmp_path: Path, half: str) -> None:
+    """A pair whose picture or map is gone counts as missing, and comes back with the same bytes."""
+    pairs = synthesize(_frames(), {"window": 3, "blur_vectors": True})
+    write_folder(pairs, tmp_path)
+    whole = _bytes(tmp_path)
+    (lost,) = tmp_path.rglob("000002.npy") if half.startswith("extras") else (tmp_path / "frames_03_00" / half).glob("000002.png")
+    lost.unlink()
+
+    assert write_folder(pairs, tmp_path) == 1
+    assert _bytes(tmp_path) == whole
+
+
 def test_another_recipe_is_not_mixed_in(tmp_path: Path) -> None:
     """A folder of one recipe refuses another, and other frames."""
     write_folder(synthesize(_frames(), {"window": 3}), tmp_path)

@@ -172,6 +172,24 @@ def test_a_torchscript_file_makes_the_virtual_frames(tmp_path: Path, arguments: 
     assert pairs.recipe["interpolator"] != str(path)  # its content counts, not its place
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_torchscript_frame_of_another_size_is_refused(tmp_path: Path) -> None:
+    """A network that loses a row shifts the picture: it is named, although its answer is larger than the unpadded frame."""
+    torch = pytest.importorskip("torch")
+
+    class Shorter(torch.nn.Module):
+        def forward(self, a, b):
+            return ((a + b) / 2)[:, :, 1:]
+
+    example = torch.zeros(1, 3, 64, 64)
+    torch.jit.trace(Shorter(), (example, example)).save(str(tmp_path / "shorter.pt"))
+    frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
+
+    with pytest.raises(SourceError, match=r"shorter\.pt.*63"):
+        synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=tmp_path / "shorter.pt")[0]
+
+
 def test_no_torchscript_is_one_sentence(tmp_path: Path) -> None:
     """A text file for a network is named."""
     pytest.importorskip("torch")

@@ -5,6 +5,9 @@ import pytest
 
 from blurdata.errors import RecipeError, SourceError
 from blurdata.synthesis import synthesize
+from blurdata.synthesis.frames import ArrayFilm
+from blurdata.synthesis.make import resolve
+from blurdata.synthesis.source import FilmPairs
 
 
 def _scene(seed: int, size: tuple[int, int] = (72, 96)) -> np.ndarray:
@@ -126,6 +129,12 @@ def test_wrong_recipes_are_one_sentence(fields: dict, word: str) -> None:
     """A wrong field is named."""
     with pytest.raises(RecipeError, match=word):
         synthesize(_pan(1, 5), fields)
+
+
+def test_a_recipe_that_needs_a_function_is_refused_at_every_door() -> None:
+    """The command line and ``video:`` have no function to give, and optical flow must not stand in for it under its name."""
+    with pytest.raises(RecipeError, match="function"):
+        FilmPairs([ArrayFilm(_pan(1, 9))], resolve({"interpolation": "callable", "window": 3}))
 
 
 def test_a_clip_shorter_than_one_exposure_is_an_error() -> None:
