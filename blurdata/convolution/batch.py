@@ -46,6 +46,8 @@ def convolve_batch(images: Tensor, kernels: Kernels, *, curve: str | Path | Curv
     _check_images(images, response)
     check_border(border)
     each = _checked(kernels, len(images))
+    if not each:  # the FFT libraries refuse an empty batch
+        return images.clone()
     if _loops_serve(images):
         return _on_cpu(images, each, response, border)
     work = torch.float64 if images.dtype == torch.float64 else torch.float32

@@ -41,7 +41,7 @@ def circle_of_confusion(
         raise ValueError(msg)
     depth = np.asarray(depth_m, np.float64)
     if not (depth > 0).all():  # also catches NaN
-        msg = f"depth_m must be above 0 everywhere, got {depth.min() if depth.size else depth!r}."
+        msg = f"depth_m must be above 0 everywhere, got {depth.min()}."
         raise ValueError(msg)
     # |1/d - 1/s| = |d - s| / (d s) holds for infinite distances too; s / (s - f) is the extension of the bellows
     extension = 1.0 if np.isinf(focus) else focus / (focus - f)

@@ -113,6 +113,16 @@ def test_strided_views_and_empty_batches() -> None:
     assert convolve_batch(torch.zeros(0, 3, 8, 8), []).shape == (0, 3, 8, 8)
 
 
+def test_an_empty_batch_with_gradients() -> None:
+    """A batch from which everything was filtered out passes where gradients are asked for, as it does without."""
+    images = torch.zeros(0, 3, 8, 9, requires_grad=True)
+    out = convolve_batch(images, [])
+    out.sum().backward()
+
+    assert out.shape == images.shape
+    assert images.grad is not None
+
+
 def test_highlights_are_not_clipped() -> None:
     """Floats above 1 spread and keep their energy."""
     images = torch.zeros(1, 1, 21, 21)
