@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import BinaryIO
 from blurdata.files import output_error
 
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+_SYNC_EVERY_S = 0.2
 _PATTERNS = (".shard-*.tmp", ".plan.json.*.tmp", ".index.json.*.tmp")
 
 
@@ -37,7 +39,8 @@ def publish(target: Path, data: bytes | Callable[[int], None], check: Callable[[
     try:
         with _temporary(target) as (temporary, stream):
             if callable(data):
-                data(stream.fileno())
+                with _brought_to_disk(stream.fileno()):
+                    data(stream.fileno())
             else:
                 stream.write(data)
                 stream.flush()
@@ -50,6 +53,33 @@ def publish(target: Path, data: bytes | Callable[[int], None], check: Callable[[
     except OSError as error:
         raise output_error(target, error) from error
     return digest
+
+
+@contextmanager
+def _brought_to_disk(descriptor: int) -> Iterator[None]:
+    """Sync again and again what the block writes, so that the last fsync finds little left to wait for.
+
+    Raises:
+        OSError: If the disk failed meanwhile; a later fsync of the same file would not say so again.
+    """
+    done, failed = threading.Event(), []
+
+    def sync() -> None:
+        while not done.wait(_SYNC_EVERY_S) and not failed:
+            try:
+                os.fdatasync(descriptor)
+            except OSError as error:
+                failed.append(error)
+
+    thread = threading.Thread(target=sync, name="blurdata-sync", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+    if failed:
+        raise failed[0]
 
 
 def prove_writable(folder: Path) -> None:
