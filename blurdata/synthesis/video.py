@@ -40,7 +40,8 @@ class VideoFilm(Film):
     def __init__(self, path: Path, *, color_matrix: str = "auto") -> None:
         self.name, self.place = path.stem, str(path)
         self._path, self._matrix = path, color_matrix
-        with self._open() as (_, stream):
+        with self._open() as (container, stream):
+            self._promised_s = _promised_s(container, stream)
             rate = stream.average_rate or stream.guessed_rate or stream.base_rate
             self.fps = float(rate) if rate else None
             self._promised = int(stream.frames or 0)
@@ -82,18 +83,29 @@ class VideoFilm(Film):
     def scan(self) -> Iterator[Scan]:
         """Every frame's brightness; an end before the file's own count is an error, as is a damaged file."""
         count, rotation = 0, 0
+        shown_s, longest_s = 0.0, 0.0
         reformatter = VideoReformatter()
         with self._open() as (_, stream):
             for frame in self._decode(stream.container, stream):
                 rotation = _rotation(frame)
                 yield Scan(_grey(frame, reformatter, rotation), frame.time, frame.pts, bool(frame.key_frame), 16 if _deep(frame) else 8)
                 count += 1
+                if frame.time is not None:
+                    held_s = float((frame.duration or 0) * frame.time_base)
+                    shown_s, longest_s = frame.time, max(longest_s, held_s, frame.time - shown_s)
         if count == 0:
             msg = f"{self._path}: not one frame can be decoded; export it again."
             raise SourceError(msg)
         if count < self._promised * 0.98 - 2:
             msg = (
                 f"{self._path}: is cut off: it promises {self._promised} frames and only {count} can be decoded; fetch or export it again."
+            )
+            raise SourceError(msg)
+
+        if shown_s + 2 * longest_s < self._promised_s * 0.98:
+            msg = (
+                f"{self._path}: is damaged: it promises {self._promised_s:.3g} s and nothing can be decoded after {shown_s:.3g} s; "
+                "fetch or export it again."
             )
             raise SourceError(msg)
 
@@ -145,6 +157,16 @@ class VideoFilm(Film):
     def fingerprint(self) -> str:
         """Hash over the file."""
         return fingerprint_files([self._path], root=self._path.parent)
+
+
+def _promised_s(container: Any, stream: Any) -> float:
+    """When the last picture ends, where a Matroska file says so twice (its pictures alone, and with its sound); else 0."""
+    tag = str(stream.metadata.get("DURATION", "")).split(":")
+    try:
+        hours, minutes, seconds = (float(part) for part in tag)
+    except ValueError:
+        return 0.0
+    return min(3600 * hours + 60 * minutes + seconds, (container.duration or 0) / 1e6)
 
 
 def _number(pts: int | None, index: FrameIndex) -> int:

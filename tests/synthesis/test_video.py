@@ -195,6 +195,21 @@ def test_bad_files_are_one_sentence(tmp_path: Path, kind: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_damage_that_hides_the_rest_of_a_film_is_told(tmp_path: Path) -> None:
+    """FFmpeg takes overwritten Matroska clusters for the end without a word; the promised length tells that frames are gone."""
+    scene = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    path = tmp_path / "hole.mkv"
+    _write(path, [np.roll(scene, 2 * i, axis=1) for i in range(60)], codec="mpeg4", pix_fmt="yuv420p")
+    assert synthesize(path, {"window": 5, "variant": "blur"}).summary()["frames"] == 60
+    data = bytearray(path.read_bytes())
+    half = len(data) // 2
+    data[half:] = bytes(byte ^ 0x5A for byte in data[half:])
+    path.write_bytes(data)
+
+    with pytest.raises(SourceError, match=r"hole\.mkv.*damaged"):
+        synthesize(path, {"window": 5, "variant": "blur"})
+
+
 def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
     """`video:PATH?recipe=…&shots=…` opens the same pairs, and pickles."""
     import pickle
