@@ -203,6 +203,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
 
 
+def sweep(folder: Path) -> None:
+    """Remove what killed processes were writing below ``folder``; what a living process writes stays."""
+    for path in folder.rglob(".*.tmp"):
+        owner = path.name.split(".")[-2]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            path.unlink(missing_ok=True)
+
+
 def _discard(temporary: Path) -> None:
     with suppress(OSError):  # the folder itself may be what is wrong
         temporary.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ class Drift:
     """
 
     def __init__(self, blurry: Float32, predicted: Float32, weights: Float32, *, sigma_px: float = _SIGMA_PX) -> None:
-        self._size = blurry.shape[:2]
+        self._size, self._sigma_px = blurry.shape[:2], sigma_px
         trusted = _smooth(weights, sigma_px) > _TRUST
         margin = round(2.5 * sigma_px)  # the frame's edge is smeared inwards
         trusted[:margin] = trusted[-margin:] = False
@@ -41,15 +41,22 @@ class Drift:
         self._base = base
         self._planes = tuple(plane[_EVERY, _EVERY] for plane in (rest, base, dx, dy))
 
-    def shift(self, rows: slice = slice(None), columns: slice = slice(None)) -> Float | None:
+    def shift(self, rows: slice = slice(None), columns: slice = slice(None), *, within_px: float = np.inf) -> Float | None:
         """(x, y) px that ``predicted`` must move to lie on ``blurry``, or None where too little can be seen.
 
         Args:
             rows: Of the full-size picture that are looked at.
             columns: Same.
+            within_px: None, too, where the noise over the gradients there leaves a standard error above this.
         """
         half = tuple(slice(s.start and s.start // 2, s.stop and s.stop // 2) for s in (rows, columns))
-        return _solve([(rest, base, np.stack([-dx, -dy], axis=1)) for rest, base, dx, dy, _, _ in self._seen(*half)])
+        solved = _solve([(rest, base, np.stack([-dx, -dy], axis=1)) for rest, base, dx, dy, _, _ in self._seen(*half)])
+        if solved is None:
+            return None
+        found, left = solved
+        samples = max(np.pi * self._sigma_px**2, 1)  # every other pixel of smoothed noise: so many say the same
+        error = float(np.sqrt(samples * np.trace(np.linalg.inv(left))))
+        return found if error <= within_px else None
 
     def homography(self) -> Float | None:
         """3x3 that takes pixels of ``predicted`` to ``blurry``, near the identity; None where too little can be seen."""
@@ -58,9 +65,10 @@ class Drift:
             # a displacement field linear in eight numbers: affine, and the quadratic terms of a small perspective
             columns = [dx, dx * u, dx * v, dy, dy * u, dy * v, dx * u * u + dy * u * v, dx * u * v + dy * v * v]
             channels.append((rest, base, -np.stack(columns, axis=1)))
-        found = _solve(channels)
-        if found is None:
+        solved = _solve(channels)
+        if solved is None:
             return None
+        found, _ = solved
         at = corners(self._size)
         moved = at.copy()
         for i, (u, v) in enumerate(at / (np.array(self._size[::-1]) - 1) * 2 - 1):
@@ -82,9 +90,10 @@ class Drift:
                 xx, yy, xy = (bend[..., c][trusted] for bend in bends)
                 rest, base = (plane[..., c][trusted] for plane in self._planes[:2])
                 channels.append((rest, base, np.stack([xx / 2, yy / 2, xy / 4], axis=1)))  # ksize 1 spans two pixels each way for xy
-        found = _solve(channels)
-        if found is None:
+        solved = _solve(channels)
+        if solved is None:
             return None
+        found, _ = solved
         xx, yy, xy = found
         return float(np.sqrt(12 * max((xx + yy) / 2 + np.hypot((xx - yy) / 2, xy), 0)))
 
@@ -101,10 +110,11 @@ class Drift:
         return seen
 
 
-def _solve(channels: list[tuple[Float32, Float32, Float32]], rounds: int = 4) -> Float | None:
-    """Iteratively re-weighted least squares of (rest, base, columns of the shared unknowns) over all channels.
+def _solve(channels: list[tuple[Float32, Float32, Float32]], rounds: int = 4) -> tuple[Float, Float] | None:
+    """Iteratively re-weighted least squares of (rest, base, columns of the shared unknowns) over all channels, with its normal matrix.
 
-    Each channel's own a and c are eliminated by a Schur complement.
+    Each channel's own a and c are eliminated by a Schur complement. A channel counts by the inverse square of what it leaves
+    unexplained: one that the sharp camera clipped says little.
     """
     if not channels:
         return None
@@ -128,8 +138,9 @@ def _solve(channels: list[tuple[Float32, Float32, Float32]], rounds: int = 4) ->
         found = np.asarray(np.linalg.solve(left, right), np.float64)
         for i, ((columns, rest), gain) in enumerate(zip(data, own, strict=True)):
             solution = np.concatenate([found, gain[:, shared] - gain[:, :shared] @ found]).astype(np.float32)
-            weights[i] = robust_weights(np.abs(rest - columns @ solution), 2.0)
-    return found
+            off = np.abs(rest - columns @ solution)
+            weights[i] = robust_weights(off, 2.0) / (1.48 * float(np.median(off)) + 1e-6) ** 2
+    return found, left
 
 
 def robust_weights(off: NDArray[np.floating], sigmas: float) -> Float32:

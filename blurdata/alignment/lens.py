@@ -9,7 +9,7 @@ import numpy as np
 
 from blurdata.alignment.geometry import Float, Float32
 from blurdata.errors import SourceError
-from blurdata.files import atomic_path, read_image
+from blurdata.files import read_image, write_atomic
 from blurdata.pairs import Image
 
 
@@ -76,14 +76,17 @@ def read_lens(path: Path) -> Lens:
 
 
 def write_lens(path: Path, lens: Lens) -> None:
-    """Write a calibration as OpenCV's YAML."""
-    with atomic_path(path) as temporary:
-        store = cv2.FileStorage(str(temporary), cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_FORMAT_YAML)
-        store.write("image_width", lens.size[1])
-        store.write("image_height", lens.size[0])
-        store.write("camera_matrix", np.array(lens.matrix))
-        store.write("distortion_coefficients", np.array([lens.distortion]))
-        store.release()
+    """Write a calibration as OpenCV's YAML.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    store = cv2.FileStorage("lens.yaml", cv2.FILE_STORAGE_WRITE | cv2.FILE_STORAGE_FORMAT_YAML | cv2.FILE_STORAGE_MEMORY)
+    store.write("image_width", lens.size[1])
+    store.write("image_height", lens.size[0])
+    store.write("camera_matrix", np.array(lens.matrix))
+    store.write("distortion_coefficients", np.array([lens.distortion]))
+    write_atomic(path, store.releaseAndGetString())
 
 
 def calibrate(pictures: Sequence[Path], *, corners: tuple[int, int], square_mm: float = 1.0) -> tuple[Lens, float, list[str]]:

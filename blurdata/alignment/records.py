@@ -17,7 +17,7 @@ from blurdata.errors import BlurDataError
 from blurdata.pairs import Image, Pair
 
 Record = dict[str, Any]
-VERSION = 1
+VERSION = 2
 
 
 def align_capture(capture: Capture, recipe: AlignRecipe, lenses: Lenses, reference: Record | None) -> tuple[Record, Alignment]:

@@ -25,6 +25,7 @@ _SMALLEST = 32  # px: a smaller common rectangle is no picture
 _ROUNDS = 8  # of kernel and homography in turn, where no static reference fixes the latter
 _SETTLED_PX = 0.05
 _POLISHED, _STATIC_SIGMA_PX = 2, 1.5
+_QUADRANT_PX = 0.3  # a quadrant whose shift is known less well shows almost nothing and has no vote
 _NOTHING = "too little can be seen in common: the pictures are clipped or flat"
 
 
@@ -180,7 +181,9 @@ def _quality(halves: Halves, known: Reference, homography: Float, found: Shifted
     drift = Drift(lit, found.predicted, found.weights)
     height, width = halves.view.size
     parts = [(rows, columns) for rows in _halved(height) for columns in _halved(width)]
-    apart = tuple(float(np.hypot(*(shift - found.rest))) for part in parts if (shift := drift.shift(*part)) is not None)
+    apart = tuple(
+        float(np.hypot(*(shift - found.rest))) for part in parts if (shift := drift.shift(*part, within_px=_QUADRANT_PX)) is not None
+    )
     if len(apart) < 2:
         return None
     trusted = found.weights > 0.99

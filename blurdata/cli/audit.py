@@ -61,13 +61,11 @@ def _leaving_out(text: str) -> str:
 
 def as_text(found: "Audit") -> str:
     """The answers for a person."""
-    averaging = found.averaging
     means = {
         "codes": "in code values (as GoPro 'blur')",
         "light": "in light (as GoPro 'blur_gamma' or a camera)",
         "unclear": "cannot be told",
     }
-    slope = f", slope {averaging.slope:.2f} ± {averaging.error:.2f} over {averaging.pairs} pairs" if averaging.pairs > 3 else ""
     lines = [
         f"pairs       {found.pairs}{_part(found)}",
         f"splits      {_counts(found.splits)}{_published(found)}",
@@ -75,7 +73,7 @@ def as_text(found: "Audit") -> str:
         + (f", {min(found.scenes.values())} to {max(found.scenes.values())} pairs each" if found.scenes else ""),
         f"sizes       {_counts(found.sizes)}",
         f"bits        {_counts(found.bits)}",
-        f"averaged    {means[averaging.verdict]}{slope}" + (f"; opened as '{found.claimed}'" if found.claimed else ""),
+        f"averaged    {means[found.averaged]}{_margin(found)}" + (f"; opened as '{found.claimed}'" if found.claimed else ""),
         f"brightness  sharp halves have a median of {found.median_code:.2f} of full code; blurry over sharp light {found.brightness:.3f}",
         f"shift       median {found.shift_px[0]:.2f} px, 95 % below {found.shift_px[1]:.2f} px",
     ]
@@ -90,6 +88,15 @@ def as_text(found: "Audit") -> str:
             more = f" and {fault.count - 5} more" if fault.count > 5 else ""
             lines.append(f"  {'':<11} {', '.join(fault.keys[:5])}{more}")
     return "\n".join(lines)
+
+
+def _margin(found: "Audit") -> str:
+    """On what the answer about averaging rests."""
+    blend, averaging = found.blend, found.averaging
+    if blend.verdict != "unclear":
+        rests = f"codes leaves {blend.codes:.2f} codes, that of light {blend.light:.2f}"
+        return f", certain: of {blend.frames} sharp frames the mean of {rests}, over {blend.pairs} of {blend.looked_at} pairs"
+    return f", slope {averaging.slope:.2f} ± {averaging.error:.2f} over {averaging.pairs} pairs" if averaging.pairs > 3 else ""
 
 
 def _part(found: "Audit") -> str:

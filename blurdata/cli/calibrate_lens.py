@@ -24,6 +24,7 @@ def run(
     import re
 
     from blurdata.alignment.lens import calibrate, write_lens
+    from blurdata.errors import SourceError
     from blurdata.files import list_images
 
     match = re.fullmatch(r"(\d{1,3})x(\d{1,3})", corners)
@@ -31,7 +32,13 @@ def run(
     if min(across, down) < 3:
         msg = f"--corners must be the inner corners across x down, each 3 or more, such as 9x6; got '{corners}'."
         raise typer.BadParameter(msg)
-    files = [path for given in pictures for path in (list_images(given) if given.is_dir() else [given])]
+    files: list[Path] = []
+    for given in pictures:
+        inside = list_images(given) if given.is_dir() else [given]
+        if not inside:
+            msg = f"{given}: holds no pictures; give the folder of the checkerboard pictures."
+            raise SourceError(msg)
+        files += inside
     lens, error_px, left_out = calibrate(files, corners=(across, down))
     write_lens(out, lens)
     result = {

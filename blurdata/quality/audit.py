@@ -9,10 +9,11 @@ import numpy as np
 
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
+from blurdata.quality.blend import Blend, blend_of
 from blurdata.quality.facts import PairFacts
 from blurdata.quality.findings import KINDS, Finding, judge
 from blurdata.quality.hashes import Copy, copies_across_splits
-from blurdata.quality.response import Averaging, tell_averaging
+from blurdata.quality.response import Averaging, Verdict, tell_averaging
 from blurdata.quality.survey import choose, survey
 from blurdata.quality.traces import take_traces
 
@@ -51,6 +52,7 @@ class Audit:
         sizes: Pairs by ``"WIDTHxHEIGHT"``.
         bits: Pairs by bits a sample.
         averaging: Whether the blur was averaged in code values or in light, by content.
+        blend: The same, asked of the sharp frames before and after; where it tells, it is certain and goes before ``averaging``.
         claimed: The curve that the set's loader names, or ``""``.
         median_code: Median code of the sharp halves, of 1; linear pictures are dark.
         shift_px: Median and 95th percentile of the offset between the halves.
@@ -66,6 +68,7 @@ class Audit:
     sizes: Mapping[str, int]
     bits: Mapping[str, int]
     averaging: Averaging
+    blend: Blend
     claimed: str
     median_code: float
     shift_px: tuple[float, float]
@@ -77,6 +80,11 @@ class Audit:
     def sound(self) -> bool:
         """Whether nothing is wrong."""
         return not self.faults
+
+    @property
+    def averaged(self) -> Verdict:
+        """In what the blur was averaged: what the neighbouring frames say, else what the brightness of the pairs does."""
+        return self.averaging.verdict if self.blend.verdict == "unclear" else self.blend.verdict
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; numbers that could not be measured are None."""
@@ -113,13 +121,14 @@ def audit(
     traces = take_traces(source, indices, workers=workers, progress=progress)
     readable = [fact for fact in facts if not fact.error]
     averaging = tell_averaging([trace.evidence for trace in traces])
+    blend = blend_of(source)
     claimed = _claimed(readable)
     sizes = Counter(f"{fact.size[1]}x{fact.size[0]}" for fact in readable)
     faults = [
         *([] if partial else [Fault("missing", sentence) for sentence in summary.get("shortfall", [])]),
         *(Fault("files", sentence) for sentence in summary.get("faults", [])),
         *_gaps(source.keys),
-        *_variant(claimed, averaging),
+        *_variant(claimed, averaging, blend),
         *_scene_leaks(readable),
         *_near_leaks(copies_across_splits([trace.sharp for trace in traces])),
         *_mixed_depths(readable),
@@ -133,6 +142,7 @@ def audit(
         sizes=dict(sizes),
         bits={str(bits): count for bits, count in Counter(fact.bits for fact in readable).items()},
         averaging=averaging,
+        blend=blend,
         claimed=claimed,
         median_code=_median([trace.median for trace in traces]),
         shift_px=_percentiles([fact.shift_px for fact in readable]),
@@ -168,14 +178,19 @@ def _gaps(keys: Sequence[str]) -> list[Fault]:
     return faults
 
 
-def _variant(claimed: str, averaging: Averaging) -> list[Fault]:
-    if not claimed or averaging.verdict in ("unclear", _CURVES[claimed]):
+def _variant(claimed: str, averaging: Averaging, blend: Blend) -> list[Fault]:
+    told = averaging.verdict if blend.verdict == "unclear" else blend.verdict
+    if not claimed or told in ("unclear", _CURVES[claimed]):
         return []
-    sentence = (
-        f"The set is opened as averaged in {_NAMES[_CURVES[claimed]]}, but its pictures were averaged in {_NAMES[averaging.verdict]}: "
-        f"slope {averaging.slope:.2f} ± {averaging.error:.2f} over {averaging.pairs} pairs (0 is codes, 1 is light)."
-    )
-    return [Fault("variant", sentence)]
+    if blend.verdict == "unclear":
+        why = f"slope {averaging.slope:.2f} ± {averaging.error:.2f} over {averaging.pairs} pairs (0 is codes, 1 is light)"
+    else:
+        why = (
+            f"of {blend.frames} sharp frames the mean of codes leaves {blend.codes:.2f} codes and that of light {blend.light:.2f}, "
+            f"over {blend.pairs} pairs"
+        )
+    claim = f"The set is opened as averaged in {_NAMES[_CURVES[claimed]]}"
+    return [Fault("variant", f"{claim}, but its pictures were averaged in {_NAMES[told]}: {why}.")]
 
 
 def _scene_leaks(facts: Sequence[PairFacts]) -> list[Fault]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from blurdata.errors import OutputError
-from blurdata.files import make_folder, write_atomic, write_png
+from blurdata.files import make_folder, sweep, write_atomic, write_png
 from blurdata.pairs import Pair
 from blurdata.recipe import recipe_id
 from blurdata.synthesis.source import FilmPairs
@@ -47,7 +47,7 @@ def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None
         "summary": dict(pairs.summary()),
     }
     _claim(out, claim)
-    _sweep(out)
+    sweep(out)
     missing = [i for i, key in enumerate(pairs.keys) if not all(path.is_file() for path in _files(out, key, pairs.recipe))]
     if advance:
         advance(len(pairs) - len(missing))
@@ -74,14 +74,6 @@ def _claim(out: Path, claim: Mapping[str, Any]) -> None:
                 raise OutputError(msg)
     else:
         write_atomic(path, json.dumps(claim, indent=1, sort_keys=True) + "\n")
-
-
-def _sweep(out: Path) -> None:
-    """Remove what a killed run was writing."""
-    for path in out.rglob(".*.tmp"):
-        owner = path.name.split(".")[-2]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            path.unlink(missing_ok=True)
 
 
 def _mark(out: Path, key: str) -> Path:
