@@ -141,9 +141,7 @@ def _fits(source: PairSource) -> Iterator[Fit]:
 def _neighbours(keys: Sequence[str]) -> list[int]:
     """Of each key, how many keys on either side number on from it, ``_WIDEST`` at most."""
     parts = [key.rpartition("/") for key in keys]
-    follows = [
-        a[0] == b[0] and a[2].isdigit() and b[2].isdigit() and int(b[2]) == int(a[2]) + 1 for a, b in pairwise(parts)
-    ]
+    follows = [a[0] == b[0] and a[2].isdigit() and b[2].isdigit() and int(b[2]) == int(a[2]) + 1 for a, b in pairwise(parts)]
     before, after = [0] * len(keys), [0] * len(keys)
     for i, on in enumerate(follows):
         before[i + 1] = before[i] + 1 if on else 0
