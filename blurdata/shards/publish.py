@@ -62,7 +62,8 @@ def _brought_to_disk(descriptor: int) -> Iterator[None]:
     Raises:
         OSError: If the disk failed meanwhile; a later fsync of the same file would not say so again.
     """
-    done, failed = threading.Event(), []
+    done = threading.Event()
+    failed: list[OSError] = []
 
     def sync() -> None:
         while not done.wait(_SYNC_EVERY_S) and not failed:
