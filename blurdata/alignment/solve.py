@@ -25,7 +25,7 @@ _SMALLEST = 32  # px: a smaller common rectangle is no picture
 _ROUNDS = 8  # of kernel and homography in turn, where no static reference fixes the latter
 _SETTLED_PX = 0.05
 _POLISHED, _STATIC_SIGMA_PX = 2, 1.5
-_QUADRANT_PX = 0.3  # a quadrant whose shift is known less well shows almost nothing and has no vote
+_QUADRANT_PX = 0.15  # a quadrant whose shift is known less well shows almost nothing and has no vote
 _NOTHING = "too little can be seen in common: the pictures are clipped or flat"
 
 
@@ -181,16 +181,21 @@ def _quality(halves: Halves, known: Reference, homography: Float, found: Shifted
     drift = Drift(lit, found.predicted, found.weights)
     height, width = halves.view.size
     parts = [(rows, columns) for rows in _halved(height) for columns in _halved(width)]
-    apart = tuple(
-        float(np.hypot(*(shift - found.rest))) for part in parts if (shift := drift.shift(*part, within_px=_QUADRANT_PX)) is not None
-    )
-    if len(apart) < 2:
+    apart = _disagreements(drift, parts, found, _QUADRANT_PX) or _disagreements(drift, parts, found, np.inf)
+    if not apart:
         return None
     trusted = found.weights > 0.99
     pair = np.corrcoef(lit[trusted][::3], found.predicted[trusted][::3])
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     x, y = apply(homography @ inverse(known.homography), middle) - middle
     return Quality(float(np.nan_to_num(pair[0, 1])), float(np.mean(apart)), apart, blur_length(found.kernel), (float(x), float(y)))
+
+
+def _disagreements(drift: Drift, parts: list[tuple[slice, slice]], found: Shifted, within_px: float) -> tuple[float, ...]:
+    """Of each part whose shift is known so well, how far it lies from that of the whole; nothing where fewer than two are."""
+    shifts = [drift.shift(*part, within_px=within_px) for part in parts]
+    apart = tuple(float(np.hypot(*(shift - found.rest))) for shift in shifts if shift is not None)
+    return apart if len(apart) > 1 else ()
 
 
 def _halved(side: int) -> tuple[slice, slice]:

@@ -128,3 +128,21 @@ def test_stages_can_be_switched_off(scene):
     assert a.blurry.shape == scene.blurries[0].shape
     assert not a.mask.all()
     assert a.gain.tolist() == [1, 1, 1]
+
+
+def test_a_quadrant_that_shows_nothing_has_no_vote(monkeypatch):
+    """Where a quarter of the scene is flat but for noise, three quadrants are reported and the pair is good."""
+    drawn = rig.canvas
+
+    def with_a_flat_quarter(name, kind, rng):
+        light = drawn(name, kind, rng)
+        light[: light.shape[0] // 2, light.shape[1] // 2 :] = 0.2
+        return light
+
+    monkeypatch.setattr(rig, "canvas", with_a_flat_quarter)
+    flat = rig.scene(1, 2, rig.Rig(size=(320, 280), shift_px=8, angle_deg=0.3, pair_shift_px=4, blur_px=(3, 10), lights=0, noise=(3, 4)))
+
+    for a in align_scene(flat.blurries, flat.sharps):
+        assert a.status == "ok"
+        assert len(a.quality.quadrants_px) == 3
+        assert a.quality.residual_px < 0.1
