@@ -75,7 +75,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
         RecipeError: If there is none; the message lists the names, nearest first.
     """
     path = Path(name_or_path).expanduser()
-    if path.suffix in (".yaml", ".yml") or path.exists():
+    if path.suffix in (".yaml", ".yml") or path.is_file() or path.parent != Path():  # a folder of that name hides no recipe
         if path.is_file():
             return path
         shipped = recipe_folder() / path.name  # `recipes/gopro.yaml` as the README writes it, from any folder

@@ -97,3 +97,12 @@ def test_fields_can_come_from_elsewhere():
     """A mapping is checked like a file, and the error says where it came from."""
     with pytest.raises(RecipeError, match=r"^the plan: unknown field 'x'"):
         parse_recipe({"x": 1, "flour_g": 1}, Cake, where="the plan")
+
+
+def test_a_folder_of_the_same_name_hides_no_recipe(tmp_path, monkeypatch):
+    """``--recipe gopro`` means the recipe, also where ``--out gopro`` has made a folder of that name."""
+    (tmp_path / "gopro").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_recipe("gopro").name == "gopro.yaml"
+    with pytest.raises(RecipeError, match="no recipe file"):
+        find_recipe(tmp_path / "gopro")
