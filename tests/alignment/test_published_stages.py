@@ -53,14 +53,18 @@ def test_the_published_centroid_is_the_formula(move):
 
 
 def test_the_published_shift_lands_on_the_centroid():
-    """Phase correlation and centroid together undo a shift of some pixels to half a pixel."""
-    big = (255 * smooth_scene(np.random.default_rng(4), 320)).astype(np.uint8)
-    sharp = big[40:260, 40:260]
-    blurry = np.rint(np.mean([big[34:254, 49 + step : 269 + step] for step in range(-4, 5)], axis=0)).astype(np.uint8)
+    """Phase correlation and centroid together undo a shift of some pixels to half a pixel, on all but the odd scene: the published
+    similarity may take a blur for a change of scale, which is why it is not the default."""
+    errors = []
+    for seed in range(4, 9):
+        big = (255 * smooth_scene(np.random.default_rng(seed), 320)).astype(np.uint8)
+        sharp = big[40:260, 40:260]
+        blurry = np.rint(np.mean([big[34:254, 49 + step : 269 + step] for step in range(-4, 5)], axis=0)).astype(np.uint8)
+        found = published_shift(View(blurry), View(sharp), np.eye(3), limit_px=80)
+        errors.append(float(np.abs(rig.corner_error(found, rig.shift_matrix((-9, 6)), (220, 220)))))
 
-    found = published_shift(View(blurry), View(sharp), np.eye(3), limit_px=80)
-
-    assert np.abs(rig.corner_error(found, rig.shift_matrix((-9, 6)), (220, 220))) < 0.5
+    assert np.median(errors) < 0.2
+    assert max(errors) < 3
 
 
 def test_a_published_similarity_that_cuts_too_much_is_rejected():

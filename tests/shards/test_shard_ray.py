@@ -56,6 +56,7 @@ finally:
     ray.shutdown()
     cluster.shutdown()
 """
+RAY_FAULT = "An unexpected system state has occurred. You have likely discovered a bug in Ray"
 needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed; `pip install 'blurdata[ray]'`")
 
 
@@ -64,16 +65,21 @@ needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="
 def test_a_ray_cluster_builds_the_same_bytes(tmp_path: Path) -> None:
     """Two Ray nodes write what one process writes, a worker that dies is replaced, and an error in a task is told as itself."""
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.replace("sys.argv[1]", repr(str(tmp_path))))
     environment = {**os.environ, "PYTHONPATH": str(Path(blurdata.__file__).parents[1]), "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-    done = subprocess.run(
-        [sys.executable, str(script)], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240
-    )
+    for attempt in range(3):
+        root = tmp_path / str(attempt)
+        root.mkdir()
+        script.write_text(SCRIPT.replace("sys.argv[1]", repr(str(root))))
+        done = subprocess.run(
+            [sys.executable, str(script)], env=environment, cwd=root, capture_output=True, text=True, check=False, timeout=240
+        )
+        if RAY_FAULT not in done.stderr:  # now and then Ray's own bookkeeping fails its check when a worker dies
+            break
     assert done.returncode == 0, done.stderr[-3000:]
     assert "nodes 2" in done.stdout
     assert "died True" in done.stdout
     assert "told bad: cannot be read" in done.stdout
-    local, ray = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("local", "ray"))
+    local, ray = ({path.name: path.read_bytes() for path in (root / name).iterdir()} for name in ("local", "ray"))
     assert local == ray
 
 

@@ -97,7 +97,7 @@ def test_pictures_of_others_are_not_replaced(place):
 
     assert "made by something else" in str(taken.exception)
     assert read_image(place / "out/a.png").shape == (4, 4, 3)
-    assert "is one of the pictures to restore" in str(itself.exception)
+    assert "is one of the pictures itself" in str(itself.exception)
 
 
 def test_bad_pictures_are_named_and_the_others_are_restored(place):
