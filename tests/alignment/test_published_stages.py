@@ -53,8 +53,7 @@ def test_the_published_centroid_is_the_formula(move):
 
 
 def test_the_published_shift_lands_on_the_centroid():
-    """Phase correlation and centroid together undo a shift of some pixels to half a pixel, on all but the odd scene: the published
-    similarity may take a blur for a change of scale, which is why it is not the default."""
+    """Phase correlation and centroid undo a shift of some pixels, but for the odd scene whose blur is taken for a change of scale."""
     errors = []
     for seed in range(4, 9):
         big = (255 * smooth_scene(np.random.default_rng(seed), 320)).astype(np.uint8)
