@@ -6,7 +6,7 @@ import scipy.fft
 
 from blurdata.alignment.camera import View, outline
 from blurdata.alignment.geometry import Float, Float32, inverse, normalized, translation
-from blurdata.alignment.reference import phase_shift
+from blurdata.alignment.reference import phase_correlation, phase_shift
 
 _PSF = 101  # px: side of the window the kernel is read in
 _FLOOR = 0.05  # of its largest value
@@ -87,7 +87,7 @@ def _similarity(blurry: Float32, sharp: Float32) -> Float | None:
                 cv2.INTER_CUBIC | cv2.WARP_POLAR_LOG,
             )
         )
-    turn, _ = cv2.phaseCorrelate(spectra[0], spectra[1])
+    turn = phase_correlation(spectra[1], spectra[0])
     angle = turn[1] / (2 * side) * 2 * np.pi
     angle -= np.pi * np.round(angle / np.pi)  # a spectrum is symmetric
     scale = float(np.exp(-turn[0] * np.log(side / 2) / side))

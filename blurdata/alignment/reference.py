@@ -16,8 +16,25 @@ _FLAT = 1e-3  # of the range of code values: a picture with less contrast than t
 def phase_shift(blurry: Float32, sharp: Float32) -> Float:
     """Shift (x, y) in px that takes ``sharp`` to ``blurry``, by Hann-windowed phase correlation; finds a kernel's heaviest point."""
     window = cv2.createHanningWindow(sharp.shape[::-1], cv2.CV_32F)
-    shift, _ = cv2.phaseCorrelate(sharp - sharp.mean(), blurry - blurry.mean(), window)
+    return phase_correlation((blurry - blurry.mean()) * window, (sharp - sharp.mean()) * window)
+
+
+def phase_correlation(moved: Float32, still: Float32) -> Float:
+    """Shift (x, y) in px that takes ``still`` to ``moved``, both faded or periodic at their rims.
+
+    ``cv2.phaseCorrelate`` pads to a size that is quick to transform, and is off by half a pixel along a side where that is odd.
+    """
+    rows, columns = (_even_dft_side(side) for side in still.shape)
+    padding = (0, rows - still.shape[0], 0, columns - still.shape[1], cv2.BORDER_CONSTANT)
+    shift, _ = cv2.phaseCorrelate(cv2.copyMakeBorder(still, *padding), cv2.copyMakeBorder(moved, *padding))
     return np.asarray(shift, np.float64)
+
+
+def _even_dft_side(side: int) -> int:
+    """The next length that is quick to transform and even."""
+    while (quick := cv2.getOptimalDFTSize(side)) % 2:
+        side = quick + 1
+    return int(quick)
 
 
 def find_homography(blurry: Float32, sharp: Float32, valid: NDArray[np.bool_], *, iterations: int = 60) -> tuple[Float, float] | None:
