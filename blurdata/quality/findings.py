@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from blurdata.quality.facts import ALIKE, PairFacts
+from blurdata.quality.facts import ALIKE, UNLIKE, PairFacts
 from blurdata.quality.hashes import NEAR_BITS, Print, copies_across_splits
 
 SCHEMA = 1
@@ -175,7 +175,9 @@ def _cut(facts: Sequence[PairFacts]) -> Rule:
 
 def _unmatched(facts: Sequence[PairFacts]) -> Rule:
     column = Column(facts, lambda f: f.coherence)
-    line = min(ALIKE, column.median - 4 * column.spread)
+    line = (
+        float(np.clip(column.median - 4 * column.spread, UNLIKE, ALIKE)) if column.median > UNLIKE else ALIKE
+    )  # a shuffled set is no guide
     for f in facts:
         if f.coherence < line:
             yield Finding(

@@ -4,6 +4,9 @@ The offset of the PSF's centroid is the slope of the cross-spectrum's phase at l
 The cubic term comes from uneven motion, so the band is cut to ``0.35 / L`` with ``L`` the blur's length in that direction, read from
 the amplitude's second moments (``ln |H| = -2 pi^2 f' M f + ...``, M the PSF's covariance). Phase correlation locks onto the zeros of
 the blur instead, and is several px off.
+
+Light that blur carries across the slope of the window looks like a shift, up to 1 px of it. Once the moments are known the sharp half is
+therefore blurred by them, before its window is put on, and only what is left between the halves is fitted.
 """
 
 from dataclasses import dataclass
@@ -11,12 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.quality.spectrum import COARSE_BAND, BandSpectra, Float, Plane, Spectrum, reduce, reduction, window, windowed_fft
+from blurdata.quality.spectrum import COARSE_BAND, BandSpectra, Float, Moments, Plane, Spectrum, reduce, reduction, window, windowed_fft
 
-_ROUNDS = 8
+_ROUNDS = 6
 _START_PX = 32.0  # the first round believes only what a blur of this length lets through
 _NEAR_PX = 14.0
-_BAND_PER_BLUR = 0.6
+_BAND_PER_BLUR, _HALF_LIGHT = 0.6, 0.55  # waves that a straight blur is long at the edge of the band
+_LEAST = 12  # frequencies
+_CLOSER, _CLOSER_BAND = 3, 0.5  # rounds against the blurred sharp half, and their band
+_ALIKE = 0.5  # coherence without which there is nothing to come closer to
 _SKEW = 1.0  # standardised third moments of camera shake lie within this
 _PHASE_NOISE = 0.5  # in the units of the weights
 
@@ -97,18 +103,24 @@ def fit_shift(blurry: Plane, sharp: Plane, *, factor: int, start_xy: tuple[float
     """As :func:`estimate_shift`, on planes already reduced by ``factor``; ``start_xy`` in full-size px saves the coarse search."""
     d = np.array(_coarse(blurry, sharp, factor) if start_xy is None else start_xy, float)
     spectra = BandSpectra(blurry, sharp, factor=factor, band=2 * COARSE_BAND)
-    moments = np.array([1.0, 0.0, 1.0]) * _START_PX**2 / 12
+    psf = Moments((d[0], d[1]), np.array([1.0, 0.0, 1.0]) * _START_PX**2 / 12, np.zeros(4))
     error, coherence = np.inf, 0.0
     for turn in range(rounds):
-        spectrum = spectra.at((d[0] / factor, d[1] / factor))
-        inside = _band(spectrum, moments, COARSE_BAND)
-        step, error = _phase_slope(spectrum, inside, moments)
-        moments = _amplitude_moments(spectrum, moments)
+        spectrum = spectra.at((psf.offset_xy[0] / factor, psf.offset_xy[1] / factor))
+        inside = _band(spectrum, psf, COARSE_BAND, _BAND_PER_BLUR)
         coherence = float(spectrum.coherence[inside].mean()) if inside.any() else 0.0
-        d += step
-        if turn > 2 and np.hypot(*step) < 0.002:
+        still = Moments(psf.offset_xy, psf.second, np.zeros(4))
+        step, error = _phase(spectrum, inside, still)
+        psf = still.plus(step, _amplitude(spectrum, psf) - psf.second)
+        if turn > 2 and np.hypot(*step[:2]) < 0.002:
             break
-    return Shift(float(d[0]), float(d[1]), float(error), coherence, (float(moments[0]), float(moments[1]), float(moments[2])))
+    if coherence > _ALIKE:
+        for _ in range(_CLOSER):
+            spectrum = spectra.matched(psf)
+            step, error = _phase(spectrum, _band(spectrum, psf, COARSE_BAND, _CLOSER_BAND), psf)
+            psf = psf.plus(step, _amplitude(spectrum, psf))
+    xx, xy, yy = (float(value) for value in psf.second)
+    return Shift(*psf.offset_xy, error, coherence, (xx, xy, yy))
 
 
 def _coarse(blurry: Plane, sharp: Plane, factor: int) -> tuple[float, float]:
@@ -130,58 +142,44 @@ def _coarse(blurry: Plane, sharp: Plane, factor: int) -> tuple[float, float]:
     return (dx * factor, dy * factor) if far else (0.0, 0.0)
 
 
-def _band(spectrum: Spectrum, moments: Float, limit: float) -> NDArray[np.bool_]:
-    """Frequencies where the phase is still straight: an ellipse that is narrow along the blur."""
-    fx, fy = spectrum.fx, spectrum.fy
-    spread = np.maximum(moments[0] * fx**2 + 2 * moments[1] * fx * fy + moments[2] * fy**2, 0)
-    radius = np.hypot(fx, fy)
-    inside = (radius <= limit) & (12 * spread <= _BAND_PER_BLUR**2)
-    if inside.sum() >= 12:
-        return np.asarray(inside)
-    order = np.argsort(12 * spread / _BAND_PER_BLUR**2 + (radius / limit) ** 2)
-    inside = np.zeros(len(fx), bool)
-    inside[order[:12]] = True
+def _band(spectrum: Spectrum, psf: Moments, limit: float, waves: float) -> NDArray[np.bool_]:
+    """Frequencies below ``limit`` of which the blur is at most ``waves`` long: an ellipse that is narrow along it; a dozen at least."""
+    spread, radius = 12 * psf.spread(spectrum.fx, spectrum.fy) / waves**2, np.hypot(spectrum.fx, spectrum.fy) / limit
+    inside = np.asarray((radius <= 1) & (spread <= 1))
+    if inside.sum() < _LEAST:
+        inside = np.zeros(len(radius), bool)
+        inside[np.argsort(spread + radius**2)[:_LEAST]] = True
     return inside
 
 
-def _phase_slope(spectrum: Spectrum, inside: NDArray[np.bool_], moments: Float) -> tuple[Float, float]:
-    """Weighted least squares for the displacement that is left, and its standard error, in px.
+def _phase(spectrum: Spectrum, inside: NDArray[np.bool_], psf: Moments) -> tuple[Float, float]:
+    """Weighted least squares for the displacement (2) and the third moments (4) that ``psf`` lacks, and the displacement's error in px.
 
-    Besides the slope the phase has the PSF's third moments, ``(2 pi)^3 / 6 <(f.x)^3>``: four more unknowns, held near zero by what
-    the skewness of motion usually is.
+    Third moments add ``(2 pi)^3 / 6 <(f.x)^3>`` to the phase. They are held near zero by what the skewness of motion usually is.
     """
     fx, fy = spectrum.fx[inside], spectrum.fy[inside]
     phase, weight = np.angle(spectrum.cross[inside]), spectrum.weight[inside]
     turn = 2 * np.pi
     cubes = [fx**3, 3 * fx**2 * fy, 3 * fx * fy**2, fy**3]
     design = np.stack([-turn * fx, -turn * fy, *(turn**3 / 6 * cube for cube in cubes)], axis=1)
-    sx, sy = np.sqrt(np.maximum([moments[0], moments[2]], 0.05))
+    sx, sy = np.sqrt(np.maximum([psf.second[0], psf.second[2]], 0.05))
     prior = _SKEW * np.array([sx**3, sx**2 * sy, sx * sy**2, sy**3])
     ridge = np.concatenate([[1e-9, 1e-9], (_PHASE_NOISE / prior) ** 2])
-    normal = design.T @ (design * weight[:, None]) + np.diag(ridge)
-    inverse = np.linalg.inv(normal)
-    solution = inverse @ (design.T @ (weight * phase))
+    inverse = np.linalg.inv(design.T @ (design * weight[:, None]) + np.diag(ridge))
+    solution = inverse @ (design.T @ (weight * phase) - ridge * np.concatenate([[0, 0], psf.third]))
     residual = phase - design @ solution
     freedom = max(inside.sum() / 4 - 2, 1)  # neighbours share their window and their smoothing
     variance = max(float((weight * residual**2).sum() / freedom), _PHASE_NOISE**2)
-    return solution[:2], float(np.sqrt(variance * (inverse[0, 0] + inverse[1, 1])))
+    return solution, float(np.sqrt(variance * (inverse[0, 0] + inverse[1, 1])))
 
 
-def _amplitude_moments(spectrum: Spectrum, moments: Float) -> Float:
-    """Second moments of the PSF from ``ln |C| / <|S|^2>``, over the band where the parabola holds (half the light left)."""
-    fx, fy = spectrum.fx, spectrum.fy
-    spread = np.maximum(moments[0] * fx**2 + 2 * moments[1] * fx * fy + moments[2] * fy**2, 0)
-    inside = 12 * spread <= 0.55**2
-    if inside.sum() < 12:
-        inside = np.zeros(len(fx), bool)
-        inside[np.argsort(12 * spread + (fx**2 + fy**2))[:12]] = True
+def _amplitude(spectrum: Spectrum, psf: Moments) -> Float:
+    """Second moments from ``ln |C| / <|S|^2>``, over the band where the parabola holds (half the light left)."""
+    inside = _band(spectrum, psf, np.inf, _HALF_LIGHT)
     amplitude = np.log(np.maximum(np.abs(spectrum.cross), 1e-30) / np.maximum(spectrum.sharp, 1e-30))[inside]
-    weight = spectrum.weight[inside]
-    columns = [fx**2, 2 * fx * fy, fy**2]
-    design = np.stack([-2 * np.pi**2 * column[inside] for column in columns] + [np.ones(int(inside.sum()))], axis=1)
-    root = np.sqrt(weight)
-    solution = np.linalg.lstsq(design * root[:, None], amplitude * root, rcond=None)[0]
-    return np.asarray(solution[:3])
+    fx, fy, root = spectrum.fx[inside], spectrum.fy[inside], np.sqrt(spectrum.weight[inside])
+    design = np.stack([*(-2 * np.pi**2 * column for column in (fx**2, 2 * fx * fy, fy**2)), np.ones(len(fx))], axis=1)
+    return np.asarray(np.linalg.lstsq(design * root[:, None], amplitude * root, rcond=None)[0][:3])
 
 
 def shift_grid(blurry: Plane, sharp: Plane, overall: Shift) -> list[list[float]]:
