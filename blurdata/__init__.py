@@ -9,7 +9,6 @@ Example:
 """
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,10 +17,7 @@ if TYPE_CHECKING:
     from blurdata.pairs import Pair, PairSource
     from blurdata.sources import open_source
 
-try:
-    __version__ = version("blurdata")
-except PackageNotFoundError:  # run from a plain copy of the folder
-    __version__ = "0+unknown"
+__version__: str
 
 _HOME = {
     "Pair": "blurdata.pairs",
@@ -38,8 +34,19 @@ def __getattr__(name: str) -> Any:
         return import_module("blurdata.psf")
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
+    if name == "__version__":
+        return _version()
     msg = f"module 'blurdata' has no attribute {name!r}"
     raise AttributeError(msg)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("blurdata")
+    except PackageNotFoundError:  # run from a plain copy of the folder
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,20 @@
-"""``python -m blurdata`` is the ``blurdata`` command."""
+"""``python -m blurdata`` and ``blurdata``: listens to Ctrl-C before anything that takes time is imported."""
 
-from blurdata.cli import main
+from blurdata.interrupt import end_stopped, listen, was_stopped
+
+
+def main() -> None:
+    """The command, imported only now."""
+    try:
+        listen()
+        from blurdata.cli import main as command
+
+        command()
+    except (Exception, KeyboardInterrupt) as error:
+        if was_stopped(error):
+            end_stopped()
+        raise
+
 
 if __name__ == "__main__":
     main()

@@ -10,6 +10,7 @@ import typer
 
 from blurdata.cli._help import Command, Group
 from blurdata.errors import BlurDataError
+from blurdata.interrupt import STOPPED, end_stopped, was_stopped
 
 # name on the command line -> module whose function `run` is the command, or whose `app` holds sub-commands; the order is that of the help
 _COMMANDS: dict[str, str] = {
@@ -33,8 +34,6 @@ _COMMANDS: dict[str, str] = {
     "recipe": "blurdata.cli.recipe",
     "doctor": "blurdata.cli.doctor",
 }
-
-_STOPPED = 130  # 128 + SIGINT, as shells say it
 
 
 def build_app() -> typer.Typer:
@@ -87,22 +86,19 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except KeyboardInterrupt:
-        _stopped()
+        end_stopped()
     except SystemExit as end:
-        if end.code == _STOPPED:  # what newer typers make of Ctrl-C, without a word
-            _stopped()
+        if end.code == STOPPED:  # what newer typers make of Ctrl-C, without a word
+            end_stopped()
         raise
     except MemoryError:
         _fail("not enough memory; use smaller pictures or fewer workers.")
     except Exception as error:  # nobody should meet a traceback; who wants to mend it asks for one
+        if was_stopped(error):
+            end_stopped()
         if os.environ.get("BLURDATA_TRACEBACK"):
             raise
         _fail(f"{type(error).__name__}: {error} (this is a fault of blurdata; BLURDATA_TRACEBACK=1 shows where).")
-
-
-def _stopped() -> None:
-    print("blurdata: stopped; the same command again carries on.", file=sys.stderr)  # noqa: T201
-    sys.exit(_STOPPED)
 
 
 def _fail(sentence: str) -> None:

@@ -1,7 +1,6 @@
 """What ``blurdata report`` checks before it starts and says when it is done."""
 
 import difflib
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +10,6 @@ import typer
 
 if TYPE_CHECKING:
     from blurdata.report import Report
-
-
-def available_cpus() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def check_kinds(text: str | None) -> list[str]:

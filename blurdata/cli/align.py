@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._workers import Workers, available_cpus
+
 
 def run(
     captures: Annotated[Path, typer.Argument(help="Folder of scenes, each with both cameras' files.", metavar="CAPTURES")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the pairs; a killed run goes on there.")],
     recipe: Annotated[str, typer.Option("--recipe", help="Name or path of a recipe.")] = "realblur_j",
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; all cores if not given.")] = None,
+    workers: Workers = None,
     overlay: Annotated[
         list[str] | None, typer.Option("--overlay", help="Key of a pair (scene001/3) to draw before and after, or 'all'; may be repeated.")
     ] = None,
@@ -28,7 +30,6 @@ def run(
     alignment.json and are not written. Exit code 1 if not one pair could be aligned.
     """
     import json
-    import os
     from contextlib import ExitStack
 
     from blurdata.alignment.run import INDEX, align_folder, draw_overlays
@@ -37,7 +38,7 @@ def run(
     from blurdata.progress import progress
 
     plan = read_align_recipe(recipe)
-    count = workers or len(os.sched_getaffinity(0))
+    count = workers or available_cpus()
     with ExitStack() as stack:
         index = align_folder(captures, out, plan, workers=count, advance=lambda total: stack.enter_context(progress("align", total)))
     drawn = draw_overlays(captures, out, plan, index["pairs"], overlay or [])

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blurdata.cli._workers import Workers, available_cpus
+
 if TYPE_CHECKING:
     from blurdata.quality.audit import Audit
 
@@ -20,7 +22,7 @@ def run(
     ] = False,
     sample: Annotated[int | None, typer.Option(min=1, help="Open this many pairs only.", metavar="N")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default all cores.", show_default=False)] = None,
+    workers: Workers = None,
 ) -> None:
     """Check a set: variant, missing and doubled frames, counts, sizes, alignment, brightness, leaks between splits.
 
@@ -31,7 +33,6 @@ def run(
 
     Open all splits at once (no split=…) to find leaks between them. Exits 1 where something is wrong.
     """  # noqa: D301  \b keeps typer from joining the examples
-    from blurdata.cli._report import available_cpus
     from blurdata.progress import progress
     from blurdata.quality.audit import audit
     from blurdata.shards import open_input

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from blurdata.cli._workers import Workers, available_cpus
+
 if TYPE_CHECKING:
     from blurdata.datasets import FilePairs
 
@@ -26,24 +28,31 @@ def run(
     ],
     protocol: Annotated[ProtocolName, typer.Option(help="How to score; the protocols' numbers cannot be compared.", show_default=False)],
     clip: Annotated[bool, typer.Option("--clip", help="realblur: clip to [0, 1] after alignment, as RSBlur does.")] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write everything here (- for standard output).")] = None,
-    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write one line an image here.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default all cores.")] = None,
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(help="Write here, everything as .json or one line an image as .csv; may be given for each.", metavar="FILE"),
+    ] = None,
+    workers: Workers = None,
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score a part: ground truths may lack a restored picture.")
     ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score restored pictures against their ground truth.
 
     \b
     blurdata evaluate results/gopro GOPRO_Large/test --protocol gopro-matlab
-    blurdata evaluate results/RealBlur_J 'realblur-j:RealBlur?split=test' --protocol realblur --json scores.json
-    blurdata evaluate mine/restored mine/sharp --protocol plain --csv scores.csv
+    blurdata evaluate results/RealBlur_J 'realblur-j:RealBlur?split=test' --protocol realblur --out scores.json
+    blurdata evaluate mine/restored mine/sharp --protocol plain --out scores.csv
 
-    Pictures are paired by name. With --json or --csv a run that is stopped carries on where it was.
+    Pictures are paired by name. With --out a run that is stopped carries on where it was.
     """  # noqa: D301  \b keeps typer from joining the examples
     if clip and protocol is not ProtocolName.realblur:
         raise typer.BadParameter("only the realblur protocol can clip.", param_hint="--clip")
+    files = out or []
+    for path in files:
+        if path.suffix.lower() not in (".json", ".csv"):
+            raise typer.BadParameter(f"a file of scores ends in .json or .csv, got '{path}'.", param_hint="--out")
     from blurdata.files import write_atomic
     from blurdata.metrics import Protocol, Task, evaluate, match_restored
     from blurdata.metrics.matching import restored_names
@@ -54,17 +63,13 @@ def run(
     truths, about = _ground_truths(sharp)
     outputs = restored_names(restored)
     tasks = [Task(key, outputs[name], truths[key]) for name, key in match_restored(outputs, truths, allow_missing=allow_missing)]
-    files = [path for path in (json_file, csv_file) if path is not None and str(path) != "-"]
     journal = _journal(files)
     with progress("scoring", len(tasks), unit="images") as advance:
-        rows = evaluate(tasks, chosen, workers=workers, journal=journal, advance=advance)
-    to_stdout = json_file is not None and str(json_file) == "-"
-    if json_file is not None:
-        text = json.dumps(as_json(rows, chosen, {"restored": str(restored), **about}), indent=1, allow_nan=False)
-        typer.echo(text) if to_stdout else write_atomic(json_file, text + "\n")
-    if csv_file is not None:
-        write_atomic(csv_file, as_csv(rows, chosen))
-    typer.echo(as_text(rows, chosen), err=to_stdout)
+        rows = evaluate(tasks, chosen, workers=workers or available_cpus(), journal=journal, advance=advance)
+    record = json.dumps(as_json(rows, chosen, {"restored": str(restored), **about}), indent=1, allow_nan=False)
+    for path in files:
+        write_atomic(path, as_csv(rows, chosen) if path.suffix.lower() == ".csv" else record + "\n")
+    typer.echo(record if json_ else as_text(rows, chosen))
     failed = sum(row.status == "failed" for row in rows)
     if journal is not None and not failed:
         journal.unlink(missing_ok=True)
@@ -76,7 +81,7 @@ def run(
 
 def _next(files: list[Path]) -> str:
     if not files:
-        return "Next: the same command with --json FILE or --csv FILE keeps the score of every image."
+        return "Next: the same command with --out scores.json or --out scores.csv keeps the score of every image."
     return f"Next: compare {', '.join(map(str, files))} with another run of the same protocol id."
 
 

@@ -5,13 +5,15 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._workers import Workers, available_cpus
+
 
 def run(
     source: Annotated[
         str, typer.Argument(help="What to pack: KIND:PATH?option=value, or another folder of shards.", metavar="SOURCE|SHARDS")
     ],
     out: Annotated[Path, typer.Option(help="Folder for the shards; run the same command again to carry on after a stop.")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes on this machine.")] = 1,
+    workers: Workers = None,
     task: Annotated[int, typer.Option(min=0, help="Which part this job builds, from 0 (cluster arrays).")] = 0,
     of: Annotated[int, typer.Option(min=1, help="How many parts there are.")] = 1,
     engine: Annotated[str, typer.Option(help="local, or ray: one task a shard on the Ray cluster that is found.")] = "local",
@@ -26,7 +28,7 @@ def run(
     Examples:
       blurdata pack pairs:my_pairs --out shards
 
-      blurdata pack 'gopro:GOPRO_Large?split=train&variant=blur_gamma' --out shards --workers 8
+      blurdata pack 'gopro:GOPRO_Large?split=train&variant=blur_gamma' --out shards
 
       blurdata pack 'shards:shards?where=blur_px_p95 < 25' --out fewer
 
@@ -47,7 +49,7 @@ def run(
     opened = open_input(source)
     mine = len(opened) if of == 1 else -(-len(opened) // of)
     with progress("packing", mine) as advance:
-        plan = build(opened, out, workers=workers, settings=settings, task=task, of=of, engine=engine, advance=advance)
+        plan = build(opened, out, workers=workers or available_cpus(), settings=settings, task=task, of=of, engine=engine, advance=advance)
     done = (out / "index.json").exists()
     typer.echo(
         f"{out}: {counted(len(plan.keys), 'pair')} in {counted(len(plan), 'shard')}"

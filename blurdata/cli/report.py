@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._workers import Workers, available_cpus
+
 
 def run(
     source: Annotated[str, typer.Argument(help="KIND:PATH?option=value, or a folder of shards.", metavar="SOURCE|SHARDS")],
@@ -21,7 +23,7 @@ def run(
     card: Annotated[Path | None, typer.Option(help="Fill this Hugging Face data card too.", metavar="README.md")] = None,
     sample: Annotated[int | None, typer.Option(min=1, help="Look at this many pairs only; the page says so.", metavar="N")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; by default one a processor.", show_default=False)] = None,
+    workers: Workers = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page that is no report of blurdata.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -34,7 +36,7 @@ def run(
 
       blurdata report 'video:ride.mp4?recipe=gopro' --sample 200 --card README.md
     """
-    from blurdata.cli._report import available_cpus, check_kinds, say_result
+    from blurdata.cli._report import check_kinds, say_result
     from blurdata.progress import progress
     from blurdata.report import write_card, write_report
     from blurdata.shards import open_input

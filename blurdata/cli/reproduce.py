@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blurdata.cli._workers import Workers, available_cpus
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 def run(
     frames: Annotated[Path, typer.Argument(help="All sharp frames: GOPRO_Large_all.", metavar="GOPRO_Large_all")],
     published: Annotated[Path, typer.Argument(help="The published pairs: GOPRO_Large.", metavar="GOPRO_Large")],
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that decode and blend.")] = 2,
+    workers: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Blend the published frames again and compare with the published blur.
@@ -34,7 +36,7 @@ def run(
         pairs = sum(1 for _ in (folder / "sharp").glob("*.*"))
         shown: Advance
         with progress(name, pairs) as shown:
-            reports.append(reproduce_sequence(name, all_frames, folder, workers=workers, advance=shown))
+            reports.append(reproduce_sequence(name, all_frames, folder, workers=workers or available_cpus(), advance=shown))
     complete = all(report.complete for report in reports)
     if as_json:
         typer.echo(json.dumps({"complete": complete, "sequences": [report.as_json() for report in reports]}))

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._workers import Workers, available_cpus
+
 
 def run(
     videos: Annotated[list[Path], typer.Argument(help="Videos, folders of frames, or GOPRO_Large_all trees.", metavar="VIDEO…")],
@@ -17,7 +19,7 @@ def run(
     capture_fps: Annotated[float | None, typer.Option("--capture-fps", help="Rate at capture, where the file's own is not it.")] = None,
     interpolator: Annotated[Path | None, typer.Option("--interpolator", help="TorchScript file that makes the frames between.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything drawn at random.")] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Processes, for --format shards.")] = 2,
+    workers: Workers = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Blend the sharp frames of videos into blurry/sharp pairs.
@@ -59,7 +61,7 @@ def run(
     else:
         from blurdata.shards import build
 
-        build(pairs, out, workers=workers)
+        build(pairs, out, workers=workers or available_cpus())
     summary = dict(pairs.summary())
     if json_:
         typer.echo(json.dumps(summary))

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blurdata.cli._workers import Workers, available_cpus
+
 if TYPE_CHECKING:
     from blurdata.training import Verdict
 
@@ -19,7 +21,7 @@ def run(
     ] = False,
     where: Annotated[str, typer.Option(help="With --by-training: train only on pairs that meet this, such as 'blur_px_p95 < 25'.")] = "",
     seeds: Annotated[int, typer.Option(min=3, help="With --by-training: how many trainings.")] = 4,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes to repair (1) or to train with (all cores).")] = None,
+    workers: Workers = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")] = False,
 ) -> None:
     """Check hashes, checksums, counts, keys and sizes of all shards; lists every fault and exits 1 if there is one.
@@ -43,7 +45,11 @@ def run(
     if (where or seeds != 4) and not by_training:
         raise typer.BadParameter("--where and --seeds go with --by-training.")
     with progress("checking", _count(shards)) as advance:
-        faults = repair_shards(shards, source, workers=workers or 1, advance=advance) if repair else verify(shards, advance=advance)
+        faults = (
+            repair_shards(shards, source, workers=workers or available_cpus(), advance=advance)
+            if repair
+            else verify(shards, advance=advance)
+        )
     left = verify(shards) if repair and faults else faults
     verdict = _train(shards, where, seeds, workers) if by_training and not left else None
     if as_json:
@@ -70,8 +76,6 @@ def run(
 
 
 def _train(shards: Path, where: str, seeds: int, workers: int | None) -> "Verdict":
-    import os
-
     from blurdata.progress import progress
     from blurdata.recipe import read_recipe
     from blurdata.shards import ShardSource
@@ -81,9 +85,7 @@ def _train(shards: Path, where: str, seeds: int, workers: int | None) -> "Verdic
     keep = parse_where(where) if where else None
     recipe = read_recipe("verdict", TrainRecipe)
     with progress("train and judge", 100, unit="%") as advance:
-        return verify_by_training(
-            ShardSource(shards), recipe, seeds=seeds, workers=workers or os.cpu_count() or 1, keep=keep, advance=advance
-        )
+        return verify_by_training(ShardSource(shards), recipe, seeds=seeds, workers=workers or available_cpus(), keep=keep, advance=advance)
 
 
 def _tell_verdict(verdict: "Verdict") -> None:

@@ -21,7 +21,7 @@ _START_PX = 32.0  # the first round believes only what a blur of this length let
 _NEAR_PX = 14.0
 _BAND_PER_BLUR, _HALF_LIGHT = 0.6, 0.55  # waves that a straight blur is long at the edge of the band
 _LEAST = 12  # frequencies
-_CLOSER, _CLOSER_BAND = 3, 0.5  # rounds against the blurred sharp half, and their band
+_CLOSER, _CLOSER_BAND = 6, 0.5  # rounds against the blurred sharp half, and their band
 _ALIKE = 0.5  # coherence without which there is nothing to come closer to
 _SKEW = 1.0  # standardised third moments of camera shake lie within this
 _PHASE_NOISE = 0.5  # in the units of the weights
@@ -119,6 +119,8 @@ def fit_shift(blurry: Plane, sharp: Plane, *, factor: int, start_xy: tuple[float
             spectrum = spectra.matched(psf)
             step, error = _phase(spectrum, _band(spectrum, psf, COARSE_BAND, _CLOSER_BAND), psf)
             psf = psf.plus(step, _amplitude(spectrum, psf))
+            if np.hypot(*step[:2]) < 0.01:
+                break
     xx, xy, yy = (float(value) for value in psf.second)
     return Shift(*psf.offset_xy, error, coherence, (xx, xy, yy))
 

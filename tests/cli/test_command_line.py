@@ -131,6 +131,38 @@ def test_stop_says_that_it_can_carry_on(monkeypatch, capsys, stop):
     assert "carries on" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.15])
+def test_interrupt_while_the_command_is_imported(delay_s):
+    """Ctrl-C before a command has begun, while it is still imported, ends it with 130 and one sentence too."""
+    code = "import blurdata.interrupt as i, runpy; listen = i.listen\n"
+    code += "def ready():\n    listen(); print('ready', flush=True)\n"
+    code += "i.listen = ready\nrunpy.run_module('blurdata', run_name='__main__', alter_sys=True)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, "report", "pairs:nothing", "--out", "page.html"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )  # fmt: skip
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(delay_s)
+    child.send_signal(signal.SIGINT)
+    said = child.communicate(timeout=60)[1]
+
+    assert (child.returncode, said) == (130, "blurdata: stopped; the same command again carries on.\n")
+
+
+def test_interrupt_that_python_wrapped_is_one_still(monkeypatch, capsys):
+    """A Ctrl-C that Python turned into another error, as it does while a class is made, is no fault of the program."""
+
+    def stopped(**_):
+        raise RuntimeError("Error calling __set_name__") from KeyboardInterrupt()
+
+    monkeypatch.setattr(cli, "build_app", lambda: stopped)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+
+    assert end.value.code == 130
+    assert "carries on" in capsys.readouterr().err
+
+
 def test_interrupt_ends_a_running_command():
     """A real SIGINT ends a command that is waiting, quickly and without a traceback."""
     code = "import time, typer, blurdata.cli as c\n"
@@ -219,13 +251,14 @@ def every_command():
 
 
 def test_options_mean_the_same_everywhere():
-    """An option of one name is a flag in every command or in none, and says JSON, seed or processes in the same words of shape."""
-    kinds, takes_value = {}, {"evaluate": {"--json"}}  # the scores of a whole folder are a file, or - for standard output
+    """An option of one name is a flag in every command or in none, and takes as many processes where none are named."""
+    kinds: dict = {}
     for name, command in every_command():
         for parameter in command.params:
             for option in getattr(parameter, "opts", []):
-                if option.startswith("--") and option not in takes_value.get(name, set()):
-                    kinds.setdefault(option, {}).setdefault((parameter.is_flag, parameter.nargs), []).append(name)
+                if option.startswith("--"):
+                    default = parameter.default if option == "--workers" else None
+                    kinds.setdefault(option, {}).setdefault((parameter.is_flag, parameter.nargs, default), []).append(name)
 
     assert {option: uses for option, uses in kinds.items() if len(uses) > 1} == {}
 

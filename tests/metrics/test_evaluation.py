@@ -240,7 +240,7 @@ def test_the_command_scores_a_published_set(realblur: Path) -> None:
     files = realblur / "scores.json", realblur / "deep" / "scores.csv"
 
     code, out, err = call(
-        "evaluate", realblur / "out", realblur / "RealBlur", "--protocol", "plain", "--json", files[0], "--csv", files[1], "--workers", 1
+        "evaluate", realblur / "out", realblur / "RealBlur", "--protocol", "plain", "--out", files[0], "--out", files[1], "--workers", 1
     )
 
     told = json.loads(files[0].read_text())
@@ -264,7 +264,6 @@ def test_the_command_takes_a_source_as_ground_truth(realblur: Path) -> None:
         "--protocol",
         "plain",
         "--json",
-        "-",
         "--workers",
         1,
     )
@@ -293,7 +292,7 @@ def test_a_mended_run_keeps_what_was_scored(realblur: Path) -> None:
     broken, place = realblur / "out" / "scene001_blur_2.png", realblur / "scores.json"
     whole = broken.read_bytes()
     broken.write_bytes(whole[:500])
-    command = ("evaluate", realblur / "out", realblur / "RealBlur", "--protocol", "plain", "--workers", 1, "--json", place)
+    command = ("evaluate", realblur / "out", realblur / "RealBlur", "--protocol", "plain", "--workers", 1, "--out", place)
 
     assert call(*command)[0] == 1
     assert len((realblur / ".scores.json.partial").read_text().splitlines()) == 2
@@ -310,6 +309,7 @@ def test_wrong_usage_exits_2(realblur: Path) -> None:
     assert call("evaluate", *folders, "--protocol", "lpips")[0] == 2
     assert call("evaluate", *folders)[0] == 2
     assert call("evaluate", *folders, "--protocol", "plain", "--clip")[0] == 2
+    assert call("evaluate", *folders, "--protocol", "plain", "--out", realblur / "scores.txt")[0] == 2
 
 
 def test_places_that_hold_nothing_are_told(realblur: Path) -> None:

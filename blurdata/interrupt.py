@@ -1,0 +1,40 @@
+"""How does a command end on Ctrl-C? With one sentence and 130 (128 + SIGINT, as shells say it), from its first moment on."""
+
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+STOPPED = 130
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C as its own class.
+
+    Python ends by the signal, whatever exit code a program asks for, once a plain KeyboardInterrupt has passed through ``exec`` of a
+    text; dataclasses and named tuples are made so, in nearly every import.
+    """
+
+
+def listen() -> None:
+    """Raise :class:`Stopped` on Ctrl-C, unless whoever started this process chose otherwise."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+
+
+def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    raise Stopped
+
+
+def was_stopped(error: BaseException) -> bool:
+    """Whether Ctrl-C is what lies behind an error: Python turns it into a RuntimeError where it comes while a class is made."""
+    behind: BaseException | None = error
+    while behind is not None and not isinstance(behind, KeyboardInterrupt):
+        behind = behind.__cause__ or behind.__context__
+    return behind is not None
+
+
+def end_stopped() -> NoReturn:
+    """Say that the command was stopped, and end."""
+    sys.stderr.write("blurdata: stopped; the same command again carries on.\n")
+    sys.exit(STOPPED)
