@@ -89,6 +89,19 @@ def open_captures(path: str, *, recipe: str = "realblur_j", workers: str | None 
     Raises:
         SourceError: If there are no captures, not one can be aligned, or an option is wrong.
         RecipeError: If the recipe is wrong.
+
+    Example:
+        >>> import tempfile, cv2, numpy as np
+        >>> from blurdata.files import write_png
+        >>> scene = cv2.resize(np.random.default_rng(0).integers(0, 255, (40, 52, 3), np.uint8), (416, 320), interpolation=cv2.INTER_CUBIC)
+        >>> root = Path(tempfile.mkdtemp())
+        >>> for name, right in (("1", scene), ("2", cv2.blur(scene, (9, 1)))):
+        ...     write_png(root / "captures/shop/left" / f"{name}.png", scene[:, ::-1])
+        ...     write_png(root / "captures/shop/right" / f"{name}.png", np.roll(right, (2, 3), (0, 1)))
+        >>> _ = (root / "small.yaml").write_text("{kind: align, crop: null, scale: 1}")
+        >>> pairs = open_captures(str(root / "captures"), recipe=str(root / "small.yaml"), cache=str(root / "cache"))
+        >>> pairs.keys
+        ['scene001/1', 'scene001/2']
     """
     if workers is not None and not (workers.isascii() and workers.isdigit() and int(workers) > 0):
         msg = f"{path}: the option workers is a number from 1, got '{workers}'."

@@ -82,6 +82,16 @@ def open_hf(
 
     Raises:
         SourceError: If the set cannot be opened, has no two image columns, or it is not clear which of them are meant.
+
+    Example:
+        >>> import tempfile
+        >>> from blurdata.datasets import export_parquet
+        >>> from blurdata.pairs import Pair, PairList
+        >>> grey, folder = np.full((8, 16, 3), 128, np.uint8), tempfile.mkdtemp()
+        >>> _ = export_parquet(PairList([Pair("a/0", grey, grey)]), folder)
+        >>> pairs = open_hf(folder)
+        >>> pairs.keys, pairs[0].size
+        (['a/0'], (8, 16))
     """
     splits = _load(str(location), config)
     if split is not None:

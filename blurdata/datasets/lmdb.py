@@ -92,7 +92,7 @@ class LmdbPairs(PairSource):
 
 
 def open_lmdb(path: str | Path, blurry: str | None = None, sharp: str | None = None) -> LmdbPairs:
-    """Open a pair of BasicSR LMDB folders as a PairSource.
+    r"""Open a pair of BasicSR LMDB folders as a PairSource.
 
     Args:
         path: The folder that holds both, such as ``datasets/GoPro/train``.
@@ -101,6 +101,18 @@ def open_lmdb(path: str | Path, blurry: str | None = None, sharp: str | None = N
 
     Raises:
         SourceError: If they are not there, or it is not clear which is which.
+
+    Example:
+        >>> import tempfile, cv2, lmdb, numpy as np
+        >>> root = Path(tempfile.mkdtemp())
+        >>> png = cv2.imencode(".png", np.zeros((8, 16, 3), np.uint8))[1].tobytes()
+        >>> for half in ("blur_crops.lmdb", "sharp_crops.lmdb"):
+        ...     with lmdb.open(str(root / half), map_size=1 << 20) as env, env.begin(write=True) as entries:
+        ...         _ = entries.put(b"000001", png)
+        ...     _ = (root / half / "meta_info.txt").write_text("000001.png (8,16,3) 1\n")
+        >>> pairs = open_lmdb(root)
+        >>> pairs.keys, pairs[0].size
+        (['000001'], (8, 16))
     """
     root = Path(path)
     found = sorted(folder.parent for folder in root.glob("*/meta_info.txt"))

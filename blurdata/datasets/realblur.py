@@ -107,7 +107,18 @@ def open_realblur_j(
 def open_realblur_r(
     path: str | Path, split: str | None = None, include_reference: str | bool | None = None, unmatched: str = "error"
 ) -> RealBlurPairs:
-    """Open RealBlur-R (linear, from raw) as a PairSource; arguments and errors as :func:`open_realblur_j`."""
+    """Open RealBlur-R (linear, from raw) as a PairSource; arguments and errors as :func:`open_realblur_j`.
+
+    Example:
+        >>> import tempfile
+        >>> from blurdata.files import write_png
+        >>> root = Path(tempfile.mkdtemp())
+        >>> for name in ("gt/gt_1.png", "blur/blur_1.png"):
+        ...     write_png(root / "RealBlur-R_BM3D_ECC_IMCORR_centroid_itensity_ref/scene001" / name, np.zeros((8, 8, 3), np.uint8))
+        >>> pairs = open_realblur_r(root, include_reference=True)
+        >>> pairs.keys, pairs[0].meta["curve"]
+        (['scene001/1'], 'linear')
+    """
     return _open(Path(path), "R", split, include_reference, unmatched)
 
 

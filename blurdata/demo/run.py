@@ -52,6 +52,10 @@ def run_demo(out: Path, *, train_seconds: float = _TRAIN_S) -> DemoResult:
     Raises:
         MissingDependency: If the package with the clip is not installed.
         OutputError: If ``out`` cannot be written.
+
+    Example:
+        >>> run_demo(Path("demo")).report  # doctest: +SKIP
+        PosixPath('demo/report.html')
     """
     clip = find_clip()
     workers = min(2, os.cpu_count() or 1)

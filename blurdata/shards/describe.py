@@ -16,6 +16,16 @@ def describe(root: Path | str) -> dict[str, Any]:
     Raises:
         SourceError: If the folder holds no shards.
         ShardCorrupt: If the plan is damaged.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> from blurdata.pairs import Pair, PairList
+        >>> from blurdata.shards import build
+        >>> grey, folder = np.full((32, 48, 3), 128, np.uint8), tempfile.mkdtemp()
+        >>> _ = build(PairList([Pair("a/0", grey, grey), Pair("a/1", grey, grey)]), folder)
+        >>> found = describe(folder)
+        >>> found["pairs"], found["shards"], found["complete"]
+        (2, 1, True)
     """
     folder = Path(root)
     reader = ShardReader(folder, allow_incomplete=True)

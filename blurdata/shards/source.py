@@ -66,7 +66,17 @@ class ShardSource(PairSource):
 
 
 def open_shards(path: Path | str, where: str = "") -> ShardSource:
-    """Open a folder of shards as a source; ``where`` keeps only the pairs that meet a condition on their meta data."""
+    """Open a folder of shards as a source; ``where`` keeps only the pairs that meet a condition on their meta data.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> from blurdata.pairs import Pair, PairList
+        >>> from blurdata.shards import build
+        >>> grey, folder = np.full((32, 48, 3), 128, np.uint8), tempfile.mkdtemp()
+        >>> _ = build(PairList([Pair("a/0", grey, grey, {"px": 3}), Pair("a/1", grey, grey, {"px": 9})]), folder)
+        >>> list(open_shards(folder).keys), list(open_shards(folder, "px < 5").keys)
+        (['a/0', 'a/1'], ['a/0'])
+    """
     return ShardSource(path, where)
 
 

@@ -58,6 +58,17 @@ def verify(out: Path | str, *, advance: Advance = SILENT) -> list[Fault]:
 
     Raises:
         SourceError: If the folder is not there or never held shards.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> from blurdata.pairs import Pair, PairList
+        >>> from blurdata.shards import build
+        >>> grey, folder = np.full((32, 48, 3), 128, np.uint8), Path(tempfile.mkdtemp())
+        >>> _ = build(PairList([Pair("a/0", grey, grey)]), folder)
+        >>> sound = verify(folder)
+        >>> next(folder.glob("*.h5")).unlink()
+        >>> sound, [fault.shard for fault in verify(folder)][:1]
+        ([], [0])
     """
     folder = Path(out)
     if not is_shards(folder) and not any(folder.glob("shard-*")):
@@ -155,6 +166,17 @@ def repair(out: Path | str, source: PairSource | str | None = None, *, workers: 
     Raises:
         PlanMismatch: If the source is not what the shards were packed from.
         SourceError: If the source is no longer there.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> from blurdata.pairs import Pair, PairList
+        >>> from blurdata.shards import build
+        >>> grey, folder = np.full((32, 48, 3), 128, np.uint8), Path(tempfile.mkdtemp())
+        >>> pairs = PairList([Pair("a/0", grey, grey)])
+        >>> _ = build(pairs, folder)
+        >>> next(folder.glob("*.h5")).unlink()
+        >>> len(repair(folder, pairs)) > 0, verify(folder)
+        (True, [])
     """
     folder = Path(out)
     faults = verify(folder, advance=advance)

@@ -83,6 +83,15 @@ def open_convolve(
     Raises:
         SourceError: If the folder holds no pictures, or one is too small.
         RecipeError: If the recipe or an option is wrong.
+
+    Example:
+        >>> import tempfile
+        >>> from blurdata.files import write_png
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> write_png(folder / "shop.png", np.random.default_rng(0).integers(0, 255, (96, 128, 3), np.uint8))
+        >>> pairs = open_convolve(str(folder), kernels_per_picture="2")
+        >>> len(pairs), pairs[0].blurry.dtype
+        (2, dtype('uint8'))
     """
     try:
         numbers = {

@@ -130,6 +130,16 @@ def open_video(
     Raises:
         SourceError: If the film cannot be read or ``shots`` is wrong.
         RecipeError: If the recipe or a field is wrong.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> from blurdata.files import write_png
+        >>> folder, scene = Path(tempfile.mkdtemp()), np.random.default_rng(0).integers(0, 255, (64, 160, 3), np.uint8)
+        >>> for i in range(14):  # a pan, as a folder of frames
+        ...     write_png(folder / "frames" / f"{i:06d}.png", scene[:, 4 * i : 4 * i + 96])
+        >>> pairs = open_video(str(folder / "frames"), window="7", step="7", cache=str(folder / "cache"))
+        >>> len(pairs), pairs[0].size
+        (2, (64, 96))
     """
     try:
         only = [int(shot) for shot in shots.split(",")] if shots else None

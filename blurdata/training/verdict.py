@@ -111,6 +111,13 @@ def verify_by_training(
         SourceError: If the pairs are too few or too small.
         Diverged: If the loss is no number.
         ValueError: If there are fewer than 3 seeds.
+
+    Example:
+        >>> from blurdata import open_source
+        >>> from blurdata.recipe import read_recipe
+        >>> source, recipe = open_source("shards:shards"), read_recipe("verdict", TrainRecipe)  # doctest: +SKIP
+        >>> verify_by_training(source, recipe, workers=2).status  # doctest: +SKIP
+        'pass'
     """
     if seeds < 3:
         msg = f"seeds must be at least 3, got {seeds}: two trainings say nothing of how much they differ."

@@ -22,6 +22,14 @@ def blur_for_training(arm: Arm, recipe: GradingRecipe) -> Blur:
 
     Half of the blurred pictures get a straight motion and half a disk. The matched Gaussian has the RMS width of what it stands for:
     ``L / sqrt(12)`` for a line of length L, ``r / 2`` for a disk of radius r.
+
+    Example:
+        >>> recipe = GradingRecipe(arms={"ours": Arm(blur="physical", p=1.0)}, steps=1, learning_rate=1e-3)
+        >>> blur = blur_for_training(recipe.arms["ours"], recipe)
+        >>> _ = torch.manual_seed(0)
+        >>> batch = torch.randint(0, 255, (4, 3, 64, 64), dtype=torch.uint8)
+        >>> blur(batch).shape, bool(blur(batch).float().std() < batch.float().std())
+        (torch.Size([4, 3, 64, 64]), True)
     """
     low, high = recipe.length_px
     small, large = recipe.radius_px
@@ -57,6 +65,12 @@ def blur_for_testing(test: str, severity: int, images: NDArray[np.uint8], *, see
         severity: 1 to 5.
         images: Pictures, uint8.
         seed: Of the directions and trajectories: all arms see the same.
+
+    Example:
+        >>> pictures = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), np.uint8)
+        >>> blurred = blur_for_testing("shake", 3, pictures)
+        >>> blurred.shape, bool(blurred.std() < pictures.std())
+        ((2, 64, 64, 3), True)
     """
     blur = CameraShakeBlur(_SHAKE_PX[severity - 1]) if test == "shake" else ImageNetCBlur(test, severity)
     with torch.random.fork_rng(devices=[]):

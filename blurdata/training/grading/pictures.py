@@ -53,6 +53,16 @@ def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> P
 
     Raises:
         SourceError: If there are fewer than two classes, or a picture cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from blurdata.files import write_png
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("ripe/1.png", "ripe/2.png", "green/1.png"):
+        ...     write_png(folder / name, np.zeros((48, 64, 3), np.uint8))
+        >>> pictures = read_pictures(str(folder), side=32)
+        >>> pictures.images.shape, pictures.labels, pictures.classes
+        ((3, 32, 32, 3), array([0, 1, 1]), ('green', 'ripe'))
     """
     listed = _of_hugging_face(text[3:]) if text.startswith("hf:") else _of_folder(Path(text).expanduser())
     classes = sorted({label for _, _, label, _ in listed}, key=natural_key)
@@ -75,7 +85,14 @@ def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> P
 
 
 def own_split(pictures: Pictures) -> tuple[list[int], list[int]] | None:
-    """Numbers to train on and to test on by the set's own split, or None where it has none."""
+    """Numbers to train on and to test on by the set's own split, or None where it has none.
+
+    Example:
+        >>> splits = ("train", "test", "train")
+        >>> pictures = Pictures(np.zeros((3, 8, 8, 3), np.uint8), np.zeros(3, int), *[("a", "b", "c")] * 2, splits, ("x",))
+        >>> own_split(pictures)
+        ([0, 2], [1])
+    """
     train = [i for i, split in enumerate(pictures.splits) if split.lower() in _TRAIN]
     test = [i for i, split in enumerate(pictures.splits) if split.lower() == "test"]
     test = test or [i for i, split in enumerate(pictures.splits) if split.lower() in _TEST]
@@ -87,6 +104,13 @@ def folds(pictures: Pictures, count: int) -> list[tuple[list[int], list[int]]]:
 
     Raises:
         SourceError: If a class has fewer runs than folds.
+
+    Example:
+        >>> runs = tuple(f"{label} {run}" for label in "ab" for run in range(2) for _ in range(3))
+        >>> names = tuple(f"{i}" for i in range(12))
+        >>> pictures = Pictures(np.zeros((12, 8, 8, 3), np.uint8), np.repeat([0, 1], 6), names, runs, ("",) * 12, ("a", "b"))
+        >>> [test for train, test in folds(pictures, 2)]
+        [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]]
     """
     fold = np.zeros(len(pictures), int)
     for label, name in enumerate(pictures.classes):
@@ -105,6 +129,13 @@ def nearest_across(pictures: Pictures, train: Sequence[int], test: Sequence[int]
     """For each test picture, the root mean square difference in codes to the training picture most like it, as thumbnails of 16 px.
 
     Copies and bursts on both sides show as values far below the others; random photographs of one class lie around 40.
+
+    Example:
+        >>> images = np.random.default_rng(0).integers(0, 255, (3, 32, 32, 3), np.uint8)
+        >>> images[2] = images[0]  # a copy, on the other side
+        >>> pictures = Pictures(images, np.array([0, 1, 0]), ("a", "b", "c"), ("a", "b", "c"), ("",) * 3, ("x", "y"))
+        >>> nearest_across(pictures, train=[0, 1], test=[2])
+        array([0.])
     """
     thumbs = np.stack([cv2.resize(image, (_THUMB, _THUMB), interpolation=cv2.INTER_AREA) for image in pictures.images]).reshape(
         len(pictures), -1

@@ -39,7 +39,14 @@ class Scores:
 
 
 def score(chances: Float, labels: NDArray[np.int64], *, ordered: bool) -> Scores:
-    """Scores of (N, classes) probabilities against (N,) labels."""
+    """Scores of (N, classes) probabilities against (N,) labels.
+
+    Example:
+        >>> chances = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]])
+        >>> found = score(chances, np.array([0, 1, 1]), ordered=False)
+        >>> round(found.accuracy, 3), found.confusion
+        (0.667, ((1, 0), (1, 1)))
+    """
     answers, truth = torch.from_numpy(np.asarray(chances, np.float32)), torch.from_numpy(labels)
     classes = chances.shape[1]
     kappa = multiclass_cohen_kappa(answers, truth, classes, weights="quadratic") if ordered else torch.tensor(float("nan"))
@@ -77,6 +84,16 @@ def compare_arms(right: Mapping[str, Mapping[str, Float]], groups: Sequence[str]
     Args:
         right: Arm -> test (``"clean"``, ``"motion 1"`` …) -> (seeds, pictures), 1 where the answer was right.
         groups: Of each picture.
+
+    Example:
+        >>> answers = np.zeros((3, 40))  # of 3 seeds for 40 pictures; 1 is right
+        >>> answers[:, :20] = 1
+        >>> better = answers.copy()
+        >>> better[:, 20:30] = 1
+        >>> base, ours = {"clean": answers, "motion 3": answers}, {"clean": answers, "motion 3": better}
+        >>> found = compare_arms({"none": base, "ours": ours}, groups=[f"{i}" for i in range(40)])["ours"]
+        >>> found.clean.mean, round(found.blurred["motion 3"].mean, 3)
+        (0.0, 25.0)
     """
     names = list(right)
     base = right[names[0]]
