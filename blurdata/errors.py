@@ -22,6 +22,10 @@ from pathlib import Path
 class BlurDataError(Exception):
     """Root of everything this package raises about data."""
 
+    def __str__(self) -> str:
+        """The sentence in one line: names of files may hold anything, line ends and the orders of a terminal too."""
+        return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in super().__str__())
+
 
 class SourceError(BlurDataError):
     """A video, picture, list or folder cannot be read as what it should be."""

@@ -20,7 +20,8 @@ from blurdata.pairs import Image
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 _ORIENTATION = 0x0112  # the EXIF tag
 _MAX_EXIF_BYTES = 1 << 20
-MAX_PIXELS = 200_000_000  # a larger picture is refused: a small file can claim to be enormous
+_ROWS = 128
+MAX_PIXELS = 152_000_000  # the largest camera's; a larger picture is refused: a small file can claim to be enormous
 
 
 def natural_key(path: Path | str) -> tuple[tuple[int, str], ...]:
@@ -128,7 +129,7 @@ def decode_image(data: NDArray[np.uint8], where: str) -> Image:
     try:
         picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR) if _whole(data) else None
     except cv2.error as error:
-        msg = f"{where}: cannot be decoded ({error})."
+        msg = f"{where}: cannot be decoded ({error.err or error})."
         raise SourceError(msg) from error
     if picture is None:
         msg = f"{where}: is damaged or cut off; fetch or export it again."
@@ -136,7 +137,9 @@ def decode_image(data: NDArray[np.uint8], where: str) -> Image:
     if picture.dtype not in (np.uint8, np.uint16):
         msg = f"{where}: has {picture.dtype} samples; only 8- and 16-bit pictures are read, convert it first."
         raise SourceError(msg)
-    return np.ascontiguousarray(picture[..., ::-1])
+    for top in range(0, len(picture), _ROWS):  # to RGB in place: a second picture of this size may not fit
+        picture[top : top + _ROWS] = cv2.cvtColor(picture[top : top + _ROWS], cv2.COLOR_BGR2RGB)
+    return np.asarray(picture)
 
 
 def _whole(data: NDArray[np.uint8]) -> bool:

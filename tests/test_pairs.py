@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from blurdata.errors import PairMismatch
+from blurdata.errors import PairMismatch, SourceError
 from blurdata.pairs import JoinedSource, Pair, PairSource
 
 GREY = np.full((4, 6, 3), 9, np.uint8)
@@ -84,3 +84,10 @@ def test_joined_sources_are_splits_of_one():
     assert joined.fingerprint() != JoinedSource({"test": Numbers(), "train": Numbers()}).fingerprint()
     with pytest.raises(IndexError):
         joined[20]
+
+
+def test_errors_are_one_line_whatever_a_file_is_called():
+    """Line ends, orders of a terminal and broken Unicode in a name are shown, not obeyed."""
+    told = str(SourceError("a\nb\x1b[2J\udc80é.png: there is no such picture."))
+
+    assert told == "a\\nb\\x1b[2J\\udc80é.png: there is no such picture."

@@ -3,6 +3,7 @@
 import inspect
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 
@@ -78,6 +79,7 @@ def _version(
 
 def main() -> None:
     """Run the command line; data errors become one sentence on stderr and exit code 1, never a traceback."""
+    _hush()
     try:
         build_app()(prog_name="blurdata")  # also where it runs as `python -m blurdata`: completion goes by the name
     except BlurDataError as error:
@@ -99,6 +101,12 @@ def main() -> None:
         if os.environ.get("BLURDATA_TRACEBACK"):
             raise
         _fail(f"{type(error).__name__}: {error} (this is a fault of blurdata; BLURDATA_TRACEBACK=1 shows where).")
+
+
+def _hush() -> None:
+    """What OpenCV and Pillow would say of a damaged picture, beside the one sentence that names it; worker processes inherit it."""
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def _fail(sentence: str) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "alignment"))
 import alignment_rig as rig
+from rows import note
 
 from blurdata.alignment import AlignRecipe, align_pair, align_scene
 
@@ -180,6 +181,7 @@ def report(rows):
         ("good pairs refused, %", 100 * (1 - len(kept) / len(good)), 2),
         ("seconds a pair and core", np.median([row["seconds"] for row in good]), 1.5),
     ):
+        note(label, value, at_most=target)
         print(f"{label:<50}{value:9.3f}   target {target:g}   {'met' if value <= target else 'MISSED'}")
     gains, offsets = (np.array([row[name] for row in kept]) for name in ("gain", "offset"))
     for name, values in (("gain, %", gains), ("offset, codes", offsets)):

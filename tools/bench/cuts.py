@@ -16,6 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from rows import note
 from skimage import data
 
 from blurdata.synthesis import SynthesisRecipe
@@ -134,6 +135,8 @@ def main() -> None:
                 print(f"clip {number}, {kind}: missed {sorted(true - found)}, invented {sorted(found - true)}, residuals {around}")
     print(f"{arguments.clips} clips, {count} frames, {len(films)} shots of film among them")
     for kind, (right, found, true) in totals.items():
+        note(f"{kind}, precision", right / max(1, found), unit="share")
+        note(f"{kind}, recall", right / max(1, true), unit="share")
         print(f"{kind:<16} precision {right / max(1, found):.3f}  recall {right / max(1, true):.3f}  ({found} found, {true} true)")
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from rows import note
 
 from blurdata import Pair, PairSource, psf
 from blurdata.color import curve
@@ -184,10 +185,15 @@ def estimators(args: argparse.Namespace) -> None:
             angle.append(abs((f.angle_deg - float(truth["angle"]) + 90) % 180 - 90))
         if truth["family"] == "disk" == f.family:
             radius.append(abs(f.size_px - float(truth["size"])))
+    note("shift of the PSF's centroid, median", np.median(offset), unit="px", at_most=0.1)
+    note("shift of the PSF's centroid, 95th percentile", np.percentile(offset, 95), unit="px", at_most=0.4)
     print(f"shift of the centroid, px (targets: median 0.1, p95 0.4): {quantiles(offset)}")
     for family, errors in by_family.items():
         print(f"  {family:<9} {quantiles(errors)}")
     every = [error for errors in length.values() for error in errors]
+    note("length of lines from the pair, median error", np.median(every), unit="px", at_most=0.5)
+    note("angle of lines from the pair, median error", np.median(angle), unit="degrees", at_most=1.0)
+    note("radius of disks from the pair, median error", np.median(radius), unit="px", at_most=0.2)
     print(f"length of lines, px (target: median 0.5): {quantiles(every)}")
     for part, errors in length.items():
         print(f"  {part:<9} {quantiles(errors)}")
@@ -200,6 +206,7 @@ def estimators(args: argparse.Namespace) -> None:
 def accused(facts: Sequence[PairFacts], good: Sequence[str], label: str) -> None:
     findings = [f for f in judge(facts) if f.key in set(good)]
     keys = {f.key for f in findings}
+    note(f"{label}, accused", 100 * len(keys) / max(len(good), 1), unit="%", at_most=1.0)
     print(f"{label}: {len(keys)} of {len(good)} accused, {100 * len(keys) / max(len(good), 1):.2f} % (target: under 1 %)")
     for kind, count in Counter(f.kind for f in findings).most_common():
         values = [f"{f.key} {f.value:.2f}>{f.line:.2f}" for f in findings if f.kind == kind][:6]
@@ -245,6 +252,7 @@ def planted(args: argparse.Namespace) -> None:
         found = [key for key in mine if listed[key]]
         right = [key for key in mine if listed[key] & RIGHT[fault.split()[0]]]
         target = "80 %" if fault == "shift 1" else "all"
+        note(f"planted: {fault}, listed", 100 * len(found) / max(len(mine), 1), unit="%", at_least=80 if fault == "shift 1" else 100)
         print(f"{fault:<20} {len(found):>3} of {len(mine):>3} listed ({len(right)} by the right name; target {target})")
         for key in mine:
             if not listed[key]:

@@ -10,11 +10,13 @@ PSNR (mean of the two neighbours, in code values); windows whose flows disagree 
 import argparse
 import importlib.util
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rows import note
 
 from blurdata.color import curve
 from blurdata.synthesis.analysis import find_cuts, measure_steps
@@ -110,11 +112,12 @@ def main() -> None:
     """Print one line a clip and the totals."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*", type=Path)
+    parser.add_argument("--clips", type=int, help="only the first few")
     parser.add_argument("--show", type=Path, help="folder for the worst rebuilt frame of each clip")
     arguments = parser.parse_args()
     interpolator = DisInterpolator(curve("gamma22"), bits=8)
     print(f"{'clip':<26}{'windows':>8}{'refused':>9}{'px/frame':>10}{'mean dB':>9}{'ours dB':>9}{'gain dB':>9}{'worst':>8}")
-    for name, frames in clips(arguments.paths):
+    for name, frames in islice(clips(arguments.paths), arguments.clips):
         steps = list(measure_steps(grey_of(frame) for frame in frames))
         cuts = set(find_cuts(np.array([step.residual for step in steps]), np.array([step.across for step in steps])))
         kept, refused, motion, worst = [], 0, [], (99.0, None)
@@ -141,6 +144,7 @@ def main() -> None:
             f"{name:<26}{len(kept) + refused:>8}{refused / max(1, len(kept) + refused):>9.1%}{np.median(motion):>10.1f}"
             f"{table[:, 0].mean():>9.2f}{table[:, 1].mean():>9.2f}{gain.mean():>9.2f}{gain.min():>8.2f}"
         )
+        note(f"virtual frames / mean of neighbours, {name}", table[:, 1].mean(), peer=table[:, 0].mean(), unit="dB")
         if arguments.show and worst[1] is not None:
             arguments.show.mkdir(parents=True, exist_ok=True)
             cv2.imwrite(str(arguments.show / f"{name}.png"), worst[1][..., ::-1])

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from rows import note
 
 from blurdata.files import write_atomic
 from blurdata.models import restore
@@ -120,6 +121,7 @@ def waiting(name: str, shards: Path, device: torch.device, *, pairs: str, steps:
     share = sum(waited[1:]) / sum(total[1:])
     step = statistics.median(total[1:])
     print(f"{name:<10} {pairs:<7} crop 96, batch 8: {1000 * step:8.1f} ms a step, {100 * share:5.2f} % waiting", flush=True)
+    note(f"training {name} from {pairs}, share of a step spent waiting", share, unit="share")
     return {"network": name, "pairs": pairs, "step_ms": round(1000 * step, 2), "waiting": round(share, 5), "workers": workers}
 
 

@@ -21,6 +21,7 @@ import cv2
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from rows import note
 
 from blurdata.pairs import Pair, PairList
 
@@ -90,6 +91,7 @@ def bench_reading(source: PairList, folder: Path) -> None:
     goals = {"folder of PNGs": 40, "BasicSR LMDB (512x512 PNGs)": 10, "plain h5py, 4-D, unchecked": 0.3}
     for name, goal in goals.items():
         ratio = statistics.median(a / b for a, b in zip(found["shards"], found[name], strict=True))
+        note(f"crop pairs read: shards / {name}", ours, peer=statistics.median(found[name]), ratio=ratio, unit="1/s", at_least=goal)
         print(f"target: shards / {name} >= {goal}: {ratio:.2f} {'met' if ratio >= goal else 'MISSED'}")
 
 
@@ -173,6 +175,7 @@ def bench_loader(source: PairList, folder: Path) -> None:
         median = statistics.median(speeds)
         verdict = "" if goal is None else f"   target >= {goal}: {'met' if median >= goal else 'MISSED'}"
         cost = spent / (7 * 25 * 32)
+        note(f"DataLoader, 2 workers, {name}", median, unit="pairs/s", at_least=goal)
         print(f"DataLoader, 2 workers, {name:<28} {median:7.0f} pairs/s (best {max(speeds):.0f}){verdict}")
         print(f"    {1e3 * cost:.2f} ms of processor time a pair, all processes together: {2 / cost:.0f} pairs/s if two cores were free")
 
@@ -232,6 +235,8 @@ def bench_building(source: PairList, folder: Path) -> None:
         print(f"    processor time: {told}: ratio {frees[-1]:.2f}")
         print(f"build, turn {turn}: {len(opened)} pairs, one worker {times[0]:.1f} s, two {times[1]:.1f} s, ratio {ratios[-1]:.2f}")
     median = statistics.median(ratios)
+    note("packing, two workers / one", median, unit="times", at_least=1.7)
+    note("packing, two workers / one, by processor time", statistics.median(frees), unit="times")
     print(f"target: two workers >= 1.7 x one: {median:.2f} {'met' if median >= 1.7 else 'MISSED'}")
     print(f"by processor time, which other programs on the machine do not distort: {statistics.median(frees):.2f}")
 
@@ -261,6 +266,7 @@ def bench_memory(source: PairList, folder: Path) -> None:
             f"after {20_000 * (turn + 1):>6} reads: {_resident_mb() - start:+6.1f} MB ({speed:.0f} crop pairs/s, {len(reader.plan)} shards)"
         )
     growth = _resident_mb() - start
+    note("memory growth over 100,000 reads", growth, unit="MB", at_most=20)
     print(f"target: growth over 100,000 reads < 20 MB: {growth:.1f} {'met' if growth < 20 else 'MISSED'}")
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import skimage.data
 import torch
 from PIL import Image as PillowImage
+from rows import note
 from torchvision import tv_tensors
 
 from blurdata import convolve, psf
@@ -46,7 +47,9 @@ def medians(functions: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 def show(title: str, times: dict[str, float]) -> None:
     """Print a table; ratios are over the first row."""
-    base = next(iter(times.values()))
+    (first, base), *others = times.items()
+    for name, milliseconds in others if first == "albumentations" else ():
+        note(f"{title.partition(':')[0]}, {name} / albumentations", milliseconds, peer=base, ratio=base / milliseconds, unit="cpu ms")
     print(f"\n{title}")
     for name, milliseconds in times.items():
         print(f"  {name:<52} {milliseconds:8.2f} ms   {milliseconds / base:5.2f}x")
