@@ -148,7 +148,7 @@ def check_kind(path: Path, fields: Mapping[str, Any], model: type[Recipe]) -> No
 
 
 def _sentence(where: str, model: type[Recipe], detail: ErrorDetails) -> str:
-    field = ".".join(str(part) for part in detail["loc"]) or "(whole recipe)"
+    field = ".".join(str(part) for part in detail["loc"])
     allowed = sorted(model.model_fields)
     if detail["type"] == "extra_forbidden":
         near = difflib.get_close_matches(field, allowed, n=1)
@@ -157,4 +157,6 @@ def _sentence(where: str, model: type[Recipe], detail: ErrorDetails) -> str:
     if detail["type"] == "missing":
         return f"{where}: field '{field}' is missing; add it ({detail['msg'].lower()})."
     reason = detail["msg"].removeprefix("Value error, ")
+    if not detail["loc"]:  # several fields that do not go together; the reason names them
+        return f"{where}: {reason}."
     return f"{where}: field '{field}': {reason}, got {detail['input']!r}."[:600]

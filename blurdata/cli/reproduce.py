@@ -24,7 +24,8 @@ def run(
     [bold]blurdata reproduce GOPRO_Large_all GOPRO_Large[/bold]
 
     Ground truths are located by content, since file numbers are wrong in places. PSNR is given to blur (mean of code values) and
-    to blur_gamma (mean of light, gamma 2.2), over the windows that are whole. Exit code 1 where something is missing.
+    to blur_gamma (mean of light, gamma 2.2), over the windows that are whole: the mean, and the
+    lowest with its picture. Exit code 1 where something is missing.
     """
     import json
 
@@ -60,6 +61,10 @@ def _lines(reports: "Sequence[SequenceReport]") -> list[str]:
             f"{report.name:{wide}}  {report.window:2}  {report.pairs:5}  {report.blended:7}  {blur:>7}  {gamma:>13}  "
             f"{report.renumbered:10}  {missing:7}"
         )
+    for report in reports:
+        lowest = (report.lowest_blur, report.lowest_blur_name), (report.lowest_blur_gamma, report.lowest_blur_gamma_name)
+        shown = [f"{psnr:.2f} dB at {picture}" for psnr, picture in lowest if psnr is not None]
+        lines += [f"{report.name}: lowest {', '.join(shown)}"] if shown else []
     for report in reports:
         lines += [f"{report.name}: ground truth {number} is in no frame" for number in report.missing_truths]
         lines += [f"{report.name}: window of ground truth {each.replace(': ', ' lacks frame ')}" for each in report.missing_frames]

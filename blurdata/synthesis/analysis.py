@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.flow import one_thread
 from blurdata.synthesis.frames import Film, FrameIndex
 
-_VERSION = 3
+_VERSION = 4
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RATIO, _CUT_RESIDUAL, _CUT_REACH = 3.0, 8.0, 6  # measured: tools/bench/cuts.py
 _FLASH_RATIO = 0.5
@@ -39,6 +39,7 @@ class Step:
 
     Args:
         change: Largest change of a 3 x 3 spot at reduced size, 8-bit codes.
+        mean_change: Mean change at reduced size, 8-bit codes.
         residual: Mean difference that is left after the flow, 8-bit codes.
         across: The same from the frame before the first to the second, where both steps stand out; else the residual again.
         disagreement: Share of the frame on which forward and backward flow disagree.
@@ -48,6 +49,7 @@ class Step:
     """
 
     change: float
+    mean_change: float
     residual: float
     across: float
     disagreement: float
@@ -56,7 +58,7 @@ class Step:
     max_px: float
 
 
-STEPS = np.dtype([(field.name, np.float32) for field in fields(Step)])
+STEPS = np.dtype([(each.name, np.float32) for each in fields(Step)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,7 @@ class Analysis:
         keys: int64, frames at which decoding can start.
         steps: (N - 1,) records with the fields of :class:`Step`, one for each pair of neighbours.
         fingerprint: Of the film's content.
+        gaps: int64, frames before which the numbers of the files skip some (:meth:`Film.gaps`).
     """
 
     height: int
@@ -82,6 +85,7 @@ class Analysis:
     keys: NDArray[np.int64]
     steps: NDArray[np.void]
     fingerprint: str
+    gaps: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def frames(self) -> int:
@@ -192,6 +196,7 @@ def _look(film: Film, fingerprint: str, advance: Advance) -> Analysis:
         keys=np.array(keys, np.int64),
         steps=steps,
         fingerprint=fingerprint,
+        gaps=np.array(film.gaps(), np.int64),
     )
 
 
@@ -237,7 +242,7 @@ def _left(a: NDArray[np.uint8], b: NDArray[np.uint8], there: NDArray[np.float32]
 def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flows: tuple[Any, Any], grid: NDArray[np.float32], scale: float) -> Step:
     change = float(cv2.absdiff(cv2.blur(a.astype(np.float32), (3, 3)), cv2.blur(b.astype(np.float32), (3, 3))).max())
     if change == 0:
-        return Step(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return Step(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     quick, careful = flows
     forward, backward = quick.calc(a, b, None), quick.calc(b, a, None)
     there = grid + forward
@@ -249,6 +254,7 @@ def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flows: tuple[Any, Any],
     error = np.hypot(forward[..., 0] + back[..., 0], forward[..., 1] + back[..., 1])
     return Step(
         change=round(change, 2),
+        mean_change=round(float(cv2.absdiff(a, b).mean()), 4),
         residual=round(residual, 3),
         across=round(residual, 3),
         disagreement=round(float((error > 0.5 + 0.1 * length).mean()), 4),
@@ -261,7 +267,7 @@ def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flows: tuple[Any, Any],
 def keep(path: Path, analysis: Analysis) -> None:
     """Write an analysis to a file: numpy's arrays, packed."""
     file = io.BytesIO()
-    np.savez_compressed(file, **{field.name: getattr(analysis, field.name) for field in fields(Analysis)})
+    np.savez_compressed(file, **{each.name: getattr(analysis, each.name) for each in fields(Analysis)})
     write_atomic(path, file.getvalue())
 
 
@@ -269,7 +275,7 @@ def recall(path: Path, fingerprint: str) -> Analysis | None:
     """The analysis in a file, or None if there is none of that content."""
     try:
         with np.load(path, allow_pickle=False) as kept:
-            found = {field.name: kept[field.name] for field in fields(Analysis)}
+            found = {each.name: kept[each.name] for each in fields(Analysis)}
         result = Analysis(**{name: value if value.ndim else value.item() for name, value in found.items()})
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
         return None

@@ -5,6 +5,7 @@ Blur vectors go to ``OUT/extras/blur_vectors/<sequence>/%06d.npy``, where ``pair
 
 import io
 import json
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,13 +21,14 @@ from blurdata.recipe import recipe_id
 from blurdata.synthesis.source import FilmPairs
 
 INDEX = "synthesis.json"
+_PNG_END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 
 
 def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None] | None = None) -> int:
     """Write every pair that is not there yet; returns how many were written.
 
-    A pair's JSON beside its pictures is written last, so a pair is done where all its files are there, a killed run goes on
-    where it stopped, and it ends with the same bytes.
+    A pair's JSON beside its pictures is written last, so a pair is done where all its files are there and reach their own end; a killed
+    run goes on where it stopped, and it ends with the same bytes.
 
     Args:
         pairs: What to write.
@@ -48,7 +50,7 @@ def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None
     }
     _claim(out, claim)
     sweep(out)
-    missing = [i for i, key in enumerate(pairs.keys) if not all(path.is_file() for path in _files(out, key, pairs.recipe))]
+    missing = [i for i, key in enumerate(pairs.keys) if not all(_is_whole(path) for path in _files(out, key, pairs.recipe))]
     if advance:
         advance(len(pairs) - len(missing))
     written = 0
@@ -87,6 +89,20 @@ def _files(out: Path, key: str, recipe: Mapping[str, Any]) -> list[Path]:
     halves = ("blur_gamma", "blur", "sharp") if recipe["variant"] == "both" else (recipe["variant"], "sharp")
     vectors = [out / "extras" / "blur_vectors" / f"{key}.npy"] if recipe["blur_vectors"] else []
     return [*(out / sequence / half / f"{number}.png" for half in halves), *vectors, _mark(out, key)]
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is there and not cut off: a PNG and a JSON end as such, an array has the size that its head states."""
+    try:
+        if path.suffix == ".npy":
+            np.load(path, mmap_mode="r")
+            return True
+        with path.open("rb") as stream:
+            stream.seek(-min(len(_PNG_END), path.stat().st_size), os.SEEK_END)
+            tail = stream.read()
+    except (OSError, ValueError, EOFError):
+        return False
+    return tail == _PNG_END if path.suffix == ".png" else tail.endswith(b"}\n")
 
 
 def _write(out: Path, pair: Pair, recipe: Mapping[str, Any]) -> None:

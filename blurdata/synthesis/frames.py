@@ -4,9 +4,12 @@ A :class:`Film` is one run of frames of one size. It can be pickled and opened a
 """
 
 import hashlib
+import re
+import statistics
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -80,7 +83,7 @@ class Film(ABC):
         split: ``train``, ``test`` … where the tree says so, else ``""``.
         fps: Frames per second that the container claims, or None.
         length: Number of frames, where it is known before reading.
-        notes: What a reader should know of the file: colour matrix, range, depth, rotation. Flat and JSON-able.
+        notes: What a reader should know of the file: colour matrix, range, rotation, codec. Flat and JSON-able; part of each pair's meta.
     """
 
     name: str
@@ -91,8 +94,12 @@ class Film(ABC):
 
     @property
     def notes(self) -> dict[str, str | int | float]:
-        """What was found in the file about its colours."""
-        return {}
+        """What the frames are converted from; those of folders and arrays are RGB already."""
+        return {"color_matrix": "rgb", "color_range": "full", "rotation_deg": 0}
+
+    def gaps(self) -> list[int]:
+        """Frames before which frames are missing, by the numbers of their files."""
+        return []
 
     @abstractmethod
     def scan(self) -> Iterator[Scan]:
@@ -180,6 +187,10 @@ class FolderFilm(Film):
                 raise SourceError(msg)
             yield frame
 
+    def gaps(self) -> list[int]:
+        """Frames before which the numbers of the files skip some."""
+        return numbering_gaps([path.stem for path in self._paths])
+
     def fingerprint(self) -> str:
         """Hash over names and contents of the files."""
         return fingerprint_files(self._paths, root=self._folder)
@@ -189,6 +200,23 @@ def grey_of(frame: Image) -> NDArray[np.uint8]:
     """(H, W) uint8 brightness of an RGB frame of either depth."""
     grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     return np.asarray(grey if grey.dtype == np.uint8 else (grey >> 8).astype(np.uint8))
+
+
+def numbering_gaps(names: Sequence[str]) -> list[int]:
+    """Places where a numbered row of names skips numbers; none where names bear no one number each, or all steps are alike.
+
+    Example:
+        >>> numbering_gaps(["f01", "f02", "f10", "f11"]), numbering_gaps(["1", "3", "5"]), numbering_gaps(["a", "b"])
+        ([2], [], [])
+    """
+    split = [re.split(r"(\d+)", name) for name in names]
+    changing = {i for parts in split for i in range(max(len(parts), len(split[0]))) if parts[i : i + 1] != split[0][i : i + 1]}
+    if len(changing) != 1 or (place := changing.pop()) % 2 == 0:
+        return []
+    numbers = [int(parts[place]) for parts in split]
+    steps = [after - before for before, after in pairwise(numbers)]
+    usual = statistics.median_low([step for step in steps if step > 0] or [1])
+    return [i for i, step in enumerate(steps, 1) if 2 * step > 3 * usual]
 
 
 def find_films(path: Path, *, color_matrix: str = "auto") -> list[Film]:

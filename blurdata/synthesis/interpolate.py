@@ -45,8 +45,8 @@ class Between(Protocol):
 class Interpolator(Protocol):
     """Makes a :class:`Between` of two neighbouring frames."""
 
-    def __call__(self, before: Image, after: Image) -> Between:
-        """Look at two (H, W, 3) frames of code values."""
+    def __call__(self, before: Image, after: Image, *, where: str) -> Between:
+        """Look at two (H, W, 3) frames of code values; ``where`` names them in messages."""
 
 
 class DisInterpolator:
@@ -64,7 +64,7 @@ class DisInterpolator:
         self._codes = np.ascontiguousarray(np.clip(curve.encode(roots), 0, 1).T)
         self._threads = threads
 
-    def __call__(self, before: Image, after: Image) -> Between:
+    def __call__(self, before: Image, after: Image, *, where: str = "") -> Between:
         """Flow both ways, and which pixels of each frame the other one sees."""
         forward, backward = both_flows(grey_of(before), grey_of(after))
         return _DisBetween((self._linear(before), self._linear(after)), (forward, backward), self._codes, self._threads)

@@ -34,28 +34,37 @@ class CallableInterpolator:
     def __init__(self, interpolate: InterpolateFrames, curve: Curve, *, bits: int) -> None:
         self._interpolate, self._curve, self._top = interpolate, curve, np.float32((1 << bits) - 1)
 
-    def __call__(self, before: Image, after: Image) -> Between:
+    def __call__(self, before: Image, after: Image, *, where: str) -> Between:
         """The two frames as code values in [0, 1]."""
         a, b = before.astype(np.float32) / self._top, after.astype(np.float32) / self._top
-        return _CallableBetween(self._interpolate, self._curve, a, b)
+        return _CallableBetween(self._interpolate, self._curve, a, b, where)
 
 
 class _CallableBetween:
-    def __init__(self, interpolate: InterpolateFrames, curve: Curve, a: Codes, b: Codes) -> None:
-        self._interpolate, self._curve, self._ends = interpolate, curve, (a, b)
+    def __init__(self, interpolate: InterpolateFrames, curve: Curve, a: Codes, b: Codes, where: str) -> None:
+        self._interpolate, self._curve, self._ends, self._where = interpolate, curve, (a, b), where
 
     def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:
         """Ask for each virtual frame and add it."""
         for k in range(1, steps):
             frame = np.asarray(self._interpolate(*self._ends, k / steps))
-            if frame.shape != self._ends[0].shape or not np.isfinite(frame).all():
-                msg = f"The interpolator gave {frame.dtype} {frame.shape}, wanted finite numbers of shape {self._ends[0].shape}."
-                raise SourceError(msg)
-            frame = np.clip(frame, 0, 1)
+            frame = np.clip(self._checked(frame), 0, 1)
             if light is not None:
                 light.add_light(self._curve.decode(frame), weight)
             if code is not None:
                 code.add_light(frame, weight)
+
+    def _checked(self, frame: NDArray[Any]) -> NDArray[Any]:
+        wanted = self._ends[0].shape
+        if frame.shape != wanted or frame.dtype.kind not in "fiu":
+            msg = (
+                f"{self._where}: the interpolator gave {frame.dtype} {frame.shape}; it must give numbers of shape {wanted}, like its input."
+            )
+            raise SourceError(msg)
+        if not np.isfinite(frame).all():
+            msg = f"{self._where}: the interpolator gave NaN or infinity; mend it, or use another one or the recipe's own interpolation."
+            raise SourceError(msg)
+        return frame
 
     def bent(self, earlier: Between | None, later: Between | None) -> Between:
         """The same: the interpolator sees two frames only."""

@@ -39,6 +39,8 @@ class SynthesisRecipe(Recipe):
         max_blur_px: Windows blurred more than this (95th percentile) are left out and counted; None for no limit.
         still_change: Two frames are the same where no spot of 3 x 3 changes by more than this many 8-bit codes; 0 finds only
             exact repeats.
+        repeat_share: A frame is a repeat too where its mean change is less than this share of what the frames around it suggest, which
+            finds repeats that compression has altered; 0 leaves them.
         still_frames: A run of at least this many unchanged frames is a static stretch, a shorter one repeated frames.
         color_matrix: Colour matrix of a video; ``auto`` believes its tag, untagged ones are BT.601 as FFmpeg takes them.
         saturation_code: An 8-bit code from which on a sample is taken for clipped (16-bit frames: 257 times as much).
@@ -66,6 +68,7 @@ class SynthesisRecipe(Recipe):
     min_blur_px: float = Field(default=0.0, ge=0)
     max_blur_px: float | None = Field(default=None, gt=0)
     still_change: float = Field(default=1.5, ge=0)
+    repeat_share: float = Field(default=0.15, ge=0, le=0.5)
     still_frames: int = Field(default=6, ge=2)
     color_matrix: Literal["auto", "bt601", "bt709", "bt2020"] = "auto"
     saturation_code: int = Field(default=250, ge=1, le=255)

@@ -43,6 +43,10 @@ class SequenceReport:
         blended: Those whose window is whole and was compared.
         psnr_blur: Mean PSNR in dB to ``blur``, over the pictures compared; None where there is none.
         psnr_blur_gamma: The same to ``blur_gamma``.
+        lowest_blur: The lowest PSNR in dB to ``blur``; None where there is none.
+        lowest_blur_name: Its picture, ``blur/000047.png``.
+        lowest_blur_gamma: The same to ``blur_gamma``.
+        lowest_blur_gamma_name: Its picture.
         renumbered: Ground truths whose frame bears another number than the published rule gives, ``(n - 1) M + (M + 1) / 2``.
         missing_truths: Numbers of ground truths of which no frame is in ``_all``.
         missing_frames: ``"<n>: <frame>"``, frames that the window of ground truth n lacks, by the file numbers beside them.
@@ -55,6 +59,10 @@ class SequenceReport:
     blended: int = 0
     psnr_blur: float | None = None
     psnr_blur_gamma: float | None = None
+    lowest_blur: float | None = None
+    lowest_blur_name: str | None = None
+    lowest_blur_gamma: float | None = None
+    lowest_blur_gamma_name: str | None = None
     renumbered: int = 0
     missing_truths: list[int] = field(default_factory=list)
     missing_frames: list[str] = field(default_factory=list)
@@ -135,8 +143,15 @@ def reproduce_sequence(
         advance(len(found) - len(whole))
         scores = _scores(whole, truths, list(frames.values()), published_folder, variants, pool, advance)
     result.blended = len(whole)
-    means = {variant: [score[variant] for score in scores if variant in score] for variant in variants}
-    result.psnr_blur, result.psnr_blur_gamma = (_mean(means.get(variant, [])) for variant in CURVES)
+    for variant in variants:
+        psnrs = [
+            (score[variant], f"{variant}/{truths[each.number].name}") for each, score in zip(whole, scores, strict=True) if variant in score
+        ]
+        if psnrs:
+            lowest, name = min(psnrs)
+            setattr(result, f"psnr_{variant}", round(float(np.mean([psnr for psnr, _ in psnrs])), 3))
+            setattr(result, f"lowest_{variant}", round(lowest, 3))
+            setattr(result, f"lowest_{variant}_name", name)
     return result
 
 
@@ -224,10 +239,6 @@ def _error(a: Image, b: Image, path: Path) -> float:
 def _psnr(a: Image, b: Image, path: Path) -> float:
     error = _error(a, b, path)
     return min(EQUAL_DB, 10 * math.log10(255**2 / error)) if error else EQUAL_DB
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return round(float(np.mean(values)), 3) if values else None
 
 
 def _window_of(name: str) -> int:

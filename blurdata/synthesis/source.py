@@ -141,7 +141,7 @@ class FilmPairs(PairSource):
             for take, exposure in list(open_):
                 if number not in take.window.frames:
                     continue
-                exposure.add(number, frame, _between(interpolator, exposure, frame, known))
+                exposure.add(number, frame, _between(interpolator, exposure, number, frame, known, place=film.place))
                 if number == take.window.frames[-1]:
                     open_.remove((take, exposure))
                     yield exposure.finish(self._meta(take, exposure))
@@ -184,6 +184,8 @@ class FilmPairs(PairSource):
             "blur_px_p95": p95,
             "blur_px_max": longest,
             "flow_disagreement": window.disagreement,
+            **film.notes,
+            "bits": analysis.bits,
         }
 
     def nbytes(self, index: int) -> int:
@@ -203,7 +205,7 @@ class FilmPairs(PairSource):
     def summary(self) -> Mapping[str, Any]:
         """How much was found, used, and left out, and why."""
         names = (
-            "cuts", "repeated_frames", "static_frames", "timing_breaks", "frames_left_over", "shots_too_short",
+            "cuts", "repeated_frames", "static_frames", "timing_breaks", "numbering_gaps", "frames_left_over", "shots_too_short",
             "windows_refused_by_flow", "windows_over_max_blur", "windows_under_min_blur",
         )  # fmt: skip
         considered = sum(count for name, count in self._counts.items() if name == "pairs" or name.startswith("windows_"))
@@ -217,13 +219,17 @@ class FilmPairs(PairSource):
         }
 
 
-def _between(interpolator: Interpolator | None, exposure: Exposure, frame: Image, known: dict[int, Between]) -> Between | None:
+def _between(
+    interpolator: Interpolator | None, exposure: Exposure, number: int, frame: Image, known: dict[int, Between], *, place: str
+) -> Between | None:
     """What lies between the exposure's last frame and this one; overlapping exposures share it."""
     last = exposure.last
     if interpolator is None or last is None or exposure.window.virtual == 1:
         return None
     if id(last) not in known:
-        known[id(last)] = interpolator(last, frame)
+        frames = exposure.window.frames
+        where = f"{place}, between frames {frames[frames.index(number) - 1]} and {number}"
+        known[id(last)] = interpolator(last, frame, where=where)
     return known[id(last)]
 
 

@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +59,17 @@ class VideoFilm(Film):
             msg = f"{path}: is cut off: its last {missing} bytes are missing; fetch or export it again."
             raise SourceError(msg)
 
-    @property
+    @cached_property
     def notes(self) -> dict[str, str | int | float]:
-        """Codec and pixel format."""
-        return dict(self._notes)
+        """Codec and pixel format; the colour matrix and range that the frames are converted with, and how far they are turned upright."""
+        with self._open() as (container, stream):
+            frame = next(self._decode(container, stream))
+        return {
+            **self._notes,
+            "color_matrix": "rgb" if frame.format.is_rgb else self._matrix_of(frame),
+            "color_range": _range_of(frame),
+            "rotation_deg": _rotation(frame) % 360,
+        }
 
     @contextmanager
     def _open(self) -> Iterator[tuple[Any, Any]]:
@@ -139,8 +147,11 @@ class VideoFilm(Film):
             msg = f"{self._path}: is damaged ({error.strerror}); fetch or export it again."
             raise SourceError(msg) from error
 
+    def _matrix_of(self, frame: Any) -> str:
+        return self._matrix if self._matrix != "auto" else _MATRICES.get(int(frame.colorspace), "bt601")
+
     def _rgb(self, frame: Any, reformatter: VideoReformatter) -> Image:
-        name = self._matrix if self._matrix != "auto" else _MATRICES.get(int(frame.colorspace), "bt601")
+        name = self._matrix_of(frame)
         if _deep(frame) and not frame.format.is_rgb:
             rgb: Any = _deep_rgb(frame, reformatter, name)
         else:
@@ -199,6 +210,12 @@ def _deep_rgb(frame: Any, reformatter: VideoReformatter, matrix: str) -> NDArray
 
 def _deep(frame: Any) -> bool:
     return any(component.bits > 8 for component in frame.format.components)
+
+
+def _range_of(frame: Any) -> str:
+    """``limited`` or ``full``; where the frame does not say, formats of full range are taken for it as FFmpeg does."""
+    unsaid = _FULL if frame.format.is_rgb or frame.format.name.startswith(("yuvj", "gray")) else _LIMITED
+    return "full" if (int(frame.color_range) or unsaid) == _FULL else "limited"
 
 
 def _rotation(frame: Any) -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from blurdata.synthesis.analysis import Analysis
 from blurdata.synthesis.recipe import SynthesisRecipe
+from blurdata.synthesis.repeats import unchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +101,19 @@ def generator(seed: int, name: str) -> np.random.Generator:
 
 def split_film(analysis: Analysis, recipe: SynthesisRecipe, counts: Counter[str]) -> Iterator[Piece]:
     """Shots, cut at scene cuts, static stretches and missing frames, without repeated frames."""
-    cuts, breaks = set(analysis.cuts), set(analysis.timing_breaks())
-    still = (analysis.steps["change"] <= recipe.still_change).tolist()
+    cuts, breaks, gaps = set(analysis.cuts), set(analysis.timing_breaks()), set(analysis.gaps.tolist())
     counts["cuts"] += len(cuts)
     counts["timing_breaks"] += len(breaks)
-    static, repeated = _unchanged(still, recipe.still_frames)
+    counts["numbering_gaps"] += len(gaps)
+    static, repeated = unchanged(
+        analysis.steps, still_change=recipe.still_change, repeat_share=recipe.repeat_share, still_frames=recipe.still_frames
+    )
     counts["static_frames"] += len(static)
     counts["repeated_frames"] += len(repeated)
     shot, part = 0, 0
     frames: list[int] = []
     for frame in range(analysis.frames):
-        if frame in cuts or frame in breaks or frame in static:
+        if frame in cuts or frame in breaks or frame in gaps or frame in static:
             if frames:
                 yield Piece(shot, part, tuple(frames))
                 part += 1
@@ -121,22 +124,6 @@ def split_film(analysis: Analysis, recipe: SynthesisRecipe, counts: Counter[str]
             frames.append(frame)
     if frames:
         yield Piece(shot, part, tuple(frames))
-
-
-def _unchanged(still: list[bool], least: int) -> tuple[set[int], set[int]]:
-    """Frames of static stretches, and repeated frames, from "frame i + 1 equals frame i"."""
-    static: set[int] = set()
-    repeated: set[int] = set()
-    start = 0
-    for end in range(1, len(still) + 2):
-        if end <= len(still) and still[end - 1]:
-            continue
-        if end - start >= least:  # frames start .. end - 1 are all the same; the last one begins what follows
-            static.update(range(start, end))
-        else:
-            repeated.update(range(start + 1, end))
-        start = end
-    return static, repeated
 
 
 def _window(sequence: str, piece: Piece, position: int, frames: tuple[int, ...], analysis: Analysis, recipe: SynthesisRecipe) -> Window:

@@ -74,6 +74,20 @@ def test_a_file_that_was_lost_is_made_again(tmp_path: Path, half: str) -> None:
     assert _bytes(tmp_path) == whole
 
 
+@pytest.mark.parametrize("suffix", [".png", ".npy", ".json"])
+def test_a_file_that_is_cut_off_is_made_again(tmp_path: Path, suffix: str) -> None:
+    """A finished pair of which one file lost its end is made again, with the same bytes."""
+    pairs = synthesize(_frames(), {"window": 3, "blur_vectors": True})
+    write_folder(pairs, tmp_path)
+    whole = _bytes(tmp_path)
+    for path in tmp_path.rglob(f"000002{suffix}"):
+        for length in (0, path.stat().st_size // 2, path.stat().st_size - 1):
+            path.write_bytes(path.read_bytes()[:length])
+
+            assert write_folder(pairs, tmp_path) == 1
+            assert _bytes(tmp_path) == whole
+
+
 def test_another_recipe_is_not_mixed_in(tmp_path: Path) -> None:
     """A folder of one recipe refuses another, and other frames."""
     write_folder(synthesize(_frames(), {"window": 3}), tmp_path)

@@ -200,6 +200,19 @@ def test_no_torchscript_is_one_sentence(tmp_path: Path) -> None:
         synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=tmp_path / "bad.pt")[0]
 
 
+@pytest.mark.parametrize(("wrong", "sentence"), [(np.nan, "NaN or infinity"), ("shape", "numbers of shape")])
+def test_an_interpolator_that_fails_is_named_with_its_frames(wrong: object, sentence: str) -> None:
+    """NaN and wrong shapes are one sentence that names the two frames."""
+    frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
+
+    def interpolate(before: np.ndarray, after: np.ndarray, moment: float) -> np.ndarray:
+        return before[1:] if wrong == "shape" else np.full_like(before, wrong)
+
+    pairs = synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=interpolate)
+    with pytest.raises(SourceError, match=f"between frames 0 and 1: the interpolator gave .*{sentence}"):
+        pairs[0]
+
+
 def test_motion_curves_as_the_neighbouring_frames_tell() -> None:
     """Frames at 0, 2, 8, 18 px speed up: the middle of the second interval lies at 4.5 px, not at 5, and is found there."""
     frames = [_shifted(_texture(120, 200), shift)[:, 40:180] for shift in (0, 2, 8, 18)]

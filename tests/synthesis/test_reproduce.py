@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from blurdata.cli import build_app
 from blurdata.errors import SourceError
-from blurdata.files import write_png
+from blurdata.files import read_image, write_png
 from blurdata.synthesis.locate import windows
 from blurdata.synthesis.reproduce import find_sequences, reproduce_sequence
 
@@ -72,6 +72,23 @@ def test_a_sound_tree_comes_back(tree: Path) -> None:
     assert (found.pairs, found.blended, found.renumbered, found.complete) == (PAIRS, PAIRS, 0, True)
     assert found.psnr_blur > 70
     assert found.psnr_blur_gamma > 70
+
+
+def test_the_lowest_picture_is_named(tree: Path) -> None:
+    """One published blur that was spoilt shows in the lowest PSNR, with its name, in the table and in JSON."""
+    path = tree / "pub" / "train" / SEQUENCE / "blur_gamma" / "000005.png"
+    spoilt = 255 - read_image(path)
+    write_png(path, spoilt)
+
+    found = report(tree)
+    shown = call(str(tree / "all"), str(tree / "pub"))
+    told = json.loads(call(str(tree / "all"), str(tree / "pub"), "--json").stdout)["sequences"][0]
+
+    assert found.lowest_blur_gamma_name == "blur_gamma/000005.png"
+    assert found.lowest_blur_gamma < 20 < found.psnr_blur_gamma < found.psnr_blur
+    assert found.lowest_blur <= found.psnr_blur
+    assert f"{found.lowest_blur_gamma:.2f} dB at blur_gamma/000005.png" in shown.stdout
+    assert told["lowest_blur_gamma_name"] == "blur_gamma/000005.png"
 
 
 def test_variants_are_not_confused(tree: Path) -> None:

@@ -246,3 +246,20 @@ def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[in
     expected = np.rot90(frames[2], turns)
     assert pair.sharp.shape == expected.shape
     assert np.abs(pair.sharp.astype(int) - expected).mean() < 6
+
+
+@pytest.mark.parametrize(("matrix", "full"), [("bt709", False), ("bt601", True), ("bt2020", False)])
+def test_meta_says_how_colours_were_read(tmp_path: Path, matrix: str, full: bool) -> None:
+    """Each pair records codec, pixel format, colour matrix, range, rotation and depth; arrays are RGB already."""
+    colours = [(0.2, 0.5, 0.8), (0.9, 0.1, 0.4)]
+    _write_yuv(tmp_path / "a.mkv", colours, matrix, full=full, bits=8)
+    fields = {"window": 3, "still_frames": 100, "still_change": 0}
+
+    meta = synthesize(tmp_path / "a.mkv", fields)[0].meta
+    overruled = synthesize(tmp_path / "a.mkv", fields, color_matrix="bt709")[0].meta
+    plain = synthesize([np.full((32, 32, 3), i * 9, np.uint8) for i in range(3)], fields)[0].meta
+
+    assert (meta["codec"], meta["pixel_format"], meta["bits"]) == ("ffv1", "yuv420p", 8)
+    assert (meta["color_matrix"], meta["color_range"], meta["rotation_deg"]) == (matrix, "full" if full else "limited", 0)
+    assert overruled["color_matrix"] == "bt709"
+    assert (plain["color_matrix"], plain["color_range"], plain["bits"]) == ("rgb", "full", 8)

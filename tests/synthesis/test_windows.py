@@ -176,3 +176,11 @@ def test_a_flash_is_no_cut_but_a_change_of_scene_is() -> None:
     frames[8] = frames[8] + np.uint8(90)
 
     assert analyze(ArrayFilm(frames)).cuts == [20]
+
+
+def test_fields_that_do_not_go_together_are_one_sentence() -> None:
+    """The message gives the reason, not the whole recipe."""
+    with pytest.raises(RecipeError) as told:
+        resolve({"window": 5, "step": 5, "duty": 0.2})
+
+    assert str(told.value) == "recipe: window 5 every 5 frames is a duty of 0.8, not 0.2; leave one out."

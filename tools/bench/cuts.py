@@ -22,7 +22,7 @@ from skimage import data
 from blurdata.synthesis import SynthesisRecipe
 from blurdata.synthesis.analysis import analyze
 from blurdata.synthesis.frames import ArrayFilm, FrameIndex, find_films
-from blurdata.synthesis.windows import _unchanged
+from blurdata.synthesis.repeats import unchanged
 
 SIZE = (320, 240)
 BIKES = (0, 30, 76, 137, 187, 242)
@@ -119,13 +119,14 @@ def main() -> None:
     arguments = parser.parse_args()
     films = film_shots()
     recipe = SynthesisRecipe()
+    still = {"still_change": recipe.still_change, "repeat_share": recipe.repeat_share, "still_frames": recipe.still_frames}
     totals = {kind: [0, 0, 0] for kind in ("cuts", "repeated frames", "static frames")}
     count = 0
     for number in range(arguments.clips):
         frames, *truth = clip(np.random.default_rng(number), films)
         count += len(frames)
         analysis = analyze(ArrayFilm(frames))
-        static, repeated = _unchanged((analysis.steps["change"] <= recipe.still_change).tolist(), recipe.still_frames)
+        static, repeated = unchanged(analysis.steps, **still)
         for (kind, total), true, found in zip(totals.items(), truth, (set(analysis.cuts), repeated, static), strict=True):
             total[0] += len(true & found)
             total[1] += len(found)

@@ -1,0 +1,83 @@
+"""Which frames show nothing new: repeats, as frame-rate converters and cameras that lose frames make them, and static stretches.
+
+A frame that equals the one before to within ``still_change`` is a repeat, if the film moves around it. Once a film has been compressed
+that does not find all: encoders refine a repeated frame, so that grain and edges change by several codes. But they refine far less than the
+frames around move, so a frame is a repeat too where its mean change is a small share of what its neighbours' suggest. At the turning point
+of a shaking camera the change shrinks too, though not suddenly: there the changes before and behind, continued in a straight line, say so.
+In a still scene all changes are alike, by grain, and none is accused; a compressed one that stands still changes by a little now and then.
+
+Measured: ``tools/bench/cuts.py``.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import percentile_filter
+
+Changes = NDArray[np.floating]
+
+_REACH, _USUAL = 9, 85  # what is usual: the second largest of nine changes, since six of ten frames of a film at 60 Hz may be repeats
+_FLICKER = 4  # times still_change: as much as a still picture changes where an encoder refines it
+_LEAST_CHANGE = 0.15  # codes on average; where less goes on around, coding errors are all there is to see
+
+
+def unchanged(changes: NDArray[np.void], *, still_change: float, repeat_share: float, still_frames: int) -> tuple[set[int], set[int]]:
+    """Frames of static stretches, and repeated frames.
+
+    Args:
+        changes: (N - 1,) records with ``change`` and ``mean_change`` between neighbours.
+        still_change: Frames are equal where no spot changes by more, 8-bit codes.
+        repeat_share: Share of the expected change below which a frame is a repeat.
+        still_frames: So many equal frames are a static stretch.
+    """
+    change, mean = changes["change"], changes["mean_change"].astype(np.float64)
+    equal = change <= still_change
+    flicker = (change <= _FLICKER * still_change) & (mean < _LEAST_CHANGE)
+    static: set[int] = set()
+    for start, end in _runs(equal | flicker):
+        if end - start + 1 >= still_frames and 2 * equal[start:end].sum() >= end - start:
+            static.update(range(start, end + 1))  # the last one begins what follows
+    repeats = equal & (_usual(change) > _FLICKER * still_change)
+    repeats[find_dips(mean, repeat_share)] = True
+    return static, set((np.flatnonzero(repeats) + 1).tolist()) - static
+
+
+def find_dips(changes: Changes, share: float) -> list[int]:
+    """Places where the change is less than ``share`` of what those around it suggest.
+
+    Example:
+        >>> find_dips(np.array([3.0, 3.1, 2.9, 0.2, 3.0, 2.8, 3.0]), 0.15)  # a repeat
+        [3]
+        >>> find_dips(np.array([3.0, 2.0, 1.0, 0.1, 1.0, 2.0, 3.0]), 0.15)  # a hand turns round
+        []
+    """
+    if not len(changes) or share == 0:
+        return []
+    changes = np.asarray(changes, np.float64)
+    usual = _usual(changes)
+    low = (changes < share * usual) & (usual > _LEAST_CHANGE)
+    moving = np.flatnonzero(~low)
+    found = []
+    for i in np.flatnonzero(low):
+        at = int(np.searchsorted(moving, i))
+        left, right = changes[moving[max(0, at - 2) : at][::-1]], changes[moving[at : at + 2]]
+        expected = max(_continued(left, usual[i]), _continued(right, usual[i]))
+        if changes[i] < share * expected:
+            found.append(int(i))
+    return found
+
+
+def _continued(near: Changes, most: float) -> float:
+    """The change that the two nearest ones on one side, the nearer first, lead to in a straight line; between 0 and the nearer one."""
+    if len(near) < 2:
+        return 0.0
+    return float(max(0.0, min(near[0], 2 * near[0] - near[1], most)))
+
+
+def _usual(changes: Changes) -> NDArray[np.float64]:
+    return np.asarray(percentile_filter(changes.astype(np.float64), _USUAL, size=_REACH, mode="nearest"))
+
+
+def _runs(marks: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Start and end of each run of True."""
+    edges = np.flatnonzero(np.diff(np.r_[False, marks, False]))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

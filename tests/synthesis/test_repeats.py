@@ -1,0 +1,109 @@
+"""Repeated frames that compression has altered, turning points, still scenes, and numbers that skip."""
+
+import numpy as np
+import pytest
+
+from blurdata.files import write_png
+from blurdata.synthesis import synthesize
+from blurdata.synthesis.analysis import STEPS
+from blurdata.synthesis.frames import numbering_gaps
+from blurdata.synthesis.repeats import find_dips, unchanged
+
+
+def scene(seed: int = 0) -> np.ndarray:
+    """A texture."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (12, 20, 3))
+    return np.kron(coarse, np.ones((6, 6, 1))).astype(np.uint8)
+
+
+def refined(frame: np.ndarray, seed: int) -> np.ndarray:
+    """The same as an encoder shows it again: a few spots change by several codes."""
+    out, rng = frame.astype(int), np.random.default_rng(seed)
+    for _ in range(4):
+        y, x = rng.integers(0, 60), rng.integers(0, 100)
+        out[y : y + 6, x : x + 6] += int(rng.choice([-9, 9]))
+    return np.clip(out, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("repeats", [[5], [4, 9, 14], [5, 6, 12]])
+def test_repeats_that_an_encoder_refined_are_found(repeats: list[int]) -> None:
+    """A frame shown again with small changes is a repeat; with the share at 0 only equal ones are."""
+    frames: list[np.ndarray] = []
+    while len(frames) < 20:
+        again = len(frames) in repeats
+        frames.append(refined(frames[-1], len(frames)) if again else np.roll(scene(), 2 * len(frames), axis=1))
+
+    assert synthesize(frames, {"window": 3}).summary()["repeated_frames"] == len(repeats)
+    assert synthesize(frames, {"window": 3, "repeat_share": 0}).summary()["repeated_frames"] == 0
+
+
+def test_a_still_noisy_scene_has_no_repeats() -> None:
+    """Grain changes every frame of a scene that stands still; nothing is accused."""
+    rng = np.random.default_rng(1)
+    frames = [np.clip(scene() + rng.normal(0, 4, (72, 120, 3)), 0, 255).astype(np.uint8) for _ in range(30)]
+
+    summary = synthesize(frames, {"window": 3}).summary()
+
+    assert (summary["repeated_frames"], summary["static_frames"]) == (0, 0)
+
+
+def test_a_hand_that_turns_round_repeats_nothing() -> None:
+    """A slow swing, whose change nearly vanishes at its turning points, has no repeats."""
+    changes = np.abs(np.sin(np.arange(60) / 5.0 + 0.1)) * 8
+
+    assert find_dips(changes, 0.15) == []
+
+
+def steps(change: list[float], mean: list[float]) -> np.ndarray:
+    """Records of the analysis."""
+    made = np.zeros(len(change), STEPS)
+    made["change"], made["mean_change"] = change, mean
+    return made
+
+
+def test_flicker_of_an_encoder_does_not_end_a_static_stretch() -> None:
+    """A compressed still picture that is refined now and then is one static stretch, without repeats."""
+    change = [40.0, 40.0, *[0.0, 0.0, 0.0, 4.0] * 5, 40.0, 40.0]
+    mean = [3.0, 3.0, *[0.0, 0.0, 0.0, 0.05] * 5, 3.0, 3.0]
+
+    static, repeated = unchanged(steps(change, mean), still_change=1.5, repeat_share=0.15, still_frames=6)
+
+    assert (static, repeated) == (set(range(2, 23)), set())
+
+
+def test_films_of_many_repeats() -> None:
+    """24 frames a second shown at 60: six of ten frames are repeats."""
+    pattern = ([9.0, 0.1, 9.0, 0.1, 0.1] * 8)[:-1]
+
+    _, repeated = unchanged(steps([10 * c for c in pattern], pattern), still_change=0.0, repeat_share=0.15, still_frames=6)
+
+    assert repeated == {i + 1 for i, c in enumerate(pattern) if c < 1}
+
+
+@pytest.mark.parametrize(
+    ("names", "gaps"),
+    [
+        (["000001", "000002", "000010", "000011"], [2]),
+        (["1", "2", "10"], [2]),
+        (["a_1", "a_3", "a_5", "a_7"], []),
+        (["a_1", "a_3", "a_9", "a_11"], [2]),
+        (["first", "second"], []),
+        (["7"], []),
+        (["s1_01", "s1_02", "s2_01"], []),
+        (["0001-x", "0002-x", "0004-x"], [2]),
+    ],
+)
+def test_numbers_that_skip(names: list[str], gaps: list[int]) -> None:
+    """A gap is a step above the usual one; names without one number each have none."""
+    assert numbering_gaps(names) == gaps
+
+
+def test_no_exposure_crosses_a_gap(tmp_path: object) -> None:
+    """Frames 1 to 4 and 10 to 15 of a folder make windows of their own, and the gap is counted."""
+    for number in (*range(1, 5), *range(10, 16)):
+        write_png(tmp_path / f"{number:06}.png", np.roll(scene(), 2 * number, axis=1))
+
+    pairs = synthesize(tmp_path, {"window": 3})
+
+    assert pairs.summary()["numbering_gaps"] == 1
+    assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2], [4, 5, 6], [7, 8, 9]]
