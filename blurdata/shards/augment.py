@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from blurdata.recipe import Recipe
 from blurdata.shards.chunks import Box
+from blurdata.shards.scratch import Scratch
 
 Tensor = torch.Tensor
+_split_planes, _one_plane = Scratch(), Scratch()
 # (flip, turns) -> whether to transpose, and then which axes to mirror as OpenCV counts them
 _AS_TRANSPOSED = {
     (False, 0): (False, None),
@@ -83,22 +85,28 @@ class Moves:
         array = array[:, ::-1] if self.flip else array
         return np.rot90(array, self.turns) if self.turns else array
 
-    def planes(self, array: NDArray[Any]) -> NDArray[Any]:
-        """What ``geometry`` makes of an (H, W, C) array, as a new (C, H, W) one; pictures four times as fast as numpy copies the view."""
-        if array.ndim != 3 or array.shape[2] != 3 or array.dtype not in (np.uint8, np.uint16):
-            return np.ascontiguousarray(np.moveaxis(self.geometry(array), -1, 0))
+    def moved_hw(self, size_hw: tuple[int, int]) -> tuple[int, int]:
+        """Height and width of what ``geometry`` makes of an array of this height and width."""
+        height, width = size_hw
+        return (width, height) if self.turns % 2 else (height, width)
+
+    def planes(self, array: NDArray[Any], out: NDArray[Any]) -> None:
+        """Write what ``geometry`` makes of an (H, W, C) array to a (C, H, W) one; pictures four times as fast as numpy copies the view."""
+        if array.shape[2] != 3 or array.dtype not in (np.uint8, np.uint16):
+            out[...] = np.moveaxis(self.geometry(array), -1, 0)
+            return
         transpose, mirror = _AS_TRANSPOSED[self.flip, self.turns]
-        height, width = array.shape[1::-1] if transpose else array.shape[:2]
-        out = np.empty((3, height, width), array.dtype)
         if not transpose and mirror is None:
             cv2.split(array, list(out))
-            return out
-        for plane, target in zip(cv2.split(array), out, strict=True):
+            return
+        planes = _split_planes((3, *array.shape[:2]), array.dtype)
+        cv2.split(array, list(planes))
+        for plane, target in zip(planes, out, strict=True):
             if mirror is None:
                 cv2.transpose(plane, target)
             else:
-                cv2.flip(cv2.transpose(plane) if transpose else plane, mirror, target)
-        return out
+                upright = cv2.transpose(plane, _one_plane(target.shape, target.dtype)) if transpose else plane
+                cv2.flip(upright, mirror, target)
 
     def vectors(self, field: NDArray[Any]) -> NDArray[Any]:
         """An (H, W, 2) field of (x right, y down) vectors: moved like a picture, and the vectors turned with it."""

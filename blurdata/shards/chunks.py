@@ -6,7 +6,7 @@ tenths of its time on the checksum. All else HDF5 reads.
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -16,40 +16,47 @@ from numpy.typing import NDArray
 
 from blurdata.errors import MissingDependency
 from blurdata.shards.guard import FLETCHER_BYTES, ZSTD, Array
+from blurdata.shards.scratch import Scratch
 
 Box = tuple[int, int, int, int]  # y, x, height, width
+Make = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]
+_CACHE_BYTES = 256 << 10
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_scratch = Scratch()
 
 
-def read_array(array: Array, box: Box | None = None) -> NDArray[Any]:
-    """The whole array, or rows ``y`` to ``y + height`` and columns ``x`` to ``x + width`` of it.
+def read_array(array: Array, box: Box | None = None, make: Make = np.empty) -> NDArray[Any]:
+    """The whole array, or rows ``y`` to ``y + height`` and columns ``x`` to ``x + width`` of it, in what ``make`` gives.
 
     Raises:
         ValueError: If the box is not inside, or a chunk is not what was written. HDF5 raises OSError for that.
     """
     if box is None and array.offsets is None:
-        return _read_by_hdf5(array, (0,) * len(array.shape), array.shape)
+        return _read_by_hdf5(array, (0,) * len(array.shape), array.shape, make)
     y, x, height, width = box or (0, 0, *array.shape[:2])
     if len(array.shape) < 2 or y < 0 or x < 0 or y + height > array.shape[0] or x + width > array.shape[1]:
         msg = f"the box {box} is not inside {array.shape}"
         raise ValueError(msg)
     if array.offsets is None:
-        return _read_by_hdf5(array, (y, x, *(0 for _ in array.shape[2:])), (height, width, *array.shape[2:]))
-    return _read_chunks(array, array.offsets, (y, x, height, width))
+        return _read_by_hdf5(array, (y, x, *(0 for _ in array.shape[2:])), (height, width, *array.shape[2:]), make)
+    out = make((height, width, *array.shape[2:]), array.dtype)
+    _read_chunks(array, array.offsets, (y, x, height, width), out)
+    return out
 
 
-def _read_chunks(array: Array, offsets: NDArray[np.int64], box: Box) -> NDArray[Any]:
+def _read_chunks(array: Array, offsets: NDArray[np.int64], box: Box, out: NDArray[Any]) -> None:
     """A box of an uncompressed array."""
     y, x, height, width = box
-    out = np.empty((height, width, *array.shape[2:]), array.dtype)
-    stored = np.empty(math.prod(array.chunk) * array.dtype.itemsize + FLETCHER_BYTES, np.uint8)
-    pixels = stored[:-FLETCHER_BYTES].view(array.dtype).reshape(array.chunk)
+    size = math.prod(array.chunk) * array.dtype.itemsize
+    stored = _room(size + FLETCHER_BYTES)
+    pixels = stored[:, :size].view(array.dtype).reshape(-1, *array.chunk)
     columns = list(_pieces(x, width, array.chunk[1]))
     for row, rows, to_rows in _pieces(y, height, array.chunk[0]):
-        for column, across, to_columns in columns:
-            _read_chunk(array, offsets, row, column, stored)
-            out[to_rows, to_columns] = pixels[rows, across]
-    return out
+        for first in range(0, len(columns), len(stored)):
+            some = columns[first : first + len(stored)]
+            _read_side_by_side(array, offsets, row, some[0][0], stored[: len(some), : size + FLETCHER_BYTES])
+            for place, (_, across, to_columns) in enumerate(some):
+                out[to_rows, to_columns] = pixels[place, rows, across]
 
 
 def _pieces(start: int, count: int, step: int) -> Iterator[tuple[int, slice, slice]]:
@@ -59,35 +66,51 @@ def _pieces(start: int, count: int, step: int) -> Iterator[tuple[int, slice, sli
         yield index, slice(first - index * step, last - index * step), slice(first - start, last - start)
 
 
-def _read_chunk(array: Array, offsets: NDArray[np.int64], row: int, column: int, stored: NDArray[np.uint8]) -> None:
-    """Fill ``stored`` with a chunk and its checksum."""
-    if offsets[row, column] < 0:
-        corner = (row * array.chunk[0], column * array.chunk[1], *(0 for _ in array.chunk[2:]))
-        found = array.id.get_chunk_info_by_coord(corner)
-        if found.filter_mask or found.size != stored.size or found.byte_offset is None:
-            msg = "a chunk is missing or lacks its checksum"
-            raise ValueError(msg)
-        offsets[row, column] = found.byte_offset
-    if os.preadv(array.fd, [stored.data], offsets[row, column]) != stored.size:
-        msg = "the file ends inside a chunk"
-        raise ValueError(msg)
-    if _checksum()(stored[:-FLETCHER_BYTES]) != int.from_bytes(stored[-FLETCHER_BYTES:].tobytes(), "little"):
+def _room(size: int) -> NDArray[np.uint8]:
+    """(n, size or more) uint8 for as many chunks as the processor's own cache has room for."""
+    stride = -(-size // 64) * 64
+    return _scratch((max(1, _CACHE_BYTES // stride), stride), np.uint8)
+
+
+def _read_side_by_side(array: Array, offsets: NDArray[np.int64], row: int, column: int, stored: NDArray[np.uint8]) -> None:
+    """Fill ``stored`` with a chunk and its checksum in each line; those that also lie one after another in the file in one go."""
+    count, size = stored.shape
+    places = offsets[row, column : column + count]
+    for index in np.flatnonzero(places < 0).tolist():
+        places[index] = _find(array, row, column + index, size)
+    begin = 0
+    for end in range(1, count + 1):
+        if end == count or places[end] != places[end - 1] + size:
+            if os.preadv(array.fd, list(stored[begin:end]), places[begin]) != (end - begin) * size:
+                msg = "the file ends inside a chunk"
+                raise ValueError(msg)
+            begin = end
+    if not _all_whole()(stored):
         msg = "a chunk has another checksum than was written"
         raise ValueError(msg)
 
 
+def _find(array: Array, row: int, column: int, size: int) -> int:
+    """Where in the file a chunk lies."""
+    found = array.id.get_chunk_info_by_coord((row * array.chunk[0], column * array.chunk[1], *(0 for _ in array.chunk[2:])))
+    if found.filter_mask or found.size != size or found.byte_offset is None:
+        msg = "a chunk is missing or lacks its checksum"
+        raise ValueError(msg)
+    return int(found.byte_offset)
+
+
 @cache
-def _checksum() -> Any:
+def _all_whole() -> Any:
     """The compiled loop; it brings numba, which who only looks at headers need not wait for."""
-    from blurdata.shards.fletcher import fletcher32
+    from blurdata.shards.whole import all_whole
 
-    return fletcher32
+    return all_whole
 
 
-def _read_by_hdf5(array: Array, start: tuple[int, ...], count: tuple[int, ...]) -> NDArray[Any]:
+def _read_by_hdf5(array: Array, start: tuple[int, ...], count: tuple[int, ...], make: Make) -> NDArray[Any]:
     if array.compressed:
         _check_frames(array, start, count)
-    out = np.empty(count, array.dtype.newbyteorder("="))
+    out = make(count, array.dtype.newbyteorder("="))
     inside = array.id.get_space()
     inside.select_hyperslab(start, count)
     array.id.read(h5s.create_simple(count), inside, out)

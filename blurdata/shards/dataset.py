@@ -17,8 +17,11 @@ from blurdata.shards.augment import Augment, Moves, draw_box
 from blurdata.shards.chunks import Box
 from blurdata.shards.order import runs, sample_rng, sample_seed
 from blurdata.shards.reader import MAX_OPEN, ShardReader
+from blurdata.shards.rows import MakeTensor, as_rows
+from blurdata.shards.scratch import Scratch
 
 Sample = dict[str, Any]
+_scratch = Scratch()
 
 
 class ShardDataset(Dataset[Sample]):
@@ -134,13 +137,22 @@ class ShardDataset(Dataset[Sample]):
         return [float(value) for value in found if value is not None]
 
     def __getitem__(self, index: int | tuple[int, int]) -> Any:
+        return self._sample(index, _empty)
+
+    def __getitems__(self, indices: Sequence[int | tuple[int, int]]) -> list[Any]:
+        """The samples of a batch; pictures of one size lie in one block, so that putting them together costs nothing more."""
+        if type(self).__getitem__ is not ShardDataset.__getitem__:
+            return [self[index] for index in indices]
+        return as_rows(lambda index, make: self._sample(index, make), indices)
+
+    def _sample(self, index: int | tuple[int, int], make: MakeTensor) -> Any:
         epoch, index = index if isinstance(index, tuple) else (None, index)
         start = self._starts[index]
         positions = self._kept[start : start + self.clip]
         key = self._reader.plan.keys[positions[0]]
         seed = int(torch.randint(2**62, ())) if epoch is None else sample_seed(self.seed, epoch, key)
         moves, box = self._chance(positions, seed)
-        sample = self._read(positions, moves, box)
+        sample = self._read(positions, moves, box, make)
         sample["key"] = key
         return sample if self.transform is None else _seeded(self.transform, sample, seed)
 
@@ -163,30 +175,42 @@ class ShardDataset(Dataset[Sample]):
                 moves = replace(moves, turns=moves.turns - 1)
         return moves, draw_box(size, (height, width), rng) if self.crop_hw else None
 
-    def _read(self, positions: Sequence[int], moves: Moves, box: Box | None) -> Sample:
-        read = [self._reader.images(position, box) for position in positions]
-        blurry, sharp = (self._picture([moves.planes(pair[half]) for pair in read], positions) for half in (0, 1))
-        sample: Sample = {"blurry": tv_tensors.Image(moves.noise(moves.colour(blurry))), "sharp": Sharp(moves.colour(sharp))}
-        for name in self._extras:
-            arrays = [self._reader.extra(position, name, None if name == "psf" else box) for position in positions]
-            sample[name] = self._picture([_moved(moves, name, array) for array in arrays], positions)
-        return sample
+    def _read(self, positions: Sequence[int], moves: Moves, box: Box | None, make: MakeTensor) -> Sample:
+        def half(name: str) -> torch.Tensor:
+            return self._planes(name, positions, moves, make, lambda position: self._reader.image(position, name, box, _scratch))
 
-    def _picture(self, arrays: Sequence[NDArray[Any]], positions: Sequence[int]) -> torch.Tensor:
-        """(C, H, W) arrays as one tensor, (T, C, H, W) for clips."""
-        planes = [torch.from_numpy(array) for array in arrays]
-        if self.clip == 1:
-            return planes[0]
-        if len({plane.shape for plane in planes}) > 1:
-            msg = f"The pairs of the clip from '{self._reader.plan.keys[positions[0]]}' on differ in size; give a crop_hw."
-            raise ValueError(msg)
-        return torch.stack(planes)
+        def extra(name: str) -> torch.Tensor:
+            within = None if name == "psf" else box
+            return self._planes(name, positions, moves, make, lambda position: self._reader.extra(position, name, within))
+
+        blurry, sharp = moves.noise(moves.colour(half("blurry"))), moves.colour(half("sharp"))
+        return {"blurry": tv_tensors.Image(blurry), "sharp": Sharp(sharp), **{name: extra(name) for name in self._extras}}
+
+    def _planes(
+        self, name: str, positions: Sequence[int], moves: Moves, make: MakeTensor, read: Callable[[int], NDArray[Any]]
+    ) -> torch.Tensor:
+        """Arrays of (H, W) or (H, W, C), moved, as one tensor of (C, H, W), (T, C, H, W) for clips."""
+        out: list[torch.Tensor] = []
+        for frame, position in enumerate(positions):
+            array = read(position)
+            array = array if array.ndim == 3 else array[..., None]
+            shape = (array.shape[2], *moves.moved_hw(array.shape[:2]))
+            if not out:
+                out = [make(name, (self.clip, *shape) if self.clip > 1 else shape, array.dtype)]
+            target = out[0][frame] if self.clip > 1 else out[0]
+            if target.shape != shape:
+                msg = f"The pairs of the clip from '{self._reader.plan.keys[positions[0]]}' on differ in size; give a crop_hw."
+                raise ValueError(msg)
+            if name == "blur_vectors":
+                target.numpy()[...] = np.moveaxis(moves.vectors(array), -1, 0)
+            else:
+                moves.planes(array, target.numpy())
+        return out[0]
 
 
-def _moved(moves: Moves, name: str, array: NDArray[Any]) -> NDArray[Any]:
-    """An extra array of (H, W) or (H, W, C) as a moved (C, H, W) one."""
-    array = array if array.ndim == 3 else array[..., None]
-    return np.ascontiguousarray(np.moveaxis(moves.vectors(array), -1, 0)) if name == "blur_vectors" else moves.planes(array)
+def _empty(_name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> torch.Tensor:
+    """A tensor of a sample that is on its own."""
+    return torch.from_numpy(np.empty(shape, dtype))
 
 
 def _check_arguments(crop_hw: tuple[int, int] | None, clip: int) -> None:

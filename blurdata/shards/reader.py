@@ -7,11 +7,12 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import Incomplete, PairMismatch, ShardCorrupt, SourceError
 from blurdata.pairs import Pair
-from blurdata.shards.chunks import Box
+from blurdata.shards.chunks import Box, Make
 from blurdata.shards.plan import HALVES, Plan
 from blurdata.shards.records import INDEX, PLAN, Index, finished, no_plan, read_record, shard_path
 from blurdata.shards.shardfile import ShardFile
@@ -94,10 +95,13 @@ class ShardReader:
 
     def images(self, position: int, box: Box | None = None) -> list[NDArray[Any]]:
         """Blurry and sharp, each (H, W, 3) uint8 or uint16; only the box (y, x, height, width) is read if there is one."""
+        return [self.image(position, half, box) for half in HALVES]
+
+    def image(self, position: int, half: str, box: Box | None = None, make: Make = np.empty) -> NDArray[Any]:
+        """One of them, in what ``make`` gives."""
         shard, key = self._where(position)
         with self._mine():
-            file = self._file(shard)
-            return [file.image(key, half, box) for half in HALVES]
+            return self._file(shard).image(key, half, box, make)
 
     def size(self, position: int) -> tuple[int, int]:
         """Height and width of a pair."""

@@ -12,7 +12,7 @@ from h5py import h5g
 from numpy.typing import NDArray
 
 from blurdata.errors import ShardCorrupt
-from blurdata.shards.chunks import Box, read_array
+from blurdata.shards.chunks import Box, Make, read_array
 from blurdata.shards.encode import FORMAT, VERSION
 from blurdata.shards.guard import Array, attribute, check_links, open_array, open_file
 from blurdata.shards.plan import Compression
@@ -99,14 +99,14 @@ class ShardFile:
                 self._metas = {str(item["key"]): dict(item["meta"]) for item in items}
         return self._metas
 
-    def image(self, key: str, half: str, box: Box | None = None) -> NDArray[Any]:
-        """(H, W, 3) uint8 or uint16 pixels of one half, or of the box (y, x, height, width) in it."""
+    def image(self, key: str, half: str, box: Box | None = None, make: Make = np.empty) -> NDArray[Any]:
+        """(H, W, 3) uint8 or uint16 pixels of one half, or of the box (y, x, height, width) in it, in what ``make`` gives."""
         with self._faults(key):
             array = self._array(f"pairs/{key}/{half}")
             if len(array.shape) != 3 or array.shape[2] != 3 or array.dtype.kind != "u" or array.dtype.itemsize > 2:
                 msg = f"'{half}' is no 8- or 16-bit RGB picture"
                 raise ValueError(msg)
-            return read_array(array, box)
+            return read_array(array, box, make)
 
     def size(self, key: str) -> tuple[int, int]:
         """Height and width of a pair, from the header alone."""

@@ -267,6 +267,7 @@ def test_planes_are_the_moved_picture(dtype: type) -> None:
     for flip in (False, True):
         for turns in range(4):
             expected = np.rot90(picture[:, ::-1] if flip else picture, turns).transpose(2, 0, 1)
-            moved = Moves(flip=flip, turns=turns).planes(picture)
-            assert moved.dtype == dtype
+            moves = Moves(flip=flip, turns=turns)
+            moved = np.empty((3, *moves.moved_hw(picture.shape[:2])), dtype)
+            moves.planes(picture, moved)
             np.testing.assert_array_equal(moved, expected)
