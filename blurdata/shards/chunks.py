@@ -75,18 +75,23 @@ def _room(size: int) -> NDArray[np.uint8]:
 def _read_side_by_side(array: Array, offsets: NDArray[np.int64], row: int, column: int, stored: NDArray[np.uint8]) -> None:
     """Fill ``stored`` with a chunk and its checksum in each line; those that also lie one after another in the file in one go."""
     count, size = stored.shape
-    places = offsets[row, column : column + count]
-    for index in np.flatnonzero(places < 0).tolist():
-        places[index] = _find(array, row, column + index, size)
-    begin = 0
-    for end in range(1, count + 1):
-        if end == count or places[end] != places[end - 1] + size:
-            if os.preadv(array.fd, list(stored[begin:end]), places[begin]) != (end - begin) * size:
-                msg = "the file ends inside a chunk"
-                raise ValueError(msg)
-            begin = end
+    places = offsets[row, column : column + count].tolist()
+    if min(places) < 0:
+        places = [_find(array, row, column + index, size) for index in range(count)]
+        offsets[row, column : column + count] = places
+    if places == list(range(places[0], places[0] + count * size, size)):
+        _read(array.fd, stored, places[0])
+    else:
+        for chunk, place in zip(stored, places, strict=True):
+            _read(array.fd, chunk[None], place)
     if not _all_whole()(stored):
         msg = "a chunk has another checksum than was written"
+        raise ValueError(msg)
+
+
+def _read(fd: int, stored: NDArray[np.uint8], place: int) -> None:
+    if os.preadv(fd, list(stored), place) != stored.size:
+        msg = "the file ends inside a chunk"
         raise ValueError(msg)
 
 

@@ -15,8 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from rows import note
-from skimage import data, transform
-from skimage.metrics import structural_similarity
 
 from blurdata.files import write_png
 from blurdata.metrics import Protocol, Task, evaluate
@@ -55,6 +53,8 @@ def main() -> None:
 
 def make_tasks(folder: Path, count: int) -> list[Task]:
     """Restored pictures that are shifted, turned, dimmed, blurred and noisy, at RealBlur's size."""
+    from skimage import data, transform  # here, because worker processes import this script
+
     photographs = [data.astronaut(), data.coffee(), data.cat(), data.rocket()]
     rng = np.random.default_rng(0)
     tasks = []
@@ -74,6 +74,8 @@ def make_tasks(folder: Path, count: int) -> list[Task]:
 
 def transcription(task: Task) -> tuple[float, float]:
     """The published steps, one after the other."""
+    from skimage.metrics import structural_similarity
+
     z, x = (cv2.imread(str(path))[..., ::-1].astype("float32") / 255 for path in (task.restored, task.sharp))
     zs = (np.sum(x * z) / np.sum(z * z)) * z
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 100, 0)
