@@ -53,8 +53,10 @@ def run(
     for path in files:
         if path.suffix.lower() not in (".json", ".csv"):
             raise typer.BadParameter(f"a file of scores ends in .json or .csv, got '{path}'.", param_hint="--out")
+    from blurdata.processes import start_fork_server
+
     if workers != 1:
-        _start_server()
+        start_fork_server("blurdata.metrics.evaluation")  # which imports at the same time as this process
     from blurdata.files import write_atomic
     from blurdata.metrics import Protocol, Task, evaluate, match_restored
     from blurdata.metrics.matching import restored_names
@@ -79,14 +81,6 @@ def run(
         typer.echo(f"blurdata: {failed} of {len(rows)} pictures could not be scored; mend them and run the same command again.", err=True)
         raise typer.Exit(1)
     typer.echo(_next(files), err=True)
-
-
-def _start_server() -> None:
-    """Have the server of worker processes import what it needs while this process does the same."""
-    from multiprocessing import forkserver
-
-    forkserver.set_forkserver_preload(["blurdata.metrics.evaluation"])
-    forkserver.ensure_running()
 
 
 def _next(files: list[Path]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import cv2
 from blurdata.errors import BlurDataError
 from blurdata.files import output_error, read_image
 from blurdata.metrics.protocols import Protocol, versions
+from blurdata.processes import start_fork_server
 from blurdata.progress import SILENT, Advance
 
 _PENDING_A_WORKER = 2
@@ -107,8 +108,7 @@ def _in_process(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int]) 
 
 def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], count: int) -> Iterator[tuple[int, Row]]:
     """Processes forked from a clean server that has the imports: forking this one is unsafe once OpenCV or torch have threads."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context = start_fork_server(__name__)
     others = set(active_children())
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
     waiting = iter(todo)
