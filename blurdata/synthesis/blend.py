@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from blurdata.color import Curve
 from blurdata.pairs import Image
-from blurdata.synthesis.kernels import add_light_1, add_light_4, to_codes
+from blurdata.synthesis.kernels import add_light_1, add_light_3, add_light_4, to_codes
 
 Sums = NDArray[Any]  # uint32 or uint64
 _AT_ONCE = 4
@@ -152,6 +152,8 @@ class LightSum:
         flat = [frame.reshape(-1, 3) for frame in waiting]
         if len(flat) == _AT_ONCE:
             add_light_4(total, flat[0], flat[1], flat[2], flat[3], self._table)
+        elif len(flat) == 3:
+            add_light_3(total, flat[0], flat[1], flat[2], self._table)
         else:
             for frame in flat:
                 add_light_1(total, frame, self._table)

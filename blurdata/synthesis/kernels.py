@@ -24,6 +24,14 @@ def add_light_4(total: Any, a: Any, b: Any, d: Any, e: Any, table: Any) -> None:
 
 
 @compiled
+def add_light_3(total: Any, a: Any, b: Any, d: Any, table: Any) -> None:
+    """Add the light of three (N, 3) frames at once."""
+    for i in range(total.shape[0]):
+        for c in range(3):
+            total[i, c] += table[c, a[i, c]] + table[c, b[i, c]] + table[c, d[i, c]]
+
+
+@compiled
 def to_codes(out: Any, sums: Any, first: Any, steps: Any, shift: Any) -> None:
     """Code values of (N, 3) sums: the bucket of a sum narrows the codes, a binary search ends it."""
     for i in range(out.shape[0]):

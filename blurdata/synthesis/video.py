@@ -155,19 +155,30 @@ class VideoFilm(Film):
         if _deep(frame) and not frame.format.is_rgb:
             rgb: Any = _deep_rgb(frame, reformatter, name)
         else:
-            rgb = reformatter.reformat(
+            picture = reformatter.reformat(
                 frame,
                 format="rgb48le" if _deep(frame) else "rgb24",
                 src_colorspace=_SWSCALE.get(name),
                 src_color_range=int(frame.color_range) or None,
                 threads=1,
-            ).to_ndarray()
+            )
+            rgb = picture.to_ndarray() if picture is frame else _array_of(picture)
         turns = _rotation(frame) // 90 % 4
         return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
     def fingerprint(self) -> str:
         """Hash over the file."""
         return fingerprint_files([self._path], root=self._path.parent)
+
+
+def _array_of(picture: Any) -> Any:
+    """(H, W, 3) of an RGB frame that nobody else holds: its own memory where no row is padded, else a copy."""
+    plane, deep = picture.planes[0], _deep(picture)
+    if plane.line_size != picture.width * (6 if deep else 3):
+        return picture.to_ndarray()
+    return np.frombuffer(plane, np.uint16 if deep else np.uint8, picture.height * picture.width * 3).reshape(
+        picture.height, picture.width, 3
+    )
 
 
 def _promised_s(container: Any, stream: Any) -> float:
