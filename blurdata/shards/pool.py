@@ -4,26 +4,27 @@ import contextlib
 import multiprocessing as mp
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from blurdata.errors import ShardError
 
 _PATIENCE_S = 5.0
-_spawn = mp.get_context("spawn")  # fork would copy open HDF5 and video handles
+_context = mp.get_context("forkserver")  # plain fork would copy open HDF5 and video handles
 
 
 class _Worker:
     """One process and the pipe to it."""
 
     def __init__(self, job: Callable[[int], None]) -> None:
-        self.pipe, far = _spawn.Pipe()
-        self.process: BaseProcess = _spawn.Process(target=_work, args=(far, job), daemon=True)
-        with _interrupt_held():  # the child inherits the mask: Ctrl-C is for the parent alone
-            self.process.start()
+        self.pipe, far = _context.Pipe()
+        self.process: BaseProcess = _context.Process(target=_work, args=(far, job), daemon=True)
+        self.process.start()
         far.close()
         self.task: int | None = None
 
@@ -73,13 +74,14 @@ class Queues:
 
 
 def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> Iterator[int]:
-    """Run ``job(task)`` for all tasks in spawned processes; yields tasks as they are done.
+    """Run ``job(task)`` for all tasks in processes of their own; yields tasks as they are done.
 
     Raises:
         Exception: Whatever the job raised first; the other processes are stopped.
         ShardError: If a process died.
     """
     queues = Queues(tasks, min(workers, len(tasks)))
+    _start_server()
     crew: list[_Worker] = []
     try:
         for number in range(len(queues)):
@@ -97,6 +99,13 @@ def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> I
                     raise worker.death()
     finally:
         _dismiss(crew)
+
+
+def _start_server() -> None:
+    """The process that workers are forked from: what is imported here is imported there, once, and shares its memory with all of them."""
+    _context.set_forkserver_preload([*sorted(name for name in sys.modules if name.startswith("blurdata.")), "blurdata.shards.warm"])
+    with _interrupt_held():  # workers inherit the mask: Ctrl-C is for this process alone
+        forkserver.ensure_running()
 
 
 def _collect(worker: _Worker) -> int:
@@ -132,6 +141,7 @@ def _interrupt_held() -> Iterator[None]:
 
 def _work(pipe: Connection, job: Callable[[int], None]) -> None:
     """A worker's life: tasks come in, results go out, and the end of the parent is the end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     while True:
         try:

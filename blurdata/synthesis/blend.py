@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from blurdata.color import Curve
 from blurdata.pairs import Image
 from blurdata.synthesis.kernels import add_light_1, add_light_3, add_light_4, to_codes
+from blurdata.synthesis.room import Room
 
 Sums = NDArray[Any]  # uint32 or uint64
 _AT_ONCE = 4
@@ -76,6 +77,7 @@ class LightSum:
         curve: How codes relate to light.
         bits: 8 or 16.
         samples: The most samples that will be added, counted with their weights.
+        room: Where the sum's memory comes from.
 
     Example:
         >>> from blurdata.color import curve
@@ -86,11 +88,12 @@ class LightSum:
         23
     """
 
-    def __init__(self, curve: Curve, *, bits: int, samples: int) -> None:
+    def __init__(self, curve: Curve, *, bits: int, samples: int, room: Room | None = None) -> None:
         self._curve, self._bits = curve, bits
         self._table = light_table(curve, bits)
         self._dtype = np.uint32 if bits <= 8 and samples <= 256 else np.uint64
         self._sum: Sums | None = None
+        self._room = room or Room()
         self._waiting: list[Image] = []
         self.weight = 0
 
@@ -135,13 +138,14 @@ class LightSum:
         """(H, W, 3) the mean's code values, rounded once, half up."""
         sums = self.sums()
         steps = code_steps(self._curve, self._bits, self.weight)
-        out = np.empty(sums.shape, np.uint8 if self._bits <= 8 else np.uint16)
+        out = self._room.empty(sums.shape, np.uint8 if self._bits <= 8 else np.uint16)
         to_codes(out.reshape(-1, 3), sums.reshape(-1, 3), steps.first, steps.steps, np.uint64(steps.shift))
         return out
 
     def _total(self, shape: tuple[int, ...]) -> Sums:
         if self._sum is None:
-            self._sum = np.zeros(shape, self._dtype)
+            self._sum = self._room.empty(shape, self._dtype)
+            self._sum.fill(0)
         return self._sum
 
     def _fold(self) -> None:

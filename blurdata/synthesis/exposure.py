@@ -11,6 +11,7 @@ from blurdata.sensor import Sensor, photograph
 from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.interpolate import Between
 from blurdata.synthesis.recipe import SynthesisRecipe
+from blurdata.synthesis.room import Room
 from blurdata.synthesis.vectors import BlurVectors
 from blurdata.synthesis.windows import Window, generator
 
@@ -30,25 +31,27 @@ class Exposure:
         window: Which frames belong to it.
         recipe: How they are averaged.
         bits: 8 or 16.
+        room: Where the sums' memory comes from.
     """
 
-    def __init__(self, window: Window, recipe: SynthesisRecipe, *, bits: int) -> None:
+    def __init__(self, window: Window, recipe: SynthesisRecipe, *, bits: int, room: Room | None = None) -> None:
         self.window = window
+        self._room = room
         self._recipe, self._bits = recipe, bits
         self._curve = curve(recipe.curve)
         self.samples = (len(window.frames) - 1) * window.virtual + 1
         self._inner = 1 if recipe.end_weight == 1.0 else 2  # weights are whole numbers: the ends count 1
-        self._light = self._sum(self._curve) if recipe.variant != "blur" else None
-        self._code = self._sum(curve("linear")) if recipe.variant != "blur_gamma" else None
-        self._mask = LightSum(curve("linear"), bits=8, samples=self._inner * self.samples) if recipe.sensor else None
+        self._light = self._sum(self._curve, bits=bits) if recipe.variant != "blur" else None
+        self._code = self._sum(curve("linear"), bits=bits) if recipe.variant != "blur_gamma" else None
+        self._mask = self._sum(curve("linear"), bits=8) if recipe.sensor else None
         self._vectors = BlurVectors() if recipe.blur_vectors else None
         self._sharp: Image | None = None
         self._last: Image | None = None
         self._number = window.frames[0]
         self._gaps: list[_Gap] = []
 
-    def _sum(self, light_curve: Curve) -> LightSum:
-        return LightSum(light_curve, bits=self._bits, samples=self._inner * self.samples)
+    def _sum(self, light_curve: Curve, *, bits: int) -> LightSum:
+        return LightSum(light_curve, bits=bits, samples=self._inner * self.samples, room=self._room)
 
     @property
     def last(self) -> Image | None:

@@ -19,6 +19,7 @@ from blurdata.synthesis.frames import Film
 from blurdata.synthesis.interpolate import Between, DisInterpolator, Interpolator
 from blurdata.synthesis.learned import CallableInterpolator, InterpolateFrames, TorchScriptFrames
 from blurdata.synthesis.recipe import SynthesisRecipe
+from blurdata.synthesis.room import Room
 from blurdata.synthesis.windows import Window, plan_windows
 
 
@@ -130,11 +131,12 @@ class FilmPairs(PairSource):
         waiting = list(reversed(takes))
         open_: list[tuple[_Take, Exposure]] = []
         interpolator: Interpolator | None = None
+        room = Room()
         for number, frame in enumerate(film.read(first, last + 1, analysis.index), start=first):
             bits = 8 * frame.itemsize
             while waiting and waiting[-1].window.frames[0] <= number:
                 take = waiting.pop()
-                open_.append((take, Exposure(take.window, self._plan, bits=bits)))
+                open_.append((take, Exposure(take.window, self._plan, bits=bits, room=room)))
             if interpolator is None:
                 interpolator = self._interpolator(bits)
             known: dict[int, Between] = {}

@@ -17,6 +17,7 @@ from blurdata.files import fingerprint_files
 from blurdata.pairs import Image
 from blurdata.synthesis.frames import Film, FrameIndex, Scan
 from blurdata.synthesis.kernels import yuv_to_rgb
+from blurdata.synthesis.room import Room
 from blurdata.synthesis.whole import missing_bytes
 
 # AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601
@@ -119,7 +120,7 @@ class VideoFilm(Film):
 
     def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
         """Decode from the last entry point at or before ``start``."""
-        reformatter = VideoReformatter()
+        reformatter, room = VideoReformatter(), Room()
         with self._open() as (container, stream):
             number = self._enter(container, stream, start, index)
             for frame in self._decode(container, stream):
@@ -128,7 +129,7 @@ class VideoFilm(Film):
                 if number >= stop:
                     return
                 if number >= start:
-                    yield self._rgb(frame, reformatter)
+                    yield self._rgb(frame, reformatter, room)
                 number += 1
 
     def _enter(self, container: Any, stream: Any, start: int, index: FrameIndex) -> int:
@@ -150,10 +151,10 @@ class VideoFilm(Film):
     def _matrix_of(self, frame: Any) -> str:
         return self._matrix if self._matrix != "auto" else _MATRICES.get(int(frame.colorspace), "bt601")
 
-    def _rgb(self, frame: Any, reformatter: VideoReformatter) -> Image:
+    def _rgb(self, frame: Any, reformatter: VideoReformatter, room: Room) -> Image:
         name = self._matrix_of(frame)
         if _deep(frame) and not frame.format.is_rgb:
-            rgb: Any = _deep_rgb(frame, reformatter, name)
+            rgb: Any = _deep_rgb(frame, reformatter, name, room)
         else:
             picture = reformatter.reformat(
                 frame,
@@ -162,7 +163,7 @@ class VideoFilm(Film):
                 src_color_range=int(frame.color_range) or None,
                 threads=1,
             )
-            rgb = picture.to_ndarray() if picture is frame else _array_of(picture)
+            rgb = _array_of(picture, room)
         turns = _rotation(frame) // 90 % 4
         return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
 
@@ -171,14 +172,14 @@ class VideoFilm(Film):
         return fingerprint_files([self._path], root=self._path.parent)
 
 
-def _array_of(picture: Any) -> Any:
-    """(H, W, 3) of an RGB frame that nobody else holds: its own memory where no row is padded, else a copy."""
-    plane, deep = picture.planes[0], _deep(picture)
-    if plane.line_size != picture.width * (6 if deep else 3):
-        return picture.to_ndarray()
-    return np.frombuffer(plane, np.uint16 if deep else np.uint8, picture.height * picture.width * 3).reshape(
-        picture.height, picture.width, 3
-    )
+def _array_of(picture: Any, room: Room) -> Any:
+    """(H, W, 3) of an RGB frame."""
+    deep = _deep(picture)
+    plane = picture.planes[0]
+    rows = np.frombuffer(plane, np.uint16 if deep else np.uint8).reshape(picture.height, -1)[:, : 3 * picture.width]
+    out = room.empty(rows.shape, rows.dtype)
+    out[...] = rows
+    return out.reshape(picture.height, picture.width, 3)
 
 
 def _promised_s(container: Any, stream: Any) -> float:
@@ -199,7 +200,7 @@ def _number(pts: int | None, index: FrameIndex) -> int:
     return number if number < index.pts.size and index.pts[number] == pts else -1
 
 
-def _deep_rgb(frame: Any, reformatter: VideoReformatter, matrix: str) -> NDArray[np.uint16]:
+def _deep_rgb(frame: Any, reformatter: VideoReformatter, matrix: str, room: Room) -> NDArray[np.uint16]:
     """RGB of a frame of more than 8 bits by the definition; FFmpeg's own conversion ends at 99.6 % of white."""
     spread = int(frame.color_range) or _LIMITED  # the same before and after, so that only chroma is scaled up
     full = reformatter.reformat(frame, format="yuv444p16le", src_color_range=spread, dst_color_range=spread, threads=1)
@@ -214,7 +215,7 @@ def _deep_rgb(frame: Any, reformatter: VideoReformatter, matrix: str) -> NDArray
     red, blue = _WEIGHTS.get(matrix, _WEIGHTS["bt601"])
     green = 1 - red - blue
     rows = np.array([2 * (1 - red), -2 * (1 - blue) * blue / green, -2 * (1 - red) * red / green, 2 * (1 - blue)])
-    out = np.empty((frame.height, frame.width, 3), np.uint16)
+    out = room.empty((frame.height, frame.width, 3), np.uint16)
     yuv_to_rgb(out, y, cb, cr, scale, offset, rows)
     return out
 
