@@ -6,6 +6,7 @@ from types import FrameType
 from typing import NoReturn
 
 STOPPED = 130
+_asked = False
 
 
 class Stopped(KeyboardInterrupt):
@@ -23,7 +24,15 @@ def listen() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
+    global _asked
+    _asked = True
     raise Stopped
+
+
+def check() -> None:
+    """Raise :class:`Stopped` again if Ctrl-C was pressed and whatever ran then has swallowed it, as callbacks of C libraries do."""
+    if _asked:
+        raise Stopped
 
 
 def was_stopped(error: BaseException) -> bool:

@@ -1,7 +1,9 @@
-"""The server that worker processes are forked from, started early and out of reach of Ctrl-C."""
+"""Processes out of reach of Ctrl-C, which is the parent's to answer; and the server that they are forked from, started early."""
 
 import multiprocessing
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 
@@ -18,10 +20,23 @@ def start_fork_server(module: str) -> ForkServerContext:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([module])
-    resource_tracker.ensure_running()  # the server would start it, and that lets Ctrl-C through again
+    with interrupt_held():
+        forkserver.ensure_running()
+    return context
+
+
+@contextmanager
+def interrupt_held() -> Iterator[None]:
+    """Keep Ctrl-C from this thread for now, and for good from processes that start meanwhile: they inherit the mask.
+
+    Example:
+        >>> with interrupt_held():
+        ...     signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        True
+    """
+    resource_tracker.ensure_running()  # the first process would start it, and that lets Ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        forkserver.ensure_running()
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return context

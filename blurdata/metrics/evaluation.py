@@ -16,11 +16,13 @@ import cv2
 
 from blurdata.errors import BlurDataError
 from blurdata.files import output_error, read_image
+from blurdata.interrupt import check
 from blurdata.metrics.protocols import Protocol, versions
 from blurdata.processes import start_fork_server
 from blurdata.progress import SILENT, Advance
 
 _PENDING_A_WORKER = 2
+_GLANCE_S = 0.5  # how often to look whether Ctrl-C came unnoticed
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ def _in_process(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int]) 
     cv2.setNumThreads(1)
     try:
         for index in todo:
+            check()
             yield index, score_files(tasks[index], protocol)
     finally:
         cv2.setNumThreads(threads)
@@ -113,19 +116,22 @@ def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], cou
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
     waiting = iter(todo)
     running: dict[Future[Row], int] = {}
+    finished = False
     try:
         while True:
             while len(running) < count * _PENDING_A_WORKER and (index := next(waiting, None)) is not None:
                 running[pool.submit(score_files, tasks[index], protocol)] = index
             if not running:
+                finished = True
                 return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
+            for future in wait(running, _GLANCE_S, return_when=FIRST_COMPLETED).done:
                 yield running.pop(future), future.result()
+            check()
     except BrokenProcessPool as error:
         msg = "A worker was killed, most often for lack of memory; run the same command again with fewer --workers."
         raise BlurDataError(msg) from error
     finally:
-        for worker in set(active_children()) - others if running else ():  # stopped half-way: what is being scored is scored again
+        for worker in () if finished else set(active_children()) - others:  # what is being scored is scored again
             worker.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
 

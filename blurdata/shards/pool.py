@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from blurdata.errors import ShardError
+from blurdata.processes import interrupt_held
 
 _PATIENCE_S = 5.0
 _context = mp.get_context("forkserver")  # plain fork would copy open HDF5 and video handles
@@ -104,7 +105,7 @@ def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> I
 def _start_server() -> None:
     """The process that workers are forked from: what is imported here is imported there, once, and shares its memory with all of them."""
     _context.set_forkserver_preload([*sorted(name for name in sys.modules if name.startswith("blurdata.")), "blurdata.shards.warm"])
-    with _interrupt_held():  # workers inherit the mask: Ctrl-C is for this process alone
+    with interrupt_held():  # workers inherit the mask: Ctrl-C is for this process alone
         forkserver.ensure_running()
 
 
@@ -128,15 +129,6 @@ def _dismiss(crew: Sequence[_Worker]) -> None:
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
-
-
-@contextlib.contextmanager
-def _interrupt_held() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe: Connection, job: Callable[[int], None]) -> None:

@@ -318,3 +318,14 @@ def test_places_that_hold_nothing_are_told(realblur: Path) -> None:
         call("evaluate", realblur / "nothing", realblur / "RealBlur", "--protocol", "plain")
     with pytest.raises(SourceError, match="no such folder"):
         call("evaluate", realblur / "out", realblur / "nothing", "--protocol", "plain")
+
+
+def test_a_stop_that_was_swallowed_is_raised_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ctrl-C that fell into a callback which swallows exceptions still ends the run, before the next picture."""
+    from blurdata import interrupt
+
+    monkeypatch.setattr(interrupt, "_asked", False)
+    with pytest.raises(interrupt.Stopped):
+        interrupt._stop(2, None)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate([Task("a", tmp_path / "a.png", tmp_path / "a.png")], Protocol("plain"), workers=1)
