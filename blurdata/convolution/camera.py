@@ -1,7 +1,6 @@
 """How does a picture blur when the camera rolls or zooms? As the mean of the pictures along the way."""
 
 import math
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -10,11 +9,12 @@ from numpy.typing import NDArray
 
 from blurdata.color import Curve
 from blurdata.color import curve as open_curve
-from blurdata.convolution.border import check_border
+from blurdata.convolution.border import check_border, source_index
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
 
-_BORDERS = {"reflect": cv2.BORDER_REFLECT_101, "replicate": cv2.BORDER_REPLICATE, "constant": cv2.BORDER_CONSTANT}
 _MOST_STEPS = 4096
+_TILE = 64  # pixels
+_LONG_RUNS = 1 / 8  # of a pixel from one pixel to the next: runs of 8 pixels
 
 
 def camera_blur(
@@ -28,7 +28,7 @@ def camera_blur(
     """``image`` as a camera that zooms and rolls evenly about its middle during the exposure takes it.
 
     The mean in linear light of the picture magnified from ``zoom ** -0.5`` to ``zoom ** 0.5`` (evenly in the logarithm) and turned
-    from ``-roll_deg / 2`` to ``roll_deg / 2``, so that on the whole nothing is shifted; steps are at most a pixel in the corners.
+    from ``-roll_deg / 2`` to ``roll_deg / 2``, so that on the whole nothing is shifted; neighbouring moments are at most a pixel apart anywhere.
 
     Args:
         image: (H, W) or (H, W, C) uint8, uint16 or floats, as :func:`blurdata.convolve` takes them.
@@ -54,39 +54,81 @@ def camera_blur(
     if not (math.isfinite(zoom) and zoom > 0 and math.isfinite(roll_deg)):
         msg = f"zoom must be finite and above 0 and roll_deg finite, got {zoom!r} and {roll_deg!r}."
         raise ValueError(msg)
-    height, width = image.shape[:2]
-    matrices = list(camera_steps(height, width, zoom, roll_deg))
+    check_travel(*image.shape[:2], zoom, roll_deg)
     pixels = image if image.ndim == 3 else image[..., None]
-    return in_light(pixels, response, lambda light: mean_of_warps(light, matrices, border)).reshape(image.shape)
+    return in_light(pixels, response, lambda light: _mean_of_warps(light, zoom, roll_deg, border)).reshape(image.shape)
 
 
-def camera_steps(height: int, width: int, zoom: float, roll_deg: float) -> Iterator[NDArray[np.float64]]:
-    """For moments evenly over the exposure the (2, 3) matrix from a pixel x, y to where its light came from."""
+def camera_steps(height: int, width: int, zoom: float, roll_deg: float) -> NDArray[np.float64]:
+    """(N, 2, 3) for moments evenly over the exposure: from a pixel x, y to where its light came from."""
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    travel = math.hypot(math.log(zoom), math.radians(roll_deg)) * math.hypot(*middle)
+    return _matrices(middle, zoom, roll_deg, _steps(math.hypot(*middle), zoom, roll_deg))
+
+
+def check_travel(height: int, width: int, zoom: float, roll_deg: float) -> None:
+    """ValueError if the corners move by more steps than anyone would wait for."""
+    travel = _steps(math.hypot((width - 1) / 2, (height - 1) / 2), zoom, roll_deg)
     if travel > _MOST_STEPS:
-        msg = f"zoom {zoom:g} and roll_deg {roll_deg:g} move the corners by {travel:.0f} px, over {_MOST_STEPS}; give less."
+        msg = f"zoom {zoom:g} and roll_deg {roll_deg:g} move the corners by {travel} px, over {_MOST_STEPS}; give less."
         raise ValueError(msg)
-    steps = max(math.ceil(travel), 1)
-    for step in range(steps):
-        moment = (step + 0.5) / steps - 0.5
-        turn, scale = math.radians(roll_deg * moment), zoom**-moment
-        # y points down in the array, so a counter-clockwise turn of the picture reads from clockwise places there
-        linear = scale * np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]])
-        yield np.column_stack([linear, middle - linear @ middle])
 
 
-def mean_of_warps(light: Light, matrices: Iterable[NDArray[np.float64]], border: str) -> Light:
-    """Mean of (H, W, C) light read bilinearly at the places of each (2, 3) matrix; an identity reads exactly."""
-    size, flags = light.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    channels = light.shape[2]
-    most = next(n for n in (4, 3, 1) if channels % n != 2)  # OpenCV 5 warps two channels, unlike 1, 3 and 4, in steps of 1/32 px
-    parts = [np.ascontiguousarray(light[..., c : c + most]) for c in range(0, channels, most)]
-    totals, warped = [np.zeros(part.shape) for part in parts], [np.empty_like(part) for part in parts]
-    count = 0
+def _steps(distance: float, zoom: float, roll_deg: float) -> int:
+    """How many moments leave at most a pixel between them at this distance from the middle."""
+    return max(math.ceil(math.hypot(math.log(zoom), math.radians(roll_deg)) * distance), 1)
+
+
+def _matrices(middle: NDArray[np.float64], zoom: float, roll_deg: float, steps: int) -> NDArray[np.float64]:
+    moments = (np.arange(steps) + 0.5) / steps - 0.5
+    turn, scale = np.radians(roll_deg * moments), zoom**-moments
+    # y points down in the array, so a counter-clockwise turn of the picture reads from clockwise places there
+    cos, sin = scale * np.cos(turn), scale * np.sin(turn)
+    linear = np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=1)
+    return np.concatenate([linear, (middle - linear @ middle)[..., None]], axis=-1)
+
+
+def _mean_of_warps(light: Light, zoom: float, roll_deg: float, border: str) -> Light:
+    """Mean of (H, W, C) light read bilinearly along the way, tile by tile: the nearer to the middle, the fewer moments are needed."""
+    from blurdata.convolution import _warps
+
+    height, width, channels = light.shape
+    middle, size = np.array([(width - 1) / 2, (height - 1) / 2]), np.array([width, height])
+    places = camera_steps(height, width, zoom, roll_deg) @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1.0]])
+    before, after = 2 - np.floor(places.min(axis=(0, 2))).astype(int), np.ceil(places.max(axis=(0, 2))).astype(int) + 2 - size
+    (columns, rows) = (source_index(n, first, last, border) for n, first, last in zip(size, before, after, strict=True))
+    padded = light[np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
+    padded[rows < 0], padded[:, columns < 0] = 0, 0
+    padded = np.ascontiguousarray(padded)
+    fours = [] if max(abs(math.sin(math.radians(roll_deg / 2))), abs(math.log(zoom)) / 2) < _LONG_RUNS / 2 else _in_fours(padded)
+    mean = np.zeros((height, width, channels))
+    for top in range(0, height, _TILE):
+        for left in range(0, width, _TILE):
+            tile = mean[top : top + _TILE, left : left + _TILE]
+            corner = np.maximum(np.abs(middle - (left, top)), np.abs(middle - (left + _TILE, top + _TILE)))
+            matrices = _matrices(middle, zoom, roll_deg, _steps(math.hypot(*corner), zoom, roll_deg))
+            matrices[..., 2] += before + matrices[..., :2] @ (left, top)
+            near = np.abs(matrices[:, :, 0] - (1, 0)).max(axis=1) < _LONG_RUNS
+            _warps.add_warps(padded.reshape(-1), len(columns) * channels, channels, matrices[near].reshape(-1, 6), tile)
+            if not near.all():
+                _add_far_warps(fours, matrices[~near], tile)
+            tile /= len(matrices)
+    return mean
+
+
+def _in_fours(padded: Light) -> list[Light]:
+    """Four channels at a time, the last ones zeros: OpenCV warps four in half the time of three, and two in steps of 1/32 px."""
+    count = padded.shape[2]
+    if count == 1:
+        return [padded]
+    whole = np.pad(padded, ((0, 0), (0, 0), (0, -count % 4)))
+    return [np.ascontiguousarray(whole[..., c : c + 4]) for c in range(0, count, 4)]
+
+
+def _add_far_warps(fours: list[Light], matrices: NDArray[np.float64], tile: NDArray[np.float64]) -> None:
+    """What :mod:`blurdata.convolution._warps` adds, for turns so large that its runs are a few pixels: by OpenCV."""
+    size, flags = tile.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     for matrix in matrices:
-        for part, total, place in zip(parts, totals, warped, strict=True):
-            cv2.warpAffine(part, matrix, size, dst=place, flags=flags, borderMode=_BORDERS[border])
-            cv2.accumulate(place, total)
-        count += 1
-    return np.concatenate(totals, axis=2) / count
+        for number, part in enumerate(fours):
+            target = tile[..., 4 * number : 4 * number + 4]
+            warped = cv2.warpAffine(part, matrix, size, flags=flags).reshape(*tile.shape[:2], -1)
+            target += warped[..., : target.shape[2]]

@@ -83,12 +83,11 @@ def _zoomed(light: Tensor, sample: dict[str, Any], border: str) -> Tensor:
     places = torch.stack([x, y, torch.ones_like(x)], dim=-1)
     span = torch.tensor([max(width - 1, 1), max(height - 1, 1)], device=light.device, dtype=light.dtype)
     mode = {"reflect": "reflection", "replicate": "border", "constant": "zeros"}[border]
-    total, count = torch.zeros_like(light), 0
-    for matrix in camera_steps(height, width, sample["zoom"], sample["roll_deg"]):
+    total, matrices = torch.zeros_like(light), camera_steps(height, width, sample["zoom"], sample["roll_deg"])
+    for matrix in matrices:
         grid = 2 * (places @ torch.from_numpy(matrix.T).to(places)) / span - 1
         total = total + torch.nn.functional.grid_sample(light[None], grid[None], padding_mode=mode, align_corners=True)[0]
-        count += 1
-    return total / count
+    return total / len(matrices)
 
 
 @degrade_on_device.register
