@@ -19,6 +19,7 @@ from blurdata.pairs import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 _ORIENTATION = 0x0112  # the EXIF tag
+_PNG_HEADER = 33  # bytes of a PNG's signature and first chunk
 _MAX_EXIF_BYTES = 1 << 20
 _ROWS = 128
 MAX_PIXELS = 152_000_000  # the largest camera's; a larger picture is refused: a small file can claim to be enormous
@@ -173,9 +174,25 @@ def encode_png(image: Image, *, level: int = 1) -> bytes:
     return bytes(data)
 
 
-def write_png(path: Path, image: Image) -> None:
-    """Write a PNG so that the file is either whole or not there."""
-    write_atomic(path, encode_png(image))
+def write_png(path: Path, image: Image, *, icc_profile: bytes = b"") -> None:
+    """Write a PNG, with the colour profile if there is one, so that the file is either whole or not there."""
+    data = encode_png(image)
+    if icc_profile:
+        body = b"iCCPICC profile\0\0" + zlib.compress(icc_profile)  # name, method 0 and the profile; it goes right behind the header
+        chunk = (len(body) - 4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+        data = data[:_PNG_HEADER] + chunk + data[_PNG_HEADER:]
+    write_atomic(path, data)
+
+
+def icc_profile(path: Path) -> bytes:
+    """The colour profile of a picture's file, empty where it has none for the grey or RGB samples that :func:`read_image` gives."""
+    try:
+        with PillowImage.open(path) as picture:
+            profile = picture.info.get("icc_profile") or b""
+            grey = picture.mode in ("1", "L", "LA", "I", "F") or picture.mode.startswith("I;")
+    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError):
+        return b""
+    return profile if profile[16:20] == (b"GRAY" if grey else b"RGB ") else b""
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

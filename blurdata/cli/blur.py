@@ -52,7 +52,9 @@ def run(
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Seed of everything drawn; a picture's draw depends on it and on its name.")
     ] = 0,
-    save_psf: Annotated[bool, typer.Option("--save-psf", help="Write NAME.psf.npy, the PSF, beside each copy.")] = False,
+    save_psf: Annotated[
+        bool, typer.Option("--save-psf", help="Write NAME.psf.npy, the PSF, beside each copy that is one convolution.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Make blurred copies of pictures, in linear light.
@@ -62,8 +64,8 @@ def run(
 
         blurdata blur photos --kind defocus --radius-px 1,10 --blades 5,9 --save-psf --out blurred
 
-    Copies are PNG, so that no compression is taken for blur; depth, grey and transparency stay; sub-folders are mirrored. blur.json in
-    the output folder says what each picture got.
+    Copies are PNG, so that no compression is taken for blur; depth, grey, transparency and an RGB or grey colour profile stay (the
+    light is --curve's, whatever the profile says); sub-folders are mirrored. blur.json in the output folder says what each picture got.
     """
     import json
 
@@ -96,5 +98,10 @@ def run(
         more = f" (and {len(outcome.failed) - 1} more, see {out / 'blur.json'})" if len(outcome.failed) > 1 else ""
         msg = f"{len(outcome.failed)} of {len(copies)} pictures could not be blurred: {outcome.failed[0].rstrip('.')}{more}."
         raise SourceError(msg)
-    if len(images) == 1 and images[0].is_dir():
+    doubled = next((copy for copy in copies if Path(copy.name).stem == copy.source.name), None)
+    if doubled:
+        typer.echo(
+            f"Next: rename pictures that differ in nothing but their suffix, as {doubled.source.name}; evaluate pairs by name.", err=True
+        )
+    elif len(images) == 1 and images[0].is_dir():
         typer.echo(f"Next: blurdata evaluate {out} {images[0]} --protocol plain", err=True)

@@ -21,7 +21,8 @@ Kernels = Tensor | Sequence[Tensor | NDArray[np.floating]]
 def convolve_batch(images: Tensor, kernels: Kernels, *, curve: str | Path | Curve = "srgb", border: str = "reflect") -> Tensor:
     """Each sample of a batch blurred by its own PSF in linear light, on the device of the images.
 
-    The same sum as :func:`blurdata.convolve`, differentiable in the images. Half and bfloat16 are computed in float32.
+    The same sum as :func:`blurdata.convolve`, differentiable in the images. Half and bfloat16 are computed in float32. On a GPU, or
+    where gradients are asked for, it is a transform, so that one NaN or infinity spoils the plane of its sample (not the others').
 
     Args:
         images: (B, C, H, W) uint8, or floats that hold code values (0 to 1, HDR above; never clipped).

@@ -1,5 +1,6 @@
 """What lies beyond the edge of a picture?"""
 
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -33,10 +34,11 @@ def source_index(size: int, before: int, after: int, border: str) -> NDArray[np.
     return (size - 1) - np.abs((at % period) - (size - 1))
 
 
+@lru_cache(maxsize=16)
 def sources(
     shape: tuple[int, ...], channels: int, kernel: tuple[int, ...], border: str, *, above: int = 0, rows: int | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], int]:
-    """Source row of each padded row, source sample of each padded sample, and the padded samples before the first.
+    """Source row of each padded row, source sample of each padded sample, and the padded samples before the first; not to be written to.
 
     Args:
         shape: Rows and interleaved samples of the picture.

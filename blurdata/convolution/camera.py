@@ -28,7 +28,7 @@ def camera_blur(
     """``image`` as a camera that zooms and rolls evenly about its middle during the exposure takes it.
 
     The mean in linear light of the picture magnified from ``zoom ** -0.5`` to ``zoom ** 0.5`` (evenly in the logarithm) and turned
-    from ``-roll_deg / 2`` to ``roll_deg / 2``, so that on the whole nothing is shifted; neighbouring moments are at most a pixel apart anywhere.
+    from ``-roll_deg / 2`` to ``roll_deg / 2``, so that on the whole nothing is shifted; moments are at most a pixel apart anywhere.
 
     Args:
         image: (H, W) or (H, W, C) uint8, uint16 or floats, as :func:`blurdata.convolve` takes them.
@@ -54,7 +54,6 @@ def camera_blur(
     if not (math.isfinite(zoom) and zoom > 0 and math.isfinite(roll_deg)):
         msg = f"zoom must be finite and above 0 and roll_deg finite, got {zoom!r} and {roll_deg!r}."
         raise ValueError(msg)
-    check_travel(*image.shape[:2], zoom, roll_deg)
     pixels = image if image.ndim == 3 else image[..., None]
     return in_light(pixels, response, lambda light: _mean_of_warps(light, zoom, roll_deg, border)).reshape(image.shape)
 
@@ -62,15 +61,11 @@ def camera_blur(
 def camera_steps(height: int, width: int, zoom: float, roll_deg: float) -> NDArray[np.float64]:
     """(N, 2, 3) for moments evenly over the exposure: from a pixel x, y to where its light came from."""
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    return _matrices(middle, zoom, roll_deg, _steps(math.hypot(*middle), zoom, roll_deg))
-
-
-def check_travel(height: int, width: int, zoom: float, roll_deg: float) -> None:
-    """ValueError if the corners move by more steps than anyone would wait for."""
-    travel = _steps(math.hypot((width - 1) / 2, (height - 1) / 2), zoom, roll_deg)
-    if travel > _MOST_STEPS:
-        msg = f"zoom {zoom:g} and roll_deg {roll_deg:g} move the corners by {travel} px, over {_MOST_STEPS}; give less."
+    steps = _steps(math.hypot(*middle), zoom, roll_deg)
+    if steps > _MOST_STEPS:
+        msg = f"zoom {zoom:g} and roll_deg {roll_deg:g} move the corners by {steps} px, over {_MOST_STEPS}; give less."
         raise ValueError(msg)
+    return _matrices(middle, zoom, roll_deg, steps)
 
 
 def _steps(distance: float, zoom: float, roll_deg: float) -> int:

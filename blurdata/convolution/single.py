@@ -1,6 +1,8 @@
 """How is one picture blurred by one PSF?"""
 
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -22,7 +24,7 @@ def convolve(image: Picture, kernel: NDArray[np.floating], *, curve: str | Path 
 
     A true convolution: a bright point becomes the PSF, not its mirror image. Integers come out within 1 code value of a
     float64 direct sum. Light beyond full scale is clipped for integers only; floats are never clipped, so highlights above 1
-    bloom as they should.
+    bloom as they should. A NaN or infinity spoils what the kernel spreads it to, and nothing else.
 
     Args:
         image: (H, W) or (H, W, C) uint8, uint16, or floats that hold code values (0 to 1, HDR above).
@@ -55,15 +57,14 @@ def blur_planes(planes: Picture, kernel: NDArray[np.floating], response: Curve, 
     if response.channels > 1:
         out[:] = _blur(np.ascontiguousarray(planes.transpose(1, 2, 0)), kernel, response, border).transpose(2, 0, 1)
         return
-    taps = _words(kernel) if planes.dtype == np.uint8 else None
     for plane, target in zip(planes, out, strict=True):
-        target[:] = _blur(np.ascontiguousarray(plane)[..., None], kernel, response, border, taps)[..., 0]
+        target[:] = _blur(np.ascontiguousarray(plane)[..., None], kernel, response, border)[..., 0]
 
 
-def _blur(pixels: Picture, kernel: NDArray[np.floating], response: Curve, border: str, taps: words.Taps | None = None) -> Picture:
+def _blur(pixels: Picture, kernel: NDArray[np.floating], response: Curve, border: str) -> Picture:
     """(H, W, C) contiguous pixels of any of the types, blurred."""
     if pixels.dtype == np.uint8 and response.channels == 1:
-        return _blur_bytes(pixels, kernel, response, border, taps or _words(kernel))
+        return _blur_bytes(pixels, kernel, response, border)
     return in_light(pixels, response, lambda light: blur_light(light, kernel, border, lines=pixels.dtype != np.uint16))
 
 
@@ -73,7 +74,8 @@ def blur_light(light: Light, kernel: NDArray[np.floating], border: str, *, lines
     The product of two ``lines`` is off by 1e-7 of the highest weight: in light nothing, but many codes of 16 bits near black.
     """
     if light.dtype == np.float64 or _way(kernel, np.inf, lines=lines) == "fft":
-        return _fft(np.asarray(light, np.float64), kernel, border)
+        exact = np.asarray(light, np.float64)
+        return _fft(exact, kernel, border) if np.isfinite(exact).all() else _fft_of_broken(exact, kernel, border)
     return _taps(light, kernel, border) if lines else strokes.blur_floats(np.ascontiguousarray(light, np.float32), kernel, border)
 
 
@@ -112,17 +114,28 @@ def factors(kernel: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[
     return column, row / total
 
 
-def _words(kernel: NDArray[np.floating]) -> words.Taps | None:
-    return words.taps_of(kernel) if np.count_nonzero(kernel) <= _MOST_TAPS else None
+class _Plan(NamedTuple):
+    """Words of a kernel if it has any, the cheapest way with them, and that without."""
+
+    taps: words.Taps | None
+    way: str
+    other_way: str
 
 
-def _blur_bytes(
-    planes: NDArray[np.uint8], kernel: NDArray[np.floating], response: Curve, border: str, taps: words.Taps | None
-) -> NDArray[np.uint8]:
+@lru_cache(maxsize=64)
+def _plan_of(weights: bytes, shape: tuple[int, ...], dtype: str) -> _Plan:
+    """Kept, because the frames of a clip and the planes of a batch share a kernel, and a disk takes half a millisecond to plan."""
+    kernel = np.frombuffer(weights, dtype).reshape(shape)
+    taps = words.taps_of(kernel) if np.count_nonzero(kernel) <= _MOST_TAPS else None
+    return _Plan(taps, _way(kernel, taps.cost if taps else np.inf), _way(kernel, np.inf))
+
+
+def _blur_bytes(planes: NDArray[np.uint8], kernel: NDArray[np.floating], response: Curve, border: str) -> NDArray[np.uint8]:
     height, width, channels = planes.shape
     codes = planes.reshape(height, width * channels)
+    taps, way, other_way = _plan_of(kernel.tobytes(), kernel.shape, kernel.dtype.str)
     tables = words.integer_tables(response, taps.scale) if taps else None
-    way = _way(kernel, taps.cost if taps and tables else np.inf)
+    way = way if tables else other_way
     if taps and tables and way == "words":
         return words.blur_integers(codes, channels, taps, kernel.shape, tables, border).reshape(planes.shape)
     if way == "taps":
@@ -138,6 +151,18 @@ def _taps(light: Light, kernel: NDArray[np.floating], border: str) -> Light:
     for part in lines or (kernel,):
         light = strokes.blur_floats(light, part, border)
     return light
+
+
+def _fft_of_broken(light: Light, kernel: NDArray[np.floating], border: str) -> Light:
+    """As a direct sum has it: what is not finite spoils the samples that it has a weight in, where a transform spoils them all."""
+    blurred = _fft(np.where(np.isfinite(light), light, 0), kernel, border)
+    for sign in (1, -1):
+        footprint = (kernel * sign > 0).astype(np.float64)
+        for value in (np.nan, np.inf, -np.inf):
+            places = np.isnan(light) if np.isnan(value) else light == value
+            if places.any() and footprint.any():
+                blurred[_fft(places.astype(np.float64), footprint, border) > 0.5] += sign * value
+    return blurred
 
 
 def _fft(light: Light, kernel: NDArray[np.floating], border: str) -> Light:

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from blurdata.errors import OutputError, SourceError
-from blurdata.files import IMAGE_SUFFIXES, list_images, make_folder, natural_key, read_image, write_atomic, write_png
+from blurdata.files import IMAGE_SUFFIXES, icc_profile, list_images, make_folder, natural_key, read_image, write_atomic, write_png
 from blurdata.progress import SILENT, Advance
 from blurdata.transforms.degradation import Degradation, Params
 
@@ -84,7 +84,7 @@ def blur_copies(
     save_psf: bool = False,
     advance: Advance = SILENT,
 ) -> Outcome:
-    """Write the blurred copies as PNG, of the pictures' depth, grey and transparency, and ``blur.json`` with all that was drawn.
+    """Write the blurred copies as PNG, and ``blur.json`` with all that was drawn; depth, grey, transparency and colour profile stay.
 
     What a picture gets depends on the seed and its name alone. Copies that are there already and no older than their picture
     are kept, so the same call carries on where a killed one stopped; more pictures may join the same folder.
@@ -95,7 +95,7 @@ def blur_copies(
         degradation: What to do to each picture.
         seed: Seed of everything drawn.
         settings: JSON-able description of the degradation; ``out`` may hold copies of these settings only.
-        save_psf: Also write ``NAME.psf.npy``, the (K, L) float32 PSF, beside each copy.
+        save_psf: Also write ``NAME.psf.npy``, the (K, L) float32 PSF, beside each copy that is one convolution.
         advance: Moves a progress display on.
 
     Raises:
@@ -132,12 +132,12 @@ def draw_for(degradation: Degradation, name: str, seed: int) -> Params | None:
 def _blur_one(copy: Copy, out: Path, degradation: Degradation, params: Params | None, *, save_psf: bool) -> bool:
     """Write one copy; False if it was there."""
     target = out / copy.name
-    beside = target.with_suffix(".psf.npy") if save_psf and params is not None else None
-    if _is_fresh(target, copy.source) and (beside is None or beside.exists()):
-        return False
-    picture, alpha = _as_stored(copy.source)
     try:
-        kernel = degradation.kernel(params) if beside is not None and params is not None else None
+        kernel = degradation.kernel(params) if save_psf and params is not None else None
+        beside = target.with_suffix(".psf.npy") if kernel is not None else None
+        if _is_fresh(target, copy.source) and (beside is None or beside.exists()):
+            return False
+        picture, alpha = _as_stored(copy.source)
         if params is not None:
             picture = degradation.prepare(params)(picture, 0)
     except ValueError as error:  # parameters that are sound each by itself can make a blur beyond all bounds
@@ -145,7 +145,7 @@ def _blur_one(copy: Copy, out: Path, degradation: Degradation, params: Params | 
         raise SourceError(msg) from error
     if beside is not None:
         write_atomic(beside, _npy(kernel))
-    write_png(target, picture if alpha is None else np.dstack([picture, alpha]))
+    write_png(target, picture if alpha is None else np.dstack([picture, alpha]), icc_profile=icc_profile(copy.source))
     return True
 
 

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from blurdata import psf
 from blurdata.convolution import imagenet_c_blur
 from blurdata.transforms.degradation import Array, Degradation, Degrade
 from blurdata.transforms.ranges import Choice, IntRange, Range
@@ -49,6 +51,10 @@ class ImageNetCBlur(Degradation):
         self._draws["severity"], self.severity = drawn, drawn.value
         self._draws["angle_deg"] = Range.of("angle_deg", angle_deg)
         self.angle_deg = Range.of("angle_deg", angle_deg).value
+
+    def kernel(self, params: Mapping[str, Any]) -> NDArray[np.float32]:
+        """The PSF, in code values: not centred (motion) nor of sum 1 (defocus); a picture smaller than it gets less of motion's."""
+        return psf.imagenet_c(params["kind"], int(params["severity"]), angle_deg=params["angle_deg"])
 
     def prepare(self, params: Mapping[str, Any]) -> Degrade:
         """A function that corrupts a frame."""

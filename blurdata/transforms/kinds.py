@@ -11,7 +11,7 @@ from blurdata.transforms.imagenet_c import ImageNetCBlur
 
 ALL_KINDS: dict[str, type[Degradation]] = {**KINDS, "imagenet-c": ImageNetCBlur, "any": AnyBlur}
 
-
+_WITH_PSF = (KernelBlur, ImageNetCBlur, AnyBlur)  # the last one wherever it draws one of the first
 _TEXTS = ("corruption", "curve", "border")  # parameters that are names
 
 
@@ -24,7 +24,7 @@ def make_degradation(
         kind: One of ``ALL_KINDS``.
         given: Parameter to text ("3", "3,31" or a name); None is not given. ``corruption`` is ImageNet-C's own kind.
         p: Probability.
-        needs_psf: Refuse kinds that are no convolution.
+        needs_psf: Refuse kinds that are never a convolution.
 
     Raises:
         ValueError: If the kind is unknown, a parameter is not its own, or a text is no number.
@@ -33,8 +33,8 @@ def make_degradation(
         near = difflib.get_close_matches(kind, ALL_KINDS, n=1)
         msg = f"--kind '{kind}' is unknown; {f'did you mean {near[0]}? ' if near else ''}the kinds are {', '.join(ALL_KINDS)}."
         raise ValueError(msg)
-    if needs_psf and not issubclass(ALL_KINDS[kind], KernelBlur):
-        kernels = [name for name, degradation in ALL_KINDS.items() if issubclass(degradation, KernelBlur)]
+    if needs_psf and not issubclass(ALL_KINDS[kind], _WITH_PSF):
+        kernels = [name for name, degradation in ALL_KINDS.items() if issubclass(degradation, _WITH_PSF)]
         msg = f"--save-psf: {kind} is no single convolution; only {', '.join(kernels)} have a PSF."
         raise ValueError(msg)
     allowed = inspect.signature(ALL_KINDS[kind]).parameters

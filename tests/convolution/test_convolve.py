@@ -151,6 +151,26 @@ def test_highlights_bloom_in_floats_and_clip_in_integers() -> None:
     assert convolve(np.full((9, 9), 255, np.uint8), np.full((3, 3), 1.0)).min() == 255
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["stroke", "shake", "large disk", "wide gaussian", "slanted gaussian", "sharpen"])
+@pytest.mark.parametrize("border", list(MODES))
+def test_what_is_not_finite_spoils_its_own_surroundings(dtype: str, kind: str, border: str) -> None:
+    """A NaN and infinities of a float picture come out where the direct sum has them, and the rest as if they were not there."""
+    image = picture((70, 80, 2), dtype)
+    image[20, 3, 0], image[50, 60, 0], image[68, 2, 1] = np.nan, np.inf, -np.inf
+    with np.errstate(invalid="ignore"):
+        expected = ndimage.convolve(image.astype(np.float64), KERNELS[kind][..., None].astype(np.float64), mode=MODES[border])
+    touched = np.abs(KERNELS[kind][..., None].astype(np.float64)) > 0
+    safe = ~ndimage.convolve((~np.isfinite(image)).astype(int), touched.astype(int), mode=MODES[border]).astype(bool)
+
+    result = convolve(image, KERNELS[kind], curve="linear", border=border)
+
+    np.testing.assert_allclose(result[safe], expected[safe], atol=5e-6)
+    assert safe.any()
+    assert np.isnan(result).any()
+    assert not np.isfinite(result[~safe]).any()
+
+
 def test_measured_tables(tmp_path: object) -> None:
     """A curve from a file, one column or three, serves like a named one."""
     codes = np.linspace(0, 1, 64)

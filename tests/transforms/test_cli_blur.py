@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
+from PIL import ImageCms
 from typer.testing import CliRunner
 
 from blurdata import convolve, psf
@@ -57,6 +59,47 @@ class TestCopies:
 
         assert all(kernel.dtype == np.float32 and kernel.sum() == pytest.approx(1, abs=1e-5) for kernel in kernels)
         assert np.array_equal(read_image(tmp_path / "out" / "one.png"), convolve(photo, kernels[0]))
+
+    def test_the_psf_that_any_kind_drew_is_saved(self, tmp_path: Path, photo: np.ndarray) -> None:
+        """Of the kinds drawn, those that are one convolution have their PSF saved; a second run keeps all copies."""
+        for index in range(12):
+            write_png(tmp_path / "in" / f"{index}.png", photo)
+        options = [tmp_path / "in", "--kind", "any", "--severity", 0.5, "--save-psf", "--json", "--out", tmp_path / "out"]
+        blur(*options)
+        drawn = json.loads((tmp_path / "out" / "blur.json").read_text())["pictures"]
+        convolutions = {name for name, entry in drawn.items() if entry["kind"] in ("motion", "shake", "defocus", "gaussian")}
+        name = min(convolutions)
+
+        assert 0 < len(convolutions) < 12
+        assert {path.name for path in (tmp_path / "out").glob("*.npy")} == {f"{Path(name).stem}.psf.npy" for name in convolutions}
+        kernel = np.load(tmp_path / "out" / f"{Path(name).stem}.psf.npy")
+        assert np.array_equal(read_image(tmp_path / "out" / name), convolve(photo, kernel))
+        assert json.loads(blur(*options).stdout)["kept"] == 12
+
+    @pytest.mark.parametrize("corruption", ["defocus", "motion"])
+    def test_imagenet_c_saves_its_published_psf(self, corruption: str, tmp_path: Path) -> None:
+        """The copy is the PSF applied to code values, its fraction dropped."""
+        picture = np.random.default_rng(0).integers(0, 250, (64, 70, 3)).astype(np.uint8)
+        write_png(tmp_path / "in" / "one.png", picture)
+        blur(tmp_path / "in", "--kind", "imagenet-c", "--corruption", corruption, "--severity", 2, "--save-psf", "--out", tmp_path / "out")
+        border = {"defocus": "reflect", "motion": "replicate"}[corruption]
+        expected = convolve(picture.astype(np.float64), np.load(tmp_path / "out" / "one.psf.npy"), curve="linear", border=border)
+
+        assert np.abs(np.floor(np.clip(expected, 0, 255)) - read_image(tmp_path / "out" / "one.png")).max() <= 1
+
+    def test_colour_profiles_stay(self, tmp_path: Path, photo: np.ndarray) -> None:
+        """An RGB profile is copied byte for byte; one for other samples (a CMYK print's) is not."""
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        other = profile[:16] + b"CMYK" + profile[20:]
+        (tmp_path / "in").mkdir()
+        PillowImage.fromarray(photo).save(tmp_path / "in" / "rgb.jpg", icc_profile=profile)
+        PillowImage.fromarray(photo).save(tmp_path / "in" / "print.jpg", icc_profile=other)
+        blur(tmp_path / "in", "--kind", "motion", "--out", tmp_path / "out")
+
+        with PillowImage.open(tmp_path / "out" / "rgb.png") as rgb, PillowImage.open(tmp_path / "out" / "print.png") as plain:
+            assert rgb.info["icc_profile"] == profile
+            assert "icc_profile" not in plain.info
+        assert read_image(tmp_path / "out" / "rgb.png").shape == photo.shape
 
     def test_the_record_says_what_each_got(self, folder: Path, tmp_path: Path) -> None:
         """blur.json holds settings, seed and every picture's drawn numbers."""
@@ -179,6 +222,7 @@ class TestNames:
         cv2.imwrite(str(tmp_path / "in" / "a.jpg"), photo)
 
         assert sorted(copy.name for copy in plan_copies([tmp_path / "in"], tmp_path / "out")) == ["a.jpg.png", "a.png.png"]
+        assert "Next: rename pictures" in blur(tmp_path / "in", "--kind", "motion", "--out", tmp_path / "out").stderr
 
     def test_folders_of_one_name(self, tmp_path: Path, photo: np.ndarray) -> None:
         """Two folders are mirrored from what they have in common; nothing given twice is made twice."""
