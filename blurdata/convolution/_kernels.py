@@ -16,7 +16,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from blurdata.compiled import compiled
+from blurdata.compiled import compiled, part
 
 BLOCK = 96  # samples in registers: 12 vectors of 8, of the 16 that AVX2 has
 STRIP = BLOCK // 2  # of each of two rows
@@ -135,7 +135,7 @@ def _sum_words(_context: Any, src: Any, offsets: Any, first: Any, second: Any, b
     return types.void(*[types.intp] * 8), generate
 
 
-@compiled
+@part
 def _fill(image, light, proportional, rows, columns, left, first, last, words):  # type: ignore[no-untyped-def]
     """Rows ``first`` to ``last`` of the padded words: light of one row and of the one below; 0 where an index is -1."""
     width, count = image.shape[1], len(columns)
@@ -156,7 +156,7 @@ def _fill(image, light, proportional, rows, columns, left, first, last, words): 
             out[place] = low[upper[c]] | high[lower[c]] if c >= 0 else 0
 
 
-@compiled
+@part
 def _add_up(sums, carry, x):  # type: ignore[no-untyped-def]
     """Sums of differences become sums: each row's on top of the one before, which ``carry`` keeps."""
     for i in range(STRIP):
@@ -165,7 +165,7 @@ def _add_up(sums, carry, x):  # type: ignore[no-untyped-def]
         sums[i], sums[STRIP + i], carry[x + i] = upper, lower, lower
 
 
-@compiled
+@part
 def _encode(sums, codes, shift, out, start, width, rows, count):  # type: ignore[no-untyped-def]
     half = np.int32(1 << (shift - 1))
     for row in range(rows):
@@ -221,7 +221,7 @@ def blur_words(image, light, rows, columns, left, offsets, upper, lower, ends, b
                 _encode(sums, codes, shift, out, y * width + x, width, min(2, bottom - y), min(STRIP, width - x))
 
 
-@compiled
+@part
 def _light_of_row(image, source, light, columns, left, out):  # type: ignore[no-untyped-def]
     """One padded row: ``out[i] = light[image[source, columns[i]]]``, 0 where an index is -1; the middle needs no index."""
     if source < 0:

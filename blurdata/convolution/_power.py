@@ -6,7 +6,7 @@ its series (error 1e-9); the power of two is a shift of exponent bits times seve
 
 import numpy as np
 
-from blurdata.compiled import compiled
+from blurdata.compiled import compiled, part
 
 _CHUNK = 512  # samples at once: their bits and powers stay in the first-level cache
 _ROOT_HALF_BITS = np.int32(0x3F3504F3)  # of √½
@@ -16,7 +16,7 @@ _EXP = tuple(np.float32(np.log(2) ** n / np.prod(np.arange(1, n + 1))) for n in 
 _ONE, _TINY, _HUGE = np.float32(1), np.float32(1e-30), np.float32(3e38)
 
 
-@compiled
+@part
 def _power_of_chunk(values, exponent, bits, out):  # type: ignore[no-untyped-def]
     """``out = sign(values) * |values| ** exponent`` of one chunk; 0, infinity and NaN stay."""
     n = len(values)

@@ -8,12 +8,12 @@ import math
 
 import numpy as np
 
-from blurdata.compiled import compiled
+from blurdata.compiled import compiled, part
 
 FLUSH = 32  # pictures summed in the type of the light before they are added in float64
 
 
-@compiled
+@part
 def _add_run(samples, ramp, upper, lower, channels, u, du, v, dv, sums, first, count):  # type: ignore[no-untyped-def]
     """``sums[first + t] +=`` the bilinear reading at ``u + du ramp[t]`` of the way to the right and ``v + dv ramp[t]`` of that down."""
     for t in range(np.uint64(count)):  # unsigned: no counting from the end
@@ -24,7 +24,7 @@ def _add_run(samples, ramp, upper, lower, channels, u, du, v, dv, sums, first, c
         sums[first + t] += a + down * (b - a)
 
 
-@compiled
+@part
 def _run_end(end, start, slope, whole):  # type: ignore[no-untyped-def]
     """The first pixel before ``end`` where ``floor(start + slope * x)`` is no longer ``whole``."""
     if slope == 0:

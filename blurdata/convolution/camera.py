@@ -13,7 +13,6 @@ from blurdata.convolution.border import check_border, source_index
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
 
 _MOST_STEPS = 4096
-_TILE = 64  # pixels
 _LONG_RUNS = 1 / 8  # of a pixel from one pixel to the next: runs of 8 pixels
 
 
@@ -28,7 +27,7 @@ def camera_blur(
     """``image`` as a camera that zooms and rolls evenly about its middle during the exposure takes it.
 
     The mean in linear light of the picture magnified from ``zoom ** -0.5`` to ``zoom ** 0.5`` (evenly in the logarithm) and turned
-    from ``-roll_deg / 2`` to ``roll_deg / 2``, so that on the whole nothing is shifted; moments are at most a pixel apart anywhere.
+    from ``-roll_deg / 2`` to ``roll_deg / 2``, so that on the whole nothing is shifted; steps are at most a pixel in the corners.
 
     Args:
         image: (H, W) or (H, W, C) uint8, uint16 or floats, as :func:`blurdata.convolve` takes them.
@@ -61,19 +60,11 @@ def camera_blur(
 def camera_steps(height: int, width: int, zoom: float, roll_deg: float) -> NDArray[np.float64]:
     """(N, 2, 3) for moments evenly over the exposure: from a pixel x, y to where its light came from."""
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
-    steps = _steps(math.hypot(*middle), zoom, roll_deg)
-    if steps > _MOST_STEPS:
-        msg = f"zoom {zoom:g} and roll_deg {roll_deg:g} move the corners by {steps} px, over {_MOST_STEPS}; give less."
+    travel = math.hypot(math.log(zoom), math.radians(roll_deg)) * math.hypot(*middle)
+    if travel > _MOST_STEPS:
+        msg = f"zoom {zoom:g} and roll_deg {roll_deg:g} move the corners by {travel:.0f} px, over {_MOST_STEPS}; give less."
         raise ValueError(msg)
-    return _matrices(middle, zoom, roll_deg, steps)
-
-
-def _steps(distance: float, zoom: float, roll_deg: float) -> int:
-    """How many moments leave at most a pixel between them at this distance from the middle."""
-    return max(math.ceil(math.hypot(math.log(zoom), math.radians(roll_deg)) * distance), 1)
-
-
-def _matrices(middle: NDArray[np.float64], zoom: float, roll_deg: float, steps: int) -> NDArray[np.float64]:
+    steps = max(math.ceil(travel), 1)
     moments = (np.arange(steps) + 0.5) / steps - 0.5
     turn, scale = np.radians(roll_deg * moments), zoom**-moments
     # y points down in the array, so a counter-clockwise turn of the picture reads from clockwise places there
@@ -83,31 +74,24 @@ def _matrices(middle: NDArray[np.float64], zoom: float, roll_deg: float, steps: 
 
 
 def _mean_of_warps(light: Light, zoom: float, roll_deg: float, border: str) -> Light:
-    """Mean of (H, W, C) light read bilinearly along the way, tile by tile: the nearer to the middle, the fewer moments are needed."""
+    """Mean of (H, W, C) light read bilinearly along the way, at every moment."""
     from blurdata.convolution import _warps
 
     height, width, channels = light.shape
-    middle, size = np.array([(width - 1) / 2, (height - 1) / 2]), np.array([width, height])
-    places = camera_steps(height, width, zoom, roll_deg) @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1.0]])
+    size, matrices = np.array([width, height]), camera_steps(height, width, zoom, roll_deg)
+    places = matrices @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1.0]])
     before, after = 2 - np.floor(places.min(axis=(0, 2))).astype(int), np.ceil(places.max(axis=(0, 2))).astype(int) + 2 - size
     (columns, rows) = (source_index(n, first, last, border) for n, first, last in zip(size, before, after, strict=True))
     padded = light[np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
     padded[rows < 0], padded[:, columns < 0] = 0, 0
     padded = np.ascontiguousarray(padded)
-    fours = [] if max(abs(math.sin(math.radians(roll_deg / 2))), abs(math.log(zoom)) / 2) < _LONG_RUNS / 2 else _in_fours(padded)
-    mean = np.zeros((height, width, channels))
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            tile = mean[top : top + _TILE, left : left + _TILE]
-            corner = np.maximum(np.abs(middle - (left, top)), np.abs(middle - (left + _TILE, top + _TILE)))
-            matrices = _matrices(middle, zoom, roll_deg, _steps(math.hypot(*corner), zoom, roll_deg))
-            matrices[..., 2] += before + matrices[..., :2] @ (left, top)
-            near = np.abs(matrices[:, :, 0] - (1, 0)).max(axis=1) < _LONG_RUNS
-            _warps.add_warps(padded.reshape(-1), len(columns) * channels, channels, matrices[near].reshape(-1, 6), tile)
-            if not near.all():
-                _add_far_warps(fours, matrices[~near], tile)
-            tile /= len(matrices)
-    return mean
+    total = np.zeros((height, width, channels))
+    matrices[..., 2] += before
+    near = np.abs(matrices[:, :, 0] - (1, 0)).max(axis=1) < _LONG_RUNS
+    _warps.add_warps(padded.reshape(-1), len(columns) * channels, channels, matrices[near].reshape(-1, 6), total)
+    if not near.all():
+        _add_far_warps(_in_fours(padded), matrices[~near], total)
+    return total / len(matrices)
 
 
 def _in_fours(padded: Light) -> list[Light]:
@@ -119,11 +103,12 @@ def _in_fours(padded: Light) -> list[Light]:
     return [np.ascontiguousarray(whole[..., c : c + 4]) for c in range(0, count, 4)]
 
 
-def _add_far_warps(fours: list[Light], matrices: NDArray[np.float64], tile: NDArray[np.float64]) -> None:
+def _add_far_warps(fours: list[Light], matrices: NDArray[np.float64], total: NDArray[np.float64]) -> None:
     """What :mod:`blurdata.convolution._warps` adds, for turns so large that its runs are a few pixels: by OpenCV."""
-    size, flags = tile.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    size, flags = total.shape[1::-1], cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    sums, warped = [np.zeros((*total.shape[:2], *part.shape[2:])) for part in fours], np.empty(0)
     for matrix in matrices:
-        for number, part in enumerate(fours):
-            target = tile[..., 4 * number : 4 * number + 4]
-            warped = cv2.warpAffine(part, matrix, size, flags=flags).reshape(*tile.shape[:2], -1)
-            target += warped[..., : target.shape[2]]
+        for part, sum_ in zip(fours, sums, strict=True):
+            warped = cv2.warpAffine(part, matrix, size, dst=warped if warped.shape == sum_.shape else None, flags=flags)
+            cv2.accumulate(warped.reshape(sum_.shape), sum_)
+    total += np.concatenate(sums, axis=2)[..., : total.shape[2]]

@@ -14,7 +14,7 @@ class ZoomBlur(LightBlur):
     """Blur by zoom and roll: the mean, in linear light, of the picture magnified and turned about its middle.
 
     The magnification runs evenly (in its logarithm) from ``zoom ** -0.5`` to ``zoom ** 0.5`` and the turn from ``-roll_deg / 2``
-    to ``roll_deg / 2``, so that nothing is shifted on the whole; moments are at most a pixel apart anywhere.
+    to ``roll_deg / 2``, so that nothing is shifted on the whole; steps are at most a pixel in the corners.
 
     Args:
         zoom: Magnification at the end of the exposure over that at its start, 1 or more; 1 is none. A number fixes it, a pair
