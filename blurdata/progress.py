@@ -58,6 +58,7 @@ def _bar(label: str, total: float, unit: str) -> Iterator[Advance]:
 
         def advance(steps: float = 1, *, note: str = "") -> None:
             done = bar.tasks[0].completed + steps
+            bar.update(task, total=max(done, bar.tasks[0].total or 0))  # a repair goes over some things twice
             rate = f"{done / max(time.monotonic() - start, 1e-9):.1f} {unit}/s"
             bar.update(task, advance=steps, rate=rate, note=note)
 
@@ -74,6 +75,7 @@ class _Lines:
 
     def __call__(self, steps: float = 1, *, note: str = "") -> None:
         self._done += steps
+        self._total = max(self._total, self._done)  # a repair goes over some things twice
         now = time.monotonic()
         if self._done < self._total and now - self._told > _PLAIN_EVERY_S:
             self._told = now

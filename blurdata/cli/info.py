@@ -32,8 +32,10 @@ def run(
         typer.echo(json.dumps(told, indent=1))
     else:
         for name, value in told.items():
-            _tell(name, value)
+            _tell(name, [f"shard-{index:05d}.h5" for index in value] if name == "missing_shards" else value)
     following = f"blurdata verify {folder}" if shards else f"blurdata pack '{source}' --out shards"
+    if shards and not told["complete"]:
+        following = f"the same blurdata pack again, which finishes it, or blurdata verify --repair {folder}"
     typer.echo(f"Next: {following}", err=True)
 
 

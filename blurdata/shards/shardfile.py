@@ -11,12 +11,13 @@ import numpy as np
 from h5py import h5g
 from numpy.typing import NDArray
 
-from blurdata.errors import ShardCorrupt
+from blurdata.errors import ShardCorrupt, ShardError
 from blurdata.shards.chunks import Box, Make, read_array
 from blurdata.shards.encode import FORMAT, VERSION
 from blurdata.shards.guard import Array, attribute, check_links, open_array, open_file
 from blurdata.shards.plan import Compression
 
+_OPEN_ELSEWHERE = ("flag values don't match", "close degree doesn't match")  # HDF5: one way a process
 _MAX_META_BYTES = 64 << 20
 _FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError, RecursionError, AttributeError)
 
@@ -29,6 +30,7 @@ class ShardFile:
 
     Raises:
         ShardCorrupt: If it is no shard of this format. All methods raise it for what cannot be read or must not be.
+        ShardError: If this process has the file open in h5py.
     """
 
     def __init__(self, path: Path) -> None:
@@ -79,6 +81,9 @@ class ShardFile:
         except FileNotFoundError:
             raise ShardCorrupt(self.path, None, "is missing") from None
         except _FAULTS as error:
+            if isinstance(error, OSError) and any(words in str(error) for words in _OPEN_ELSEWHERE):
+                msg = f"{self.path}: is open in this process by other means, such as h5py.File; close it there first."
+                raise ShardError(msg) from error
             reason = str(error).strip("\"'").split("\n")[0] or type(error).__name__
             raise ShardCorrupt(self.path, key, f"cannot be read ({reason})") from error
 

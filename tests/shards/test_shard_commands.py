@@ -79,6 +79,15 @@ def test_pack_verify_repair_info(run: Run, folders: Path, tmp_path: Path) -> Non
     assert "5 pairs" in run("pack", "shards:shards?where=key != 'a/003'", "--out", "fewer").stdout
 
 
+def test_an_unfinished_set_names_its_shards_and_the_remedy(run: Run, folders: Path) -> None:
+    """`info` names the shards that are missing and how to get them, as `report` does."""
+    run("pack", f"pairs:{folders}", "--out", "shards", "--pairs", "2", "--task", "0", "--of", "2")
+    done = run("info", "shards")
+    assert "shard-00001.h5" in done.stdout
+    assert "the same blurdata pack again" in done.stderr
+    assert "blurdata pack" in run("report", "shards", "--out", "r.html", expect=1).stderr
+
+
 def test_wrong_use_of_pack(run: Run, folders: Path) -> None:
     """Wrong options exit with 2, wrong data with 1 and one sentence."""
     run("pack", f"pairs:{folders}", "--out", "x", "--task", "3", "--of", "3", expect=2)

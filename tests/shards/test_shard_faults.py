@@ -175,6 +175,18 @@ def test_foreign_and_older_shards(tmp_path: Path, golden: Path) -> None:
         source[8]
 
 
+@pytest.mark.parametrize("how", [{}, {"locking": False, "mode": "r+"}])
+def test_a_shard_open_in_h5py_is_told_as_that(golden: Path, how: dict) -> None:
+    """HDF5 opens a file in one way a process; a shard that the caller holds in h5py is no corrupt one, and says what to close."""
+    with h5py.File(golden / "shard-00000.h5", **how):
+        with pytest.raises(ShardError, match="open in this process") as told:
+            ShardSource(golden)[0]
+        assert not isinstance(told.value, ShardCorrupt)
+        with pytest.raises(ShardError, match="open in this process"):
+            verify(golden)
+    assert verify(golden) == []
+
+
 def test_two_builders_share_a_folder(tmp_path: Path, golden: Path) -> None:
     """Two builders at once in one folder both succeed, and the bytes are those of one."""
     children = [in_child(lambda: build(source_of(), tmp_path / "shared", settings=SMALL)) for _ in range(3)]
