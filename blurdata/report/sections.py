@@ -235,8 +235,8 @@ METHOD = (
     "Length is that of a straight uniform motion with the PSF's second moment, the square root of 12 times its larger eigenvalue, from the "
     "logarithm of the amplitude at low frequencies. Lines, disks and Gaussians are fitted to the pair, and named where they explain it "
     "nearly as well as a PSF that may be anything. Where the pair's own record gives length and angle, these are used. Where the halves do "
-    "not show the same thing, length is read from the blurry half alone and marked rough: to some 5 % for straight motion and disks, a "
-    "quarter for Gaussians, a factor of two for camera shake.",
+    "not show the same thing, length is read from the blurry half alone and marked rough: to some 5 % for straight motion and disks, 12 % "
+    "for Gaussians; most camera shake is left unknown.",
     "Lag compares what differs between the halves with how the sharp halves of a sequence change from pair to pair: a half that lies a "
     "step behind or ahead differs by one step of that change. A sequence votes by its median.",
     "Brightness, gain and offset are those of block means in linear light with the border and what clipped light may have reached left "

@@ -359,9 +359,11 @@ def alone(args: argparse.Namespace) -> None:
         if truth["family"] == "line":
             turns.append(abs((angle - float(truth["angle"]) + 90) % 180 - 90))
     for family, errors in ratio.items():
-        print(f"relative error of the length, {family:<9} {quantiles(errors)}")
+        known = [error for error in errors if np.isfinite(error)]
+        print(f"relative error of the length, {family:<9} {len(errors) - len(known):>3} of {len(errors)} unknown, else {quantiles(known)}")
+    turns, unknown, still = [t for t in turns if np.isfinite(t)], sum(np.isnan(still)), [px for px in still if np.isfinite(px)]
     print(f"angle of lines, degrees: {quantiles(turns)}")
-    print(f"length read from sharp photographs, px: {quantiles(still)}")
+    print(f"length read from sharp photographs, px: {unknown} unknown, else {quantiles(still)}")
 
 
 def _width(kernel: np.ndarray) -> float:
