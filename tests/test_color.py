@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from blurdata.color import Curve, curve
 from blurdata.errors import SourceError
@@ -51,6 +53,16 @@ def test_a_table_reproduces_the_curve_it_samples(tmp_path, columns):
     values = np.random.default_rng(0).random((50, columns))
     np.testing.assert_allclose(c.encode(c.decode(values)), values, atol=1e-9)
     assert c.channels == columns
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.floats(1e-3, 1), min_size=2, max_size=40), st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_any_rising_table_is_turned_round(tmp_path, steps, values):
+    """Decoding and encoding by any table that rises give back what went in."""
+    np.savetxt(tmp_path / "c.csv", np.concatenate([[0.0], np.cumsum(steps)]))
+    c = curve(tmp_path / "c.csv")
+
+    np.testing.assert_allclose(c.encode(c.decode(np.array(values))), values, atol=1e-9)
 
 
 def test_a_table_continues_beyond_white(tmp_path):

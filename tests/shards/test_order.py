@@ -1,5 +1,6 @@
 """Orders are permutations, ranks share them without loss, and any resume point leads to the same future."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from blurdata.shards import ShardSampler
 from blurdata.shards.order import balanced, permutation
+from blurdata.shards.plan import cut
 
 
 def steps(size: int, world: int, batch: int, state: dict[str, int] | None = None, *, count: int) -> tuple[list[set], list[dict]]:
@@ -100,3 +102,17 @@ def test_wrong_arguments() -> None:
         ShardSampler([])
     with pytest.raises(TypeError, match="ShardDataset"):
         ShardSampler(range(3), balance="blur_px_p95")
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=60), st.integers(1, 20), st.integers(1, 2000))
+def test_plans_cut_everything_once(sizes: list[int], most_pairs: int, most_bytes: int) -> None:
+    """Shards follow each other without a gap, hold no more than they may unless one pair alone is larger, and are no fewer than need be."""
+    ends = cut(iter(sizes), most_pairs, most_bytes)
+    parts = [sizes[low:high] for low, high in itertools.pairwise(ends)]
+
+    assert [size for part in parts for size in part] == sizes
+    for part, after in itertools.zip_longest(parts, parts[1:]):
+        assert 1 <= len(part) <= most_pairs
+        assert len(part) == 1 or sum(part) <= most_bytes
+        assert after is None or len(part) == most_pairs or sum(part) + after[0] > most_bytes
