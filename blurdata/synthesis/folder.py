@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -129,22 +130,30 @@ def _runs(indices: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _ahead(pairs: Iterator[Pair], depth: int = 4) -> Iterator[Pair]:
-    """The same pairs, made in a thread of their own while the caller writes the last ones."""
+    """The same pairs, made in a thread of their own while the caller writes the last ones.
+
+    When the caller stops, nobody waits for the pair that is being made: Ctrl-C ends at once.
+    """
     line: queue.Queue[Pair | BaseException | None] = queue.Queue(depth)
     stop = threading.Event()
+
+    def put(item: Pair | BaseException | None) -> None:
+        while not stop.is_set():
+            with suppress(queue.Full):
+                line.put(item, timeout=0.1)
+                return
 
     def fill() -> None:
         try:
             for pair in pairs:
-                line.put(pair)
+                put(pair)
                 if stop.is_set():
                     return
-            line.put(None)
+            put(None)
         except BaseException as error:
-            line.put(error)
+            put(error)
 
-    maker = threading.Thread(target=fill, daemon=True)
-    maker.start()
+    threading.Thread(target=fill, daemon=True).start()
     try:
         while (item := line.get()) is not None:
             if isinstance(item, BaseException):
@@ -152,8 +161,3 @@ def _ahead(pairs: Iterator[Pair], depth: int = 4) -> Iterator[Pair]:
             yield item
     finally:
         stop.set()
-        while maker.is_alive():
-            try:
-                line.get(timeout=0.05)
-            except queue.Empty:
-                continue

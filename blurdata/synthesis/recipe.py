@@ -106,7 +106,7 @@ class SynthesisRecipe(Recipe):
             for m in self.windows:
                 if not (m - 1) / self.step - 1e-6 <= self.duty <= m / self.step + 1e-6:
                     implied = f"{(m - 1) / self.step:.3g}"
-                    msg = f"window {m} every {self.step} frames is a duty of {implied}, not {self.duty:g}; leave one out"
+                    msg = f"window {m} every {self.step} frames is a duty of {implied}, not {self.duty:g}; change or leave out one of them"
                     raise ValueError(msg)
         if self.sensor is not None and self.variant != "blur_gamma":
             msg = "a sensor sees light, so variant must be blur_gamma"

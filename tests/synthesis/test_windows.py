@@ -183,4 +183,4 @@ def test_fields_that_do_not_go_together_are_one_sentence() -> None:
     with pytest.raises(RecipeError) as told:
         resolve({"window": 5, "step": 5, "duty": 0.2})
 
-    assert str(told.value) == "recipe: window 5 every 5 frames is a duty of 0.8, not 0.2; leave one out."
+    assert str(told.value) == "recipe: window 5 every 5 frames is a duty of 0.8, not 0.2; change or leave out one of them."
