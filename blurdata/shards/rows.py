@@ -27,15 +27,17 @@ class Row(dict[str, Any]):
 def as_rows(sample: Callable[[Any, MakeTensor], Any], indices: Sequence[Any]) -> list[Any]:
     """The samples of a batch; dictionaries become rows, and what else a transform may give stays what it is."""
     blocks: dict[str, torch.Tensor] = {}
+    rows: dict[str, tuple[tuple[int, ...], np.dtype[Any], Sequence[torch.Tensor]]] = {}
     found = []
     for place, index in enumerate(indices):
 
         def make(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], place: int = place) -> torch.Tensor:
-            if name not in blocks:
+            if name not in rows:
                 blocks[name] = _block((len(indices), *shape), dtype)
-            row = blocks[name][place]
-            same = tuple(row.shape) == shape and row.dtype == torch.from_numpy(np.empty(0, dtype)).dtype
-            return row if same else torch.from_numpy(np.empty(shape, dtype))
+                rows[name] = shape, dtype, blocks[name].unbind()
+            first_shape, first_dtype, its_rows = rows[name]
+            same = (first_shape, first_dtype) == (shape, dtype)
+            return its_rows[place] if same else torch.from_numpy(np.empty(shape, dtype))
 
         one = sample(index, make)
         if type(one) is dict:
