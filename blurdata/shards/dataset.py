@@ -32,7 +32,8 @@ class ShardDataset(Dataset[Sample]):
 
     Index it with (epoch, index), as :class:`ShardSampler` does, and a sample's crop and augmentation depend on (seed, epoch,
     key) alone, whatever the worker or rank. A plain index draws them from torch's generator, as torchvision transforms do.
-    Files open on first use in each process, so the data set may be pickled, forked and spawned.
+    Files open on first use in each process, so the data set may be pickled, forked and spawned. Batches of a ``DataLoader`` with
+    workers lie in shared memory that a worker uses again once nothing holds a part of it; what is held is never written to.
 
     Args:
         root: The folder that ``build`` or ``blurdata pack`` wrote.
