@@ -11,11 +11,11 @@ Measured: ``tools/bench/cuts.py``.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import percentile_filter
+from scipy.ndimage import rank_filter
 
 Changes = NDArray[np.floating]
 
-_REACH, _USUAL = 9, 85  # what is usual: the second largest of nine changes, since six of ten frames of a film at 60 Hz may be repeats
+_SIDE = 5  # changes: of a film of 24 frames a second shown at 60, two of five are not 0
 _FLICKER = 4  # times still_change: as much as a still picture changes where an encoder refines it
 _LEAST_CHANGE = 0.15  # codes on average; where less goes on around, coding errors are all there is to see
 
@@ -74,7 +74,10 @@ def _continued(near: Changes, most: float) -> float:
 
 
 def _usual(changes: Changes) -> NDArray[np.float64]:
-    return np.asarray(percentile_filter(changes.astype(np.float64), _USUAL, size=_REACH, mode="nearest"))
+    """The second largest of five changes up to each and from each on, the smaller of both: no cut or flash on one side raises it."""
+    values = changes.astype(np.float64)
+    sides = [rank_filter(values, -2, size=_SIDE, mode="mirror", origin=origin) for origin in (_SIDE // 2, -(_SIDE // 2))]
+    return np.minimum(*sides)
 
 
 def _runs(marks: NDArray[np.bool_]) -> list[tuple[int, int]]:
