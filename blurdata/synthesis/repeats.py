@@ -77,7 +77,7 @@ def _usual(changes: Changes) -> NDArray[np.float64]:
     """The second largest of five changes up to each and from each on, the smaller of both: no cut or flash on one side raises it."""
     values = changes.astype(np.float64)
     sides = [rank_filter(values, -2, size=_SIDE, mode="mirror", origin=origin) for origin in (_SIDE // 2, -(_SIDE // 2))]
-    return np.minimum(*sides)
+    return np.asarray(np.minimum(sides[0], sides[1]))
 
 
 def _runs(marks: NDArray[np.bool_]) -> list[tuple[int, int]]:
