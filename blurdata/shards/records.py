@@ -27,7 +27,7 @@ class Sidecar(Recipe):
     plan_id: str
     recipe_id: str
     index: int = Field(ge=0)
-    keys: tuple[str, ...]
+    keys: tuple[str, ...] = Field(min_length=1)
     bytes: int = Field(ge=1)
     blake2b: str
     libraries: dict[str, str]
