@@ -18,6 +18,7 @@ _SPREAD_CLIPPED = 0.02  # share of a blurred sample that may come from clipped o
 _ENOUGH = 200
 _AREA = np.pi * _STATIC_PX**2  # samples, every other pixel, that smoothing makes one
 _PLENTY = 50_000  # samples say nearly all
+_STRIPE = 3  # rows: wider than resampling spreads noise, narrower than smoothing resolves
 _WHOLE = 0.995  # of a smoothed 0 or 1
 # standard deviations between the pairs of one scene, whose cameras are set alike, and what an estimated kernel leaves wrong
 _GAIN_BETWEEN, _GAIN_BY_KERNEL, _OFFSET_BETWEEN = 0.002, 0.002, 0.3 / 255
@@ -62,8 +63,10 @@ def robust(
     for sigma in (_BLURRED_PX if bends else _STATIC_PX, _FINE_PX, _FINEST_PX):
         y, x, clear, *z = (_smooth(picture, sigma) for picture in (blurry, predicted, unspread, *bends))
         noise = 1.48 * np.median(np.abs(_thinned(blurry) - y), axis=(0, 1))
+        halves = [] if bends or sigma < _STATIC_PX else [half for picture in (predicted, blurry) for half in _halves(picture, sigma)]
         for c in list(left):
-            line = _unclipped_line(x[..., c], y[..., c], [plane[..., c] for plane in z], clear[..., c] > _WHOLE, noise[c], light.full)
+            others = ([plane[..., c] for plane in z], [plane[..., c] for plane in halves])
+            line = _unclipped_line(x[..., c], y[..., c], others, clear[..., c] > _WHOLE, noise[c], light.full)
             if line is not None:
                 gain[c], offset[c] = line.among(gain[c], offset[c], light.full) if start else (line.slope, line.at(0.0))
                 left.remove(c)
@@ -85,9 +88,19 @@ def _smooth(picture: Float32, sigma: float) -> Float32:
     return _thinned(np.asarray(smooth).reshape(picture.shape))
 
 
+def _halves(picture: Float32, sigma: float) -> list[Float32]:
+    """The picture smoothed from every other stripe of rows, and from the rest."""
+    stripes = np.zeros_like(picture)
+    stripes[np.arange(len(picture)) // _STRIPE % 2 == 0] = 1
+    return [np.asarray(_smooth(picture * part, sigma) / _smooth(part, sigma), np.float32) for part in (stripes, 1 - stripes)]
+
+
 def _thinned(picture: Float32) -> Float32:
     """Every other pixel, without the frame."""
     return picture[6:-6:2, 6:-6:2]
+
+
+Others = tuple[list[Float32], list[Float32]]  # what is fitted along with a line; x and y, each in two halves of unrelated noise, or nothing
 
 
 @dataclass(frozen=True)
@@ -111,32 +124,34 @@ class _Line:
         return found, y - found * x
 
 
-def _unclipped_line(x: Float32, y: Float32, bends: list[Float32], clear: NDArray[np.bool_], noise: float, full: int) -> _Line | None:
-    line = _line(x, y, bends, clear, full)
+def _unclipped_line(x: Float32, y: Float32, others: Others, clear: NDArray[np.bool_], noise: float, full: int) -> _Line | None:
+    line = _line(x, y, others, clear, full)
     if line is None:
         return None
     # near the ends only samples that noise moved inwards look unclipped: leave out where they were to be expected
     margin, expected = 3 * noise + full / 255, line.at(x)
     within = (np.minimum(expected, x) > margin) & (np.maximum(expected, x) < full - margin)
-    return _line(x, y, bends, clear & within, full) or line
+    return _line(x, y, others, clear & within, full) or line
 
 
-def _line(x: Float32, y: Float32, bends: list[Float32], chosen: NDArray[np.bool_], full: int, rounds: int = 5) -> _Line | None:
+def _line(x: Float32, y: Float32, others: Others, chosen: NDArray[np.bool_], full: int, rounds: int = 5) -> _Line | None:
     """Iteratively re-weighted least squares; None where too little is chosen or it is all one grey."""
     at = np.flatnonzero(chosen)
     if len(at) < _ENOUGH or x.ravel()[at].std() < full / 255:
         return None
     step = -(-len(at) // _PLENTY)
-    table = np.stack([np.ones(len(at[::step])), *(plane.ravel()[at[::step]] for plane in (*bends, x, y))], axis=1)  # float64
-    last = table.shape[1] - 2  # of x; what is before it is taken out of both x and y (Frisch and Waugh 1933)
+    bends, halves = others
+    table = np.stack([np.ones(len(at[::step])), *(plane.ravel()[at[::step]] for plane in (*bends, x, y, *halves))], axis=1)  # float64
+    last = 1 + len(bends)  # of x; what is before it is taken out of both x and y (Frisch and Waugh 1933)
     w = np.ones(len(table))
     line = _Line(1.0, 0.0, (0.0, 0.0))
     for _ in range(rounds):
         sums = (table * w[:, None]).T @ table
         taken = np.linalg.lstsq(sums[:last, :last], sums[:last, last:], rcond=1e-12)[0]
-        (uu, uv), (_, vv) = sums[last:, last:] - sums[last:, :last] @ taken
-        slope = uv / max(uu, 1e-12) if bends else np.sqrt(vv / max(uu, 1e-12))
-        off = table @ np.concatenate([slope * taken[:, 0] - taken[:, 1], [-slope, 1.0]])
+        left = sums[last:, last:] - sums[last:, :last] @ taken
+        uu, uv = (left[2, 3], (left[2, 5] + left[3, 4]) / 2) if halves else left[0, :2]
+        slope = uv / max(uu, 1e-12) if halves or bends else np.sqrt(left[1, 1] / max(uu, 1e-12))  # noise in both: between the two lines
+        off = table[:, : last + 2] @ np.concatenate([slope * taken[:, 0] - taken[:, 1], [-slope, 1.0]])
         error = np.sqrt((w @ off**2) / sums[0, 0] / max(uu, 1e-12) * _AREA / step)
         line = _Line(float(slope), float(error), (float(sums[0, last] / sums[0, 0]), float(sums[0, last + 1] / sums[0, 0])))
         w = robust_weights(np.abs(off), 3.0).astype(np.float64)
