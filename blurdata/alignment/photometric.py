@@ -18,6 +18,7 @@ _SPREAD_CLIPPED = 0.02  # share of a blurred sample that may come from clipped o
 _ENOUGH = 200
 _AREA = np.pi * _STATIC_PX**2  # samples, every other pixel, that smoothing makes one
 _PLENTY = 50_000  # samples say nearly all
+_STRICT, _MILD = 3.0, 12.0  # standard deviations: strict weights would choose pixels whose halves' noise is opposite, and tilt the line
 _STRIPE = 3  # rows: wider than resampling spreads noise, narrower than smoothing resolves
 _WHOLE = 0.995  # of a smoothed 0 or 1
 # standard deviations between the pairs of one scene, whose cameras are set alike, and what an estimated kernel leaves wrong
@@ -154,5 +155,5 @@ def _line(x: Float32, y: Float32, others: Others, chosen: NDArray[np.bool_], ful
         off = table[:, : last + 2] @ np.concatenate([slope * taken[:, 0] - taken[:, 1], [-slope, 1.0]])
         error = np.sqrt((w @ off**2) / sums[0, 0] / max(uu, 1e-12) * _AREA / step)
         line = _Line(float(slope), float(error), (float(sums[0, last] / sums[0, 0]), float(sums[0, last + 1] / sums[0, 0])))
-        w = robust_weights(np.abs(off), 3.0).astype(np.float64)
+        w = robust_weights(np.abs(off), _MILD if halves else _STRICT).astype(np.float64)
     return line

@@ -127,6 +127,23 @@ def test_robust_gain_sees_past_a_kernel_that_is_a_little_wrong():
     assert np.abs(offset + 4).max() < 0.5
 
 
+@pytest.mark.parametrize("noise", [(0.5, 6.0), (6.0, 0.5), (3.0, 3.0)])
+def test_noise_of_either_half_does_not_tilt_the_line_of_a_static_pair(noise):
+    """On a picture of little contrast and grainy texture, gain and offset stay true, whichever half is noisy; their spreads do not."""
+    rng = np.random.default_rng(9)
+    plain = 80 + 90 * smooth_scene(rng, 400) + rng.normal(0, 3, (400, 400, 3))
+    sharp, blurry = (
+        (part + rng.normal(0, sigma, plain.shape)).astype(np.float32) for part, sigma in ((plain, noise[0]), (1.1 * plain - 4, noise[1]))
+    )
+
+    gain, offset = photometric.robust(blurry, sharp, np.ones((400, 400), np.float32), np.ones((1, 1)), Light("srgb", 255))
+
+    assert np.abs(gain / 1.1 - 1).max() < 0.01
+    assert np.abs(offset + 4).max() < 1.2
+    spread = np.abs(photometric.published(blurry, sharp)[0] / 1.1 - 1).min()
+    assert noise[0] == noise[1] or spread > 0.04
+
+
 def test_the_cubic_sampler_is_keys_in_numpy():
     """The compiled loop agrees with cubic convolution written out (a = -1/2), edge repeated, to 1e-3 codes."""
     rng = np.random.default_rng(8)
