@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import re
+import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -48,6 +49,16 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: natural_key(path.name))
 
 
+@contextmanager
+def open_header(path: Path) -> Iterator[PillowImage.Image]:
+    """A picture of which Pillow has read the header; :func:`image_size` refuses what is enormous, so Pillow need not warn of it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)
+        picture = PillowImage.open(path)
+    with picture:
+        yield picture
+
+
 def image_size(path: Path) -> tuple[int, int]:
     """Height and width of a picture from its header alone, EXIF orientation honoured.
 
@@ -55,7 +66,7 @@ def image_size(path: Path) -> tuple[int, int]:
         SourceError: If the file is missing, no picture, or larger than ``MAX_PIXELS``.
     """
     try:
-        with PillowImage.open(path) as picture:
+        with open_header(path) as picture:
             width, height = picture.size
             exif = _png_exif(path) if picture.format == "PNG" else picture.getexif()
             if exif.get(_ORIENTATION, 1) >= 5:  # stored on its side
@@ -102,7 +113,7 @@ def _is_deep(path: Path) -> bool:
         head = stream.read(25)
     if head[:8] == b"\x89PNG\r\n\x1a\n":
         return head[24] == 16
-    with PillowImage.open(path) as picture:
+    with open_header(path) as picture:
         bits = getattr(picture, "tag_v2", {}).get(258, (8,))  # TIFF BitsPerSample
         return max(bits if isinstance(bits, tuple) else (bits,)) > 8 or picture.mode.startswith("I;16")
 
@@ -187,7 +198,7 @@ def write_png(path: Path, image: Image, *, icc_profile: bytes = b"") -> None:
 def icc_profile(path: Path) -> bytes:
     """The colour profile of a picture's file, empty where it has none for the grey or RGB samples that :func:`read_image` gives."""
     try:
-        with PillowImage.open(path) as picture:
+        with open_header(path) as picture:
             profile = picture.info.get("icc_profile") or b""
             grey = picture.mode in ("1", "L", "LA", "I", "F") or picture.mode.startswith("I;")
     except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError):

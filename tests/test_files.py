@@ -160,3 +160,15 @@ def test_hidden_and_other_files_are_no_pictures(tmp_path):
     assert [p.name for p in files.list_images(tmp_path)] == ["b9.PNG", "b10.png"]
     with pytest.raises(SourceError, match="cannot be listed"):
         files.list_images(tmp_path / "nowhere")
+
+
+def test_a_large_picture_within_the_limit_is_no_reason_for_a_warning(tmp_path):
+    """Between Pillow's own limit and ours a header is read in silence; over ours the limit is named."""
+    for side, fits in ((12_000, True), (12_400, False)):
+        path = tmp_path / f"{side}.png"
+        PillowImage.new("1", (side, side)).save(path)
+        if fits:
+            assert files.image_size(path) == (side, side)
+        else:
+            with pytest.raises(SourceError, match=str(files.MAX_PIXELS)):
+                files.image_size(path)

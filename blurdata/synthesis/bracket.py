@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
 from blurdata.errors import SourceError
-from blurdata.files import list_images, read_image
+from blurdata.files import list_images, open_header, read_image
 
 _EXIF_IFD, _EXPOSURE_TIME, _F_NUMBER, _ISO = 0x8769, 0x829A, 0x829D, 0x8827
 
@@ -62,7 +61,7 @@ def exif_exposures(files: Sequence[Path]) -> list[float]:
 
 def _exif(file: Path) -> dict[int, object]:
     try:
-        with PillowImage.open(file) as picture:
+        with open_header(file) as picture:
             exif = picture.getexif()
             return {**exif, **exif.get_ifd(_EXIF_IFD)}
     except (OSError, ValueError, SyntaxError) as error:

@@ -12,10 +12,19 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image as PillowImage
 
 from blurdata.errors import OutputError, SourceError
-from blurdata.files import IMAGE_SUFFIXES, icc_profile, list_images, make_folder, natural_key, read_image, write_atomic, write_png
+from blurdata.files import (
+    IMAGE_SUFFIXES,
+    icc_profile,
+    list_images,
+    make_folder,
+    natural_key,
+    open_header,
+    read_image,
+    write_atomic,
+    write_png,
+)
 from blurdata.progress import SILENT, Advance
 from blurdata.transforms.degradation import Degradation, Params
 
@@ -152,7 +161,7 @@ def _blur_one(copy: Copy, out: Path, degradation: Degradation, params: Params | 
 def _as_stored(path: Path) -> tuple[Any, Any]:
     """A picture, (H, W) where the file is grey, and its transparency, which a blur leaves as it is; None where it has none."""
     picture = read_image(path)
-    with PillowImage.open(path) as header:
+    with open_header(path) as header:
         grey = header.mode in ("1", "L", "I", "I;16", "I;16B")
         transparent = header.has_transparency_data
     if not transparent:
