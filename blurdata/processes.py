@@ -8,8 +8,8 @@ from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 
 
-def start_fork_server(module: str) -> ForkServerContext:
-    """Start the server if there is none, importing a module for its children, and return the way to start them.
+def start_fork_server(*modules: str) -> ForkServerContext:
+    """Start the server if there is none, importing modules for its children, and return the way to start them.
 
     It imports while this process goes on. Ctrl-C is kept from it and its children: it goes to every process of a terminal, and
     Python's server would print a traceback if it came during the imports. The caller ends its workers.
@@ -19,7 +19,7 @@ def start_fork_server(module: str) -> ForkServerContext:
         'forkserver'
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([module])
+    context.set_forkserver_preload(list(modules))
     with interrupt_held():
         forkserver.ensure_running()
     return context

@@ -139,9 +139,7 @@ class BandSpectra:
         """Smoothed spectra with the blurry plane taken back by ``offset_xy`` reduced px."""
         b = windowed_fft(self._blurry, window(self.shape, offset_xy))[self._rows, self._columns]
         turn = np.exp(2j * np.pi * self._fx * offset_xy[0]) * np.exp(2j * np.pi * self._fy * offset_xy[1])
-        cross = b * self._sharp.conj() * turn
-        smooth = _smooth(cross.real)[self._half] + 1j * _smooth(cross.imag)[self._half]
-        return Spectrum(*self._full, smooth, _smooth(np.abs(b) ** 2)[self._half], self._power)
+        return self._spectrum(b, b * self._sharp.conj() * turn, self._power)
 
     def matched(self, psf: Moments) -> Spectrum:
         """Smoothed spectra of the blurry plane and of the sharp one blurred by ``psf``: what is left between them.
@@ -153,9 +151,11 @@ class BandSpectra:
         taper = window(self.shape, offset_xy)
         b = windowed_fft(self._blurry, taper)[self._rows, self._columns]
         s = windowed_fft(self._blurred(psf), taper)[self._rows, self._columns]
-        cross = b * s.conj()
+        return self._spectrum(b, b * s.conj(), _smooth(np.abs(s) ** 2)[self._half])
+
+    def _spectrum(self, blurry: NDArray[np.complexfloating], cross: NDArray[np.complexfloating], sharp_power: Float) -> Spectrum:
         smooth = _smooth(cross.real)[self._half] + 1j * _smooth(cross.imag)[self._half]
-        return Spectrum(*self._full, smooth, _smooth(np.abs(b) ** 2)[self._half], _smooth(np.abs(s) ** 2)[self._half])
+        return Spectrum(*self._full, smooth, _smooth(np.abs(blurry) ** 2)[self._half], sharp_power)
 
     def _blurred(self, psf: Moments) -> Plane:
         fy = fft.fftfreq(self.shape[0])[:, None] / self._factor

@@ -8,23 +8,22 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
 from blurdata.errors import ShardError
-from blurdata.processes import interrupt_held
+from blurdata.processes import start_fork_server
 
 _PATIENCE_S = 5.0
-_context = mp.get_context("forkserver")  # plain fork would copy open HDF5 and video handles
 
 
 class _Worker:
     """One process and the pipe to it."""
 
-    def __init__(self, job: Callable[[int], None]) -> None:
-        self.pipe, far = _context.Pipe()
-        self.process: BaseProcess = _context.Process(target=_work, args=(far, job), daemon=True)
+    def __init__(self, job: Callable[[int], None], context: ForkServerContext) -> None:
+        self.pipe, far = context.Pipe()
+        self.process: BaseProcess = context.Process(target=_work, args=(far, job), daemon=True)
         self.process.start()
         far.close()
         self.task: int | None = None
@@ -82,11 +81,12 @@ def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> I
         ShardError: If a process died.
     """
     queues = Queues(tasks, min(workers, len(tasks)))
-    _start_server()
+    modules = sorted(name for name in sys.modules if name.startswith("blurdata."))  # imported once, their memory shared by all
+    context = start_fork_server(*modules, "blurdata.shards.warm")
     crew: list[_Worker] = []
     try:
         for number in range(len(queues)):
-            crew.append(_Worker(job))
+            crew.append(_Worker(job, context))
             crew[-1].give(queues.take(number))
         while busy := [worker for worker in crew if worker.task is not None]:
             ready = wait([worker.pipe for worker in busy] + [worker.process.sentinel for worker in busy])
@@ -100,13 +100,6 @@ def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> I
                     raise worker.death()
     finally:
         _dismiss(crew)
-
-
-def _start_server() -> None:
-    """The process that workers are forked from: what is imported here is imported there, once, and shares its memory with all of them."""
-    _context.set_forkserver_preload([*sorted(name for name in sys.modules if name.startswith("blurdata.")), "blurdata.shards.warm"])
-    with interrupt_held():  # workers inherit the mask: Ctrl-C is for this process alone
-        forkserver.ensure_running()
 
 
 def _collect(worker: _Worker) -> int:
