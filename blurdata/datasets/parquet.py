@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -17,6 +17,17 @@ from blurdata.recipe import recipe_id
 _ROW_GROUP = 32  # rows read together: few, because pictures are large
 _KEPT = (".png", ".jpg", ".jpeg")  # files that go in as they are
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+
+class _Size(NamedTuple):
+    """Of one file or one split: pairs, bytes in memory, bytes on disk."""
+
+    pairs: int = 0
+    memory: int = 0
+    disk: int = 0
+
+    def plus(self, other: "_Size") -> "_Size":
+        return _Size(*(a + b for a, b in zip(self, other, strict=True)))
 
 
 def export_parquet(
@@ -57,14 +68,13 @@ def export_parquet(
         msg = f"{folder}: already holds Parquet files; choose another --out or remove them."
         raise OutputError(msg)
     parts: dict[str, list[Path]] = {}
-    counts: dict[str, int] = {}
+    sizes: dict[str, _Size] = {}
     try:
         for split, rows in _files(source, file_mb * 1_000_000, advance):
             path = folder / f".{split}-{len(parts.get(split, [])):05d}.part"
             parts.setdefault(split, []).append(path)
-            counts[split] = counts.get(split, 0) + len(rows)
-            _write(path, rows)
-        return _publish(folder, parts, lambda: write_atomic(Path(out) / "README.md", _card(source, counts, license_id, name)))
+            sizes[split] = sizes.get(split, _Size()).plus(_write(path, rows))
+        return _publish(folder, parts, lambda: write_atomic(Path(out) / "README.md", _card(source, sizes, license_id, name)))
     finally:
         for paths in parts.values():
             for path in paths:
@@ -107,13 +117,14 @@ def _features() -> Any:
     )
 
 
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write(path: Path, rows: list[dict[str, Any]]) -> _Size:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pylist(rows, schema=_features().arrow_schema)
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, row_group_size=_ROW_GROUP, compression="none")  # pictures are compressed already
+    return _Size(len(rows), table.nbytes, path.stat().st_size)
 
 
 def _publish(folder: Path, parts: Mapping[str, list[Path]], write_card: Any) -> list[Path]:
@@ -126,8 +137,8 @@ def _publish(folder: Path, parts: Mapping[str, list[Path]], write_card: Any) -> 
     return published
 
 
-def _card(source: PairSource, counts: Mapping[str, int], license_id: str | None, name: str) -> str:
-    total = sum(counts.values())
+def _card(source: PairSource, sizes: Mapping[str, _Size], license_id: str | None, name: str) -> str:
+    total = sum(size.pairs for size in sizes.values())
     title = name or source.text or "Blurry and sharp pairs"
     front = {
         **({"license": license_id} if license_id else {}),
@@ -135,15 +146,17 @@ def _card(source: PairSource, counts: Mapping[str, int], license_id: str | None,
         "task_categories": ["image-to-image"],
         "tags": ["deblurring", "motion-blur", "image-restoration"],
         "size_categories": [next((label for limit, label in _SIZES if total < limit), "n>1M")],
-        "configs": [{"config_name": "default", "data_files": [{"split": s, "path": f"data/{s}-*"} for s in counts]}],
+        "configs": [{"config_name": "default", "data_files": [{"split": s, "path": f"data/{s}-*"} for s in sizes]}],
         "dataset_info": {
             "features": [{"name": column, "dtype": kind} for column, kind in (("key", "string"), ("blurry", "image"), ("sharp", "image"))]
             + [{"name": "meta", "dtype": "string"}],
-            "splits": [{"name": split, "num_examples": count} for split, count in counts.items()],
+            "splits": [{"name": split, "num_bytes": size.memory, "num_examples": size.pairs} for split, size in sizes.items()],
+            "download_size": sum(size.disk for size in sizes.values()),
+            "dataset_size": sum(size.memory for size in sizes.values()),
         },
     }
     recipe = dict(source.recipe)
-    rows = "\n".join(f"| {split} | {count} |" for split, count in counts.items())
+    rows = "\n".join(f"| {split} | {size.pairs} |" for split, size in sizes.items())
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---
 
@@ -166,6 +179,6 @@ Pairs of one blurry picture and its sharp ground truth, of one size.
 
 ```python
 from datasets import load_dataset
-pairs = load_dataset("THIS_FOLDER_OR_NAME", split="{next(iter(counts))}")
+pairs = load_dataset("THIS_FOLDER_OR_NAME", split="{next(iter(sizes))}")
 ```
 """

@@ -81,6 +81,10 @@ def test_the_card_says_where_the_pairs_come_from(folders: Path, tmp_path: Path) 
 
     assert (front["license"], front["pretty_name"], front["size_categories"]) == ("cc-by-4.0", "Mine", ["n<1K"])
     assert {split["name"]: split["num_examples"] for split in front["dataset_info"]["splits"]} == {"train": 2, "test": 1}
+    told = front["dataset_info"]
+    assert told["download_size"] == sum(file.stat().st_size for file in (tmp_path / "out" / "data").glob("*.parquet"))
+    loaded = datasets.load_dataset(str(tmp_path / "out"))  # a card that lacks sizes makes it warn
+    assert {split["name"]: split["num_bytes"] for split in told["splits"]} == {name: part.data.nbytes for name, part in loaded.items()}
     assert source.fingerprint() in card
     assert "license" not in yaml.safe_load((tmp_path / "bare" / "README.md").read_text().split("---")[1])
 
