@@ -1,11 +1,13 @@
-"""Processes out of reach of Ctrl-C, which is the parent's to answer; and the server that they are forked from, started early."""
+"""Processes out of reach of Ctrl-C, which is the parent's to answer; the server that they are forked from; pools that end at once."""
 
 import multiprocessing
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
+from typing import Any
 
 
 def start_fork_server(*modules: str) -> ForkServerContext:
@@ -23,6 +25,37 @@ def start_fork_server(*modules: str) -> ForkServerContext:
     with interrupt_held():
         forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def worker_pool(workers: int, module: str, initializer: Callable[..., None], *arguments: Any) -> Iterator[ProcessPoolExecutor]:
+    """A pool of processes that start clean (a forked child of a process with threads may hang) and end with the block.
+
+    A block that ends by an error, Ctrl-C among them, ends the workers amid their tasks: what they were at would be thrown away.
+
+    Args:
+        workers: Processes.
+        module: What their server imports for them.
+        initializer: Called in each, with ``arguments``.
+        *arguments: Must survive pickling.
+
+    Example:
+        >>> import operator
+        >>> with worker_pool(1, "operator", operator.truth, 1) as pool:
+        ...     pool.submit(operator.add, 1, 2).result()
+        3
+    """
+    context = start_fork_server(module)
+    others = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(workers, context, initializer=initializer, initargs=arguments)
+    done = False
+    try:
+        yield pool
+        done = True
+    finally:
+        for worker in () if done else set(multiprocessing.active_children()) - others:
+            worker.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

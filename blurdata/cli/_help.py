@@ -28,7 +28,12 @@ def split_examples(text: str) -> tuple[list[str], str]:
             examples.append(example)
         elif line.strip() not in ("Example:", "Examples:", "\b"):
             rest.append(line.rstrip())
-    return examples, re.sub(r"\n{3,}", "\n\n", "\n".join(rest)).strip()
+    return examples, _flowing(re.sub(r"\n{3,}", "\n\n", "\n".join(rest)).strip())
+
+
+def _flowing(text: str) -> str:
+    """Each paragraph as one line: rich keeps the line ends of the source, which leaves single words on lines of their own."""
+    return re.sub(r"(?<!\n)\n(?![\n\s*-])", " ", text)
 
 
 def say_examples(examples: list[str]) -> None:

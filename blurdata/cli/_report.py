@@ -28,13 +28,17 @@ def check_kinds(text: str | None) -> list[str]:
 
 def say_result(report: "Report", fail_on: Sequence[str], *, card: Path | None, as_json: bool) -> None:
     """Counts by kind (or the findings) on stdout, the files and the next command on stderr; exit 1 where ``fail_on`` says so."""
+    from blurdata.report.scale import counted
+
     counts = Counter(finding.kind for finding in report.findings)
     if as_json:
         typer.echo(report.findings_file.read_text(encoding="utf-8").rstrip())
     else:
-        looked = f"{len(report.survey.facts)} of {report.survey.total} pairs" if report.survey.sampled else f"{report.survey.total} pairs"
+        looked = (
+            f"{len(report.survey.facts)} of {report.survey.total} pairs" if report.survey.sampled else counted(report.survey.total, "pair")
+        )
         pairs = len({finding.key for finding in report.findings})
-        typer.echo(f"{looked} looked at, {pairs} suspect" + (f", {report.ignored} findings ignored" if report.ignored else ""))
+        typer.echo(f"{looked} looked at, {pairs} suspect" + (f", {counted(report.ignored, 'finding')} ignored" if report.ignored else ""))
         for kind, count in counts.items():
             typer.echo(f"  {kind:<12} {count:>6}")
     written = [str(report.page), str(report.findings_file), *([str(card)] if card else [])]

@@ -39,9 +39,12 @@ def run(
     from blurdata.cli._report import check_kinds, say_result
     from blurdata.progress import progress
     from blurdata.report import write_card, write_report
+    from blurdata.report.card import check_card
     from blurdata.shards import open_input
 
     kinds = check_kinds(fail_on)
+    if card is not None:
+        check_card(card)
     opened = open_input(source)
     total = min(sample or len(opened), len(opened))
     with progress("Measuring", total) as advance:

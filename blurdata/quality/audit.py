@@ -154,7 +154,7 @@ def audit(
 
 def _claimed(facts: Sequence[PairFacts]) -> str:
     """The curve that most pairs name, where they name one."""
-    named = Counter(fact.curve for fact in facts if fact.tone_of_codes is None and fact.curve in _CURVES)
+    named = Counter(fact.curve for fact in facts if fact.curve_named and fact.curve in _CURVES)
     return named.most_common(1)[0][0] if named else ""
 
 
@@ -234,7 +234,9 @@ def _found(findings: Sequence[Finding]) -> list[Fault]:
     for kind, about in KINDS.items():
         mine = [finding for finding in findings if finding.kind == kind]
         if mine:
-            sentence = f"{about.title}: {len(mine)} pairs. {mine[0].key}: {mine[0].sentence} {about.remedy}"
+            sentence = (
+                f"{about.title}: {len(mine)} {'pair' if len(mine) == 1 else 'pairs'}. {mine[0].key}: {mine[0].sentence} {about.remedy}"
+            )
             faults.append(Fault(kind, sentence, tuple(finding.key for finding in mine[:_LISTED]), len(mine)))
     return faults
 

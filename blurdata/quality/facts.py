@@ -1,7 +1,7 @@
 """What is measured on one pair: a flat record, and the function that fills it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -24,6 +24,7 @@ ALIKE = 0.75  # coherence below which two halves show different things; good pai
 UNLIKE = (
     0.5  # below this they do, whatever the set: with noise of a fifth of full light 0.55 is left, of 20 strangers 19 share less than 0.42
 )
+_CURVES, _USUAL_BLUR_PX = ("srgb", "gamma22", "linear"), 20.0
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # what a meta must hold to promise a blur, and what a straight motion of the same width would measure
 _PROMISES = {"length_px": 1.0, "radius_px": 3**0.5, "sigma_px": 12**0.5, "extent_px": 0.5}
@@ -36,8 +37,8 @@ class PairFacts:
     Lengths are in px, angles in degrees counter-clockwise from +x with y up, light is a fraction of full light. ``length_px`` and
     ``angle_deg`` are what the pair's own record says where it does, else what was measured, or read from the blurry half alone where the
     halves do not match (``length_from``: meta, pair or rough); ``measured_px`` is always what the pair measures. ``family`` and ``size_px``
-    name the blur (:func:`blurdata.quality.blur.name_blur`). ``tone_of_codes`` is the tone with codes taken for light, where the pair does
-    not say which curve its blur was made in. ``lag`` is the pair's place between its neighbours (:mod:`blurdata.quality.lag`),
+    name the blur (:func:`blurdata.quality.blur.name_blur`). ``curve`` gives the light of a code, and
+    ``curve_named`` says whether the pair itself names it. ``lag`` is the pair's place between its neighbours (:mod:`blurdata.quality.lag`),
     ``softened_px2`` the fine detail that is gone (:func:`blurdata.quality.sharpness.softening`), ``film_px`` what a film's own record says
     of its blur on average over the picture. ``error`` is the sentence of a pair that
     could not be read; what is measured is then NaN.
@@ -53,6 +54,7 @@ class PairFacts:
     bits: int = 8
     error: str = ""
     curve: str = ""
+    curve_named: bool = False
     blurry_hash: str = ""
     sharp_print: Print | None = None
     promised_px: float = float("nan")
@@ -72,7 +74,6 @@ class PairFacts:
     softened_px2: float = float("nan")
     measured_px: float = float("nan")
     tone: Tone = UNKNOWN_TONE
-    tone_of_codes: Tone | None = None
     clipped_blurry: tuple[float, float] = (float("nan"),) * 2
     clipped_sharp: tuple[float, float] = (float("nan"),) * 2
     noise_blurry: float = float("nan")
@@ -89,12 +90,13 @@ class PairFacts:
         return float(np.hypot(self.dx, self.dy))
 
 
-def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
+def measure_pair(pair: Pair, index: int = 0, *, usual: str = "srgb") -> PairFacts:
     """Everything the report says about one pair.
 
     Args:
         pair: The pair; sides of at least 32 px, smaller ones get no shift and no blur length.
         index: Its place in the source.
+        usual: The curve where the pair names none, as :func:`usual_curve` finds it.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -103,7 +105,7 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
         inf
     """
     bits = 8 * pair.sharp.dtype.itemsize
-    name, known, light = _light(pair, bits)
+    name, named, light = _light(pair, bits, usual)
     b, s = to_light(pair.blurry, light) @ _LUMA, to_light(pair.sharp, light) @ _LUMA
     codes_b, codes_s = _code_plane(pair.blurry), _code_plane(pair.sharp)
     facts: dict[str, Any] = {
@@ -116,6 +118,7 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
         "size": pair.size,
         "bits": bits,
         "curve": name,
+        "curve_named": named,
         "blurry_hash": content_hash(pair.blurry),
         "sharp_print": take_print(pair.sharp, pair.key, str(pair.meta.get("split") or "")),
         "promised_px": promised_blur(pair.meta),
@@ -135,7 +138,6 @@ def measure_pair(pair: Pair, index: int = 0) -> PairFacts:
         facts |= _geometry(b, s, pair.meta)
     reach = float(np.nan_to_num(facts.get("measured_px", 0.0)))
     facts["tone"] = compare_tone(pair.blurry, pair.sharp, light, reach_px=reach)
-    facts["tone_of_codes"] = None if known else compare_tone(pair.blurry, pair.sharp, _table("linear", bits), reach_px=reach)
     return PairFacts(**facts)
 
 
@@ -167,22 +169,33 @@ def _geometry(b: NDArray[np.float32], s: NDArray[np.float32], meta: Mapping[str,
     }
 
 
-def look_at(pair: Pair) -> Glimpse:
+def look_at(pair: Pair, *, usual: str = "srgb") -> Glimpse:
     """What the pair's neighbours in a film need of it."""
-    return glimpse(pair, _light(pair, 8 * pair.sharp.dtype.itemsize)[2], _LUMA)
+    return glimpse(pair, _light(pair, 8 * pair.sharp.dtype.itemsize, usual)[2], _LUMA)
 
 
-def settle_curve(facts: Sequence[PairFacts]) -> list[PairFacts]:
-    """The same records with one curve for all pairs that name none: code values where their halves agree better so than under sRGB.
+def usual_curve(pairs: Iterable[Pair]) -> str:
+    """The curve under which the halves agree best in brightness: of sRGB, gamma 2.2 and code values; sRGB where there is no pair.
 
-    Blur made on code values (most folders of older sets) keeps the mean code, blur made of light keeps the mean light.
+    Blur made on code values (most folders of older sets) keeps the mean code, blur made of light keeps the mean light. Under a wrong curve
+    a blur that is right looks shifted and brighter.
+
+    Args:
+        pairs: Some pairs of one set.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> sharp = [np.kron(rng.integers(0, 255, (12, 12, 3), np.uint8), np.ones((8, 8, 1), np.uint8)) for _ in range(4)]
+        >>> usual_curve(Pair("a", cv2.blur(picture, (9, 9)), picture) for picture in sharp)
+        'linear'
     """
-    open_ = [f for f in facts if f.tone_of_codes is not None]
-    by_light = [abs(np.log(f.tone.mean_ratio)) for f in open_]
-    by_codes = [abs(np.log(f.tone_of_codes.mean_ratio)) for f in open_ if f.tone_of_codes is not None]
-    if not open_ or np.median(by_light) <= np.median(by_codes):
-        return list(facts)
-    return [f if f.tone_of_codes is None else replace(f, tone=f.tone_of_codes, curve="linear") for f in facts]
+    apart: dict[str, list[float]] = {name: [] for name in _CURVES}
+    for pair in pairs:
+        for name in _CURVES:
+            light = _table(name, 8 * pair.sharp.dtype.itemsize)
+            tone = compare_tone(pair.blurry, pair.sharp, light, reach_px=_USUAL_BLUR_PX)
+            apart[name].append(abs(float(np.log(tone.mean_ratio))))
+    return min(_CURVES, key=lambda name: float(np.median(apart[name])) if apart[name] else 0.0)
 
 
 def promised_blur(meta: Mapping[str, Any]) -> float:
@@ -205,13 +218,13 @@ def _whole(value: object) -> int:
     return value if isinstance(value, int) else -1
 
 
-def _light(pair: Pair, bits: int) -> tuple[str, bool, NDArray[np.float32]]:
-    """The pair's curve (sRGB where its meta names none that can be used), whether it was named, and the light of every code."""
+def _light(pair: Pair, bits: int, usual: str) -> tuple[str, bool, NDArray[np.float32]]:
+    """The pair's curve (``usual`` where its meta names none that can be used), whether it was named, and the light of every code."""
     name = pair.meta.get("curve")
     try:
-        return str(name or "srgb"), bool(name), _table(str(name or "srgb"), bits)
+        return str(name or usual), bool(name), _table(str(name or usual), bits)
     except (ValueError, SourceError):
-        return "srgb", False, _table("srgb", bits)
+        return usual, False, _table(usual, bits)
 
 
 @lru_cache(maxsize=8)

@@ -77,7 +77,7 @@ KINDS: dict[str, Kind] = {
     "brightness": Kind(
         "Brightness differs",
         "In linear light one half is brighter than the other; blur cannot do that.",
-        "Match exposure, or name the right curve.",
+        "Match the exposure of the halves; where most pairs are listed, their blur was made under another curve than the report names.",
     ),
     "channels": Kind(
         "Channels exchanged", "A colour channel of one half fits another channel of the other half.", "Check RGB against BGR."

@@ -1,20 +1,22 @@
 """Measure every pair of a source, or a stated sample, with bounded memory and as many processes as wanted."""
 
-import multiprocessing
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from blurdata.errors import BlurDataError
-from blurdata.pairs import PairSource
+from blurdata.pairs import Pair, PairSource
+from blurdata.processes import worker_pool
 from blurdata.progress import SILENT, Advance
-from blurdata.quality.facts import PairFacts, look_at, measure_pair, settle_curve
+from blurdata.quality.facts import PairFacts, look_at, measure_pair, usual_curve
 from blurdata.quality.lag import Glimpse, fit_lag
 
+_LOOK = 16  # pairs that tell the curve of a set that names none
 _RUN = 16  # pairs a task: long enough for video to decode forwards, short enough for even progress
 
 
@@ -64,13 +66,31 @@ def survey(source: PairSource, *, sample: int | None = None, seed: int = 0, work
         (3, [11, 'same', 11])
     """
     indices = choose(len(source), sample, seed)
+    usual = _usual_curve(source, indices)
     runs = list(_runs(indices))
     if workers <= 1 or len(runs) < 2:
-        found = [measured for run in runs for measured in _counted(_measure_run(source, run), progress)]
+        found = [measured for run in runs for measured in _counted(_measure_run(source, run, usual), progress)]
     else:
-        found = [measured for part in _in_processes(source, runs, workers, progress) for measured in part]
+        with closing(_in_processes(source, usual, runs, workers, progress)) as parts:
+            found = [measured for part in parts for measured in part]
     found.sort(key=lambda facts: facts.index)
-    return Survey(tuple(settle_curve(found)), len(source), seed if len(indices) < len(source) else None)
+    return Survey(tuple(found), len(source), seed if len(indices) < len(source) else None)
+
+
+def _usual_curve(source: PairSource, indices: Sequence[int]) -> str:
+    """The curve for pairs that name none, from a few of them all over the set; one that names its own ends the search."""
+
+    def unnamed() -> Iterator[Pair]:
+        for at in np.unique(np.linspace(0, len(indices) - 1, min(_LOOK, len(indices))).round().astype(int)):
+            try:
+                pair = source[indices[at]]
+            except (BlurDataError, OSError, ValueError):  # told when it is measured
+                continue
+            if pair.meta.get("curve"):
+                return
+            yield pair
+
+    return usual_curve(unnamed())
 
 
 def choose(total: int, sample: int | None, seed: int) -> list[int]:
@@ -91,7 +111,7 @@ def _runs(indices: Sequence[int]) -> Iterator[Sequence[int]]:
             start = i
 
 
-def _measure_run(source: PairSource, run: Sequence[int]) -> list[PairFacts]:
+def _measure_run(source: PairSource, run: Sequence[int], usual: str) -> list[PairFacts]:
     """Records of a run of consecutive pairs; after a pair that cannot be read the run goes on behind it.
 
     One more pair is read on either side, for what a film's neighbours say about each other.
@@ -103,8 +123,8 @@ def _measure_run(source: PairSource, run: Sequence[int]) -> list[PairFacts]:
         try:
             for pair in source.pairs(at, end):
                 if run[0] <= at <= run[-1]:
-                    facts[at] = measure_pair(pair, at)
-                views[at] = look_at(pair)
+                    facts[at] = measure_pair(pair, at, usual=usual)
+                views[at] = look_at(pair, usual=usual)
                 at += 1
             if at < end:
                 facts[at] = _unreadable(source, at, "the source ended before this pair")
@@ -130,10 +150,11 @@ def _counted(facts: list[PairFacts], progress: Advance) -> list[PairFacts]:
     return facts
 
 
-def _in_processes(source: PairSource, runs: list[Sequence[int]], workers: int, progress: Advance) -> Iterator[list[PairFacts]]:
-    """Runs measured in processes that start clean (a forked child of a process with threads may hang), a few runs ahead at a time."""
-    context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=(source,)) as pool:
+def _in_processes(
+    source: PairSource, usual: str, runs: list[Sequence[int]], workers: int, progress: Advance
+) -> Generator[list[PairFacts], None, None]:
+    """Runs measured in processes of their own, a few runs ahead at a time."""
+    with worker_pool(workers, __name__, _start_worker, source, usual) as pool:
         waiting: set[Future[list[PairFacts]]] = set()
         todo = iter(runs)
         while True:
@@ -149,15 +170,16 @@ def _in_processes(source: PairSource, runs: list[Sequence[int]], workers: int, p
 
 
 _source: PairSource | None = None
+_usual = "srgb"
 
 
-def _start_worker(source: PairSource) -> None:
-    global _source
+def _start_worker(source: PairSource, usual: str) -> None:
+    global _source, _usual
     cv2.setNumThreads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    _source = source
+    _source, _usual = source, usual
 
 
 def _worker_run(run: Sequence[int]) -> list[PairFacts]:
     assert _source is not None
-    return _measure_run(_source, run)
+    return _measure_run(_source, run, _usual)

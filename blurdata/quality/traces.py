@@ -1,9 +1,7 @@
 """What an audit remembers of every pair beside its measurements: a print of its sharp half, and how its blur was averaged."""
 
-import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +9,7 @@ import numpy as np
 
 from blurdata.errors import BlurDataError
 from blurdata.pairs import Pair, PairSource
+from blurdata.processes import worker_pool
 from blurdata.progress import SILENT, Advance
 from blurdata.quality.hashes import Print, take_print
 from blurdata.quality.response import Evidence, averaging_evidence
@@ -39,8 +38,7 @@ def take_traces(source: PairSource, indices: Sequence[int], *, workers: int = 1,
     runs = [indices[start : start + _RUN] for start in range(0, len(indices), _RUN)]
     if workers <= 1 or len(runs) < 2:
         return [trace for run in runs for trace in _told(_traces(source, run), len(run), progress)]
-    context = multiprocessing.get_context("forkserver")
-    with ProcessPoolExecutor(workers, context, initializer=_start, initargs=(source,)) as pool:
+    with worker_pool(workers, __name__, _start, source) as pool:
         parts = zip(runs, pool.map(_in_worker, runs), strict=True)
         return [trace for run, part in parts for trace in _told(part, len(run), progress)]
 

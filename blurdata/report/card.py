@@ -9,11 +9,12 @@ import numpy as np
 
 import blurdata
 from blurdata.errors import OutputError
-from blurdata.files import write_atomic
+from blurdata.files import make_folder, write_atomic
 from blurdata.pairs import PairSource
 from blurdata.quality import KINDS
 from blurdata.recipe import recipe_id
 from blurdata.report.scale import finite, show
+from blurdata.report.sections import count_scenes
 from blurdata.report.write import Report
 
 _BEGIN, _END = "<!-- blurdata report: begin (this part is replaced by every run) -->", "<!-- blurdata report: end -->"
@@ -47,19 +48,30 @@ def write_card(source: PairSource, report: Report, path: Path | str) -> None:
         True
     """
     card = Path(path)
+    old = check_card(card)
     part = f"{_BEGIN}\n{_facts(source, report)}\n{_END}"
+    write_atomic(card, _new(source, report, part) if old is None else _filled(old, part))
+
+
+def check_card(card: Path) -> str | None:
+    """The text of a card that can be filled, None where there is none yet; asked before a long survey, too.
+
+    Raises:
+        OutputError: As :func:`write_card` does.
+    """
+    make_folder(card.parent)
     try:
         old = card.read_text(encoding="utf-8") if card.exists() else None
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{card}: cannot be read as text ({error}); choose another --card."
         raise OutputError(msg) from error
-    write_atomic(card, _new(source, report, part) if old is None else _filled(card, old, part))
-
-
-def _filled(card: Path, old: str, part: str) -> str:
-    if (_BEGIN in old) != (_END in old):
+    if old is not None and (_BEGIN in old) != (_END in old):
         msg = f"{card}: holds only one of the marks '{_BEGIN}' and '{_END}'; put the other one back, or remove both."
         raise OutputError(msg)
+    return old
+
+
+def _filled(old: str, part: str) -> str:
     if _BEGIN in old:
         return re.sub(re.escape(_BEGIN) + ".*?" + re.escape(_END), lambda _: part, old, count=1, flags=re.DOTALL)
     return old.rstrip() + "\n\n" + part + "\n"
@@ -94,12 +106,11 @@ def _name(source: PairSource) -> str:
 
 def _facts(source: PairSource, report: Report) -> str:
     facts = [f for f in report.survey.facts if not f.error]
-    looked = f"{len(report.survey.facts):,} of {report.survey.total:,} (seed {report.survey.seed})" if report.survey.sampled else "all"
     rows = [
         ("Pairs", f"{report.survey.total:,}"),
-        ("Looked at", looked),
-        ("Splits", _counted(f.split or "(none)" for f in report.survey.facts)),
-        ("Scenes", f"{len({f.scene for f in facts if f.scene}):,}"),
+        ("Looked at", _looked(report)),
+        ("Splits", _counted(f.split or "(none)" for f in facts)),
+        ("Scenes", f"{count_scenes(facts):,}"),
         ("Sizes", _counted(f"{f.size[1]}×{f.size[0]}" for f in facts)),
         ("Length of blur, px", _spread([f.length_px for f in facts])),
         ("Shift between the halves, px", _spread([f.shift_px for f in facts])),
@@ -120,9 +131,16 @@ def _facts(source: PairSource, report: Report) -> str:
         "",
     ]
     kinds = Counter(finding.kind for finding in report.findings)
-    lines += [f"- {KINDS[kind].title}: {count:,}. {KINDS[kind].meaning}" for kind, count in kinds.items()] or ["No pair is suspect."]
-    lines += ["", "Measured by `blurdata report`; spreads are median (5th to 95th percentile)."]
+    lines += [f"- {KINDS[kind].title}: {count:,}. {KINDS[kind].meaning}" for kind, count in kinds.items()] or [
+        f"None found in {_looked(report)}."
+    ]
+    lines += ["", "Measured by `blurdata report`; flaws are counted in the pairs looked at; spreads are median (5th to 95th percentile)."]
     return "\n".join(lines)
+
+
+def _looked(report: Report) -> str:
+    seen = report.survey
+    return f"{len(seen.facts):,} of {seen.total:,} pairs (seed {seen.seed})" if seen.sampled else "all pairs"
 
 
 def _counted(names: Iterable[str]) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup, escape
 
-from blurdata.report.scale import finite, show, tick_labels, ticks
+from blurdata.report.scale import counted, finite, show, tick_labels, ticks
 
 _W, _H = 340, 200
-_LEFT, _RIGHT, _TOP, _FOOT = 44, 10, 12, 38
+_LEFT, _RIGHT, _TOP, _FOOT = 58, 20, 12, 38
 
 
 def _svg(body: str, alt: str, *, height: int = _H) -> Markup:
@@ -26,8 +26,11 @@ def empty(why: str) -> Markup:
 class _Frame:
     """The plot area, its axes and the mapping from data to it."""
 
-    def __init__(self, x: tuple[float, float], y: tuple[float, float], *, x_label: str, y_label: str, height: int = _H) -> None:
+    def __init__(
+        self, x: tuple[float, float], y: tuple[float, float], *, x_label: str, y_label: str, height: int = _H, whole: bool = False
+    ) -> None:
         self.x, self.y, self.height = x, y, height
+        self._whole = whole  # y counts things: no half of one
         self._labels = x_label, y_label
 
     def at_x(self, value: float) -> float:
@@ -41,7 +44,7 @@ class _Frame:
     def axes(self) -> str:
         parts = []
         foot, right = self.height - _FOOT, _W - _RIGHT
-        levels, columns = ticks(*self.y, about=4), ticks(*self.x, about=5)
+        levels, columns = ticks(*self.y, about=4, whole=self._whole), ticks(*self.x, about=5)
         for value, label in zip(levels, tick_labels(levels), strict=True):
             y = self.at_y(value)
             parts.append(f'<line class="rule" x1="{_LEFT}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}"/>')
@@ -54,7 +57,7 @@ class _Frame:
         x_label, y_label = (escape(label) for label in self._labels)
         parts.append(f'<text class="muted" x="{(right + _LEFT) / 2:.0f}" y="{self.height - 4}" text-anchor="middle">{x_label}</text>')
         middle = (_TOP + foot) / 2
-        parts.append(f'<text class="muted" transform="translate(11 {middle:.0f}) rotate(-90)" text-anchor="middle">{y_label}</text>')
+        parts.append(f'<text class="muted" transform="translate(14 {middle:.0f}) rotate(-90)" text-anchor="middle">{y_label}</text>')
         return "".join(parts)
 
 
@@ -90,7 +93,7 @@ def histogram(
     edges = np.linspace(low, high, bins + 1)
     counts = [np.histogram(np.clip(values, low, high), edges)[0] for _, values, _ in clean]
     top = max(int(np.sum(counts, axis=0).max()), 1)
-    frame = _Frame((low, high), (0, top * 1.05), x_label=x_label, y_label="pairs")
+    frame = _Frame((low, high), (0, top * 1.05), x_label=x_label, y_label="pairs", whole=True)
     bars = []
     base = np.zeros(bins, int)
     for (_, _, css), count in zip(clean, counts, strict=True):
@@ -195,7 +198,7 @@ def curve_by(x: Sequence[float], y: Sequence[float], *, x_label: str, y_label: s
     keep = np.sort(np.random.default_rng(0).permutation(len(px))[:1200])
     dots = "".join(f'<circle class="a faint" cx="{frame.at_x(px[i]):.1f}" cy="{frame.at_y(py[i]):.1f}" r="1.7"/>' for i in keep)
     if len(px) < 8 or np.ptp(px) == 0:
-        return _svg(frame.axes() + dots, f"{what}: {len(px)} pairs, median {show(float(np.median(py)))}.")
+        return _svg(frame.axes() + dots, f"{what}: {counted(len(px), 'pair')}, median {show(float(np.median(py)))}.")
     low, high = np.percentile(px, [2, 98])
     at = np.linspace(low, high, 25)
     middle = list(zip(at.tolist(), smooth(px, py, at).tolist(), strict=True))
@@ -240,9 +243,9 @@ def counts(rows: Sequence[tuple[str, int]], *, what: str, most: int = 12) -> Mar
     parts = []
     for i, (name, n) in enumerate(shown):
         y = 6 + 22 * i
-        label = name if len(name) <= 18 else "…" + name[-17:]
-        parts.append(f'<text x="118" y="{y + 13}" text-anchor="end">{escape(label)}</text>')
-        parts.append(f'<rect class="a" x="124" y="{y + 2}" width="{max(160 * n / top, 1):.1f}" height="15" rx="2"/>')
-        parts.append(f'<text x="{128 + 160 * n / top:.1f}" y="{y + 14}">{n:,}</text>')
+        label = name if len(name) <= 17 else "…" + name[-16:]
+        parts.append(f'<text x="150" y="{y + 13}" text-anchor="end">{escape(label)}</text>')
+        parts.append(f'<rect class="a" x="156" y="{y + 2}" width="{max(134 * n / top, 1):.1f}" height="15" rx="2"/>')
+        parts.append(f'<text x="{160 + 134 * n / top:.1f}" y="{y + 14}">{n:,}</text>')
     alt = f"{what}: " + ", ".join(f"{name} {n:,}" for name, n in shown) + "."
     return _svg("".join(parts), alt, height=12 + 22 * len(shown))

@@ -113,7 +113,9 @@ def _made(source: PairSource, survey: Survey) -> list[tuple[str, str]]:
     rows.append(("Content", source.fingerprint()))
     summary = {name: value for name, value in source.summary().items() if name != "pairs" and value not in (None, "", [], {})}
     rows += [(str(name).replace("_", " ").capitalize(), _said(value)) for name, value in summary.items()]
-    curves = sorted({f.curve for f in survey.facts if f.curve})
+    curves = sorted(
+        {f.curve if f.curve_named else f"{f.curve} (the pairs name none; their halves agree best so)" for f in survey.facts if f.curve}
+    )
     rows.append(("Light measured with", ", ".join(curves) or "–"))
     looked = f"{len(survey.facts):,} of {survey.total:,} pairs" + (f", drawn with seed {survey.seed}" if survey.sampled else "")
     rows += [("Looked at", looked), ("blurdata", blurdata.__version__)]

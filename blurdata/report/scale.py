@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round values from ``low`` to ``high``, some ``about`` of them, a step of 1, 2 or 5 times a power of ten apart.
+def ticks(low: float, high: float, about: int = 5, *, whole: bool = False) -> list[float]:
+    """Round values from ``low`` to ``high``, some ``about`` of them, a step of 1, 2 or 5 times a power of ten apart; ``whole``: at least 1.
 
     Example:
         >>> ticks(0, 31)
@@ -20,6 +20,7 @@ def ticks(low: float, high: float, about: int = 5) -> list[float]:
     raw = (high - low) / about
     power = 10 ** math.floor(math.log10(raw))
     step = next(step * power for step in (1, 2, 5, 10) if step * power >= raw * 0.999)
+    step = max(step, 1.0) if whole else step
     first = math.ceil(low / step - 1e-9)
     return [round(i * step, 10) + 0.0 for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
@@ -34,6 +35,16 @@ def tick_labels(values: Sequence[float]) -> list[str]:
     step = min((b - a for a, b in pairwise(values)), default=1.0)
     decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 0
     return [f"{value:,.{decimals}f}" for value in values]
+
+
+def counted(number: int, noun: str) -> str:
+    """A number of things in words.
+
+    Example:
+        >>> counted(1, "pair"), counted(2000, "pair")
+        ('1 pair', '2,000 pairs')
+    """
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def show(value: float, digits: int = 3) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from blurdata.quality import KINDS, Finding, PairFacts, Survey
 from blurdata.quality.findings import SHIFT_LINE_PX
 from blurdata.report import charts
-from blurdata.report.scale import finite, show
+from blurdata.report.scale import counted, finite, show
 
 Card = dict[str, Any]
 
@@ -18,18 +18,23 @@ def lead(survey: Survey) -> str:
     """One line under the title."""
     sizes = Counter(f.size for f in survey.facts if not f.error)
     splits = {f.split for f in survey.facts if f.split}
-    scenes = {f.scene for f in survey.facts if f.scene}
-    parts = [f"{survey.total:,} blurry/sharp pairs"]
+    scenes = count_scenes(survey.facts)
+    parts = [counted(survey.total, "blurry/sharp pair")]
     if splits:
-        parts.append(f"{len(splits)} {'split' if len(splits) == 1 else 'splits'}")
+        parts.append(counted(len(splits), "split"))
     if scenes:
-        parts.append(f"{len(scenes):,} {'scene' if len(scenes) == 1 else 'scenes'}")
+        parts.append(counted(scenes, "scene"))
     if sizes:
         (height, width), _ = sizes.most_common(1)[0]
-        parts.append(f"{width}×{height} px" + (f" and {len(sizes) - 1} other sizes" if len(sizes) > 1 else ""))
+        parts.append(f"{width}×{height} px" + (f" and {counted(len(sizes) - 1, 'other size')}" if len(sizes) > 1 else ""))
     if survey.sampled:
         parts.append(f"a sample of {len(survey.facts):,} was looked at")
     return " · ".join(parts)
+
+
+def count_scenes(facts: Sequence[PairFacts]) -> int:
+    """Scenes as the sources count them: one name in two splits is two, as in REDS."""
+    return len({(f.split, f.scene) for f in facts if f.scene})
 
 
 def tiles(survey: Survey, findings: Sequence[Finding]) -> list[dict[str, str]]:
@@ -38,8 +43,12 @@ def tiles(survey: Survey, findings: Sequence[Finding]) -> list[dict[str, str]]:
     suspects = len({f.key for f in findings})
     share = 100 * suspects / max(len(survey.facts), 1)
     return [
-        {"value": f"{survey.total:,}", "label": "pairs", "css": ""},
-        {"value": f"{suspects:,}", "label": f"suspect pairs ({show(share, 2)} %)", "css": "bad" if suspects else "good"},
+        {"value": f"{survey.total:,}", "label": "pair" if survey.total == 1 else "pairs", "css": ""},
+        {
+            "value": f"{suspects:,}",
+            "label": f"suspect {'pair' if suspects == 1 else 'pairs'} ({show(share, 2)} %)",
+            "css": "bad" if suspects else "good",
+        },
         {"value": f"{_median(readable, lambda f: f.length_px)} px", "label": "median length of blur", "css": ""},
         {"value": f"{_median(readable, lambda f: f.shift_px, 2)} px", "label": "median shift between the halves", "css": ""},
         {"value": f"{_median(readable, lambda f: f.psnr)} dB", "label": "median PSNR of the untouched input", "css": ""},
@@ -53,14 +62,14 @@ def _median(facts: Sequence[PairFacts], of: Callable[[PairFacts], float], digits
 
 def verdict(survey: Survey, findings: Sequence[Finding], ignored: int) -> str:
     """The sentence over the list of suspects."""
-    looked = f"{len(survey.facts):,} pairs" + (f" (a sample of {survey.total:,}, seed {survey.seed})" if survey.sampled else "")
+    looked = counted(len(survey.facts), "pair") + (f" (a sample of {survey.total:,}, seed {survey.seed})" if survey.sampled else "")
     hidden = f" {ignored} {'is' if ignored == 1 else 'are'} left out, judged harmless in the ignore file." if ignored else ""
     pairs = len({f.key for f in findings})
     if not pairs:
         return f"No suspect among {looked}.{hidden}"
     kinds = len({f.kind for f in findings})
     return (
-        f"{pairs:,} of {looked} {'is' if pairs == 1 else 'are'} suspect, in {kinds} {'kind' if kinds == 1 else 'kinds'}. "
+        f"{pairs:,} of {looked} {'is' if pairs == 1 else 'are'} suspect, in {counted(kinds, 'kind')}. "
         f"Each entry gives its value, the line it crossed and the median of the set.{hidden}"
     )
 
@@ -76,14 +85,14 @@ def blur_cards(facts: Sequence[PairFacts]) -> list[Card]:
     return [
         {
             "title": "Length",
-            "chart": charts.histogram(by_origin, x_label="length of blur, px", what=f"blur length of {len(facts)} pairs"),
+            "chart": charts.histogram(by_origin, x_label="length of blur, px", what=f"blur length of {counted(len(facts), 'pair')}"),
             "text": "Length of a straight uniform motion of the same width; blue: the set's own records, amber: measured from "
             "the pair, grey: rough, from the blurry half alone.",
         },
         {
             "title": "Direction",
-            "chart": charts.rose([f.angle_deg for f in straight], what=f"direction of {len(straight)} elongated blurs"),
-            "text": f"{len(straight):,} pairs with over 2 px of blur, at least twice as long as wide. 0° is horizontal.",
+            "chart": charts.rose([f.angle_deg for f in straight], what=f"direction of {counted(len(straight), 'elongated blur')}"),
+            "text": counted(len(straight), "pair") + " with over 2 px of blur, at least twice as long as wide. 0° is horizontal.",
         },
         {
             "title": "PSNR of the untouched input",
@@ -102,6 +111,8 @@ def blur_cards(facts: Sequence[PairFacts]) -> list[Card]:
 def agree_cards(facts: Sequence[PairFacts], findings: Sequence[Finding]) -> list[Card]:
     """Shift, its map and brightness."""
     shifted = {f.key for f in findings if f.kind in ("misaligned", "late")}
+    strange = {f.key for f in findings if f.kind in ("blank", "cut", "unmatched")}  # whose halves have nothing to compare
+    facts = [f for f in facts if f.key not in strange]
     grids = np.array([f.grid for f in facts if len(f.grid) == 9], float).reshape(-1, 9, 2)
     return [
         {
@@ -111,13 +122,13 @@ def agree_cards(facts: Sequence[PairFacts], findings: Sequence[Finding]) -> list
                 [f.dy for f in facts],
                 [f.key in shifted for f in facts],
                 line=SHIFT_LINE_PX,
-                what=f"blurry against sharp in {len(facts)} pairs",
+                what=f"blurry against sharp in {counted(len(facts), 'pair')}",
             ),
             "text": "Offset of the PSF's centroid in px; uneven motion moves it a little without any fault. Dashed: the line of suspicion.",
         },
         {
             "title": "Shift over the picture",
-            "chart": charts.grid_map(grids, what=f"{len(grids)} pairs on a 3×3 grid"),
+            "chart": charts.grid_map(grids, what=f"{counted(len(grids), 'pair')} on a 3×3 grid"),
             "text": "Median offset per part. The same everywhere means misaligned; varying means rotation, depth or moving things.",
         },
         {
@@ -125,12 +136,20 @@ def agree_cards(facts: Sequence[PairFacts], findings: Sequence[Finding]) -> list
             "chart": charts.histogram(
                 [("ratio", [f.tone.mean_ratio for f in facts], "a")],
                 x_label="blurry over sharp, linear light",
-                what=f"ratio of mean light in {len(facts)} pairs",
+                what=f"ratio of mean light in {counted(len(facts), 'pair')}",
                 lines=(1.0,),
+                span=_around_one([f.tone.mean_ratio for f in facts]),
             ),
-            "text": "Blur neither makes nor loses light: good pairs lie at 1.",
+            "text": "Blur neither makes nor loses light: good pairs lie at 1. What lies further out is counted in the outermost bars.",
         },
     ]
+
+
+def _around_one(ratios: Sequence[float]) -> tuple[float, float]:
+    """A range about 1 that holds most pairs, so that one with a wrong exposure does not squeeze the others into a single bar."""
+    values = finite(ratios)
+    reach = 1.5 * float(np.percentile(np.abs(values - 1), 90)) if len(values) else 0.0
+    return 1 - min(max(reach, 0.02), 1.0), 1 + max(reach, 0.02)
 
 
 def tone_tables(facts: Sequence[PairFacts]) -> list[dict[str, Any]]:
@@ -163,8 +182,8 @@ def tone_tables(facts: Sequence[PairFacts]) -> list[dict[str, Any]]:
 def count_cards(facts: Sequence[PairFacts]) -> list[Card]:
     """Pairs by split, scene, size and family of blur."""
     made: list[tuple[str, Counter[str]]] = [
-        ("Split", Counter(f.split or "(none)" for f in facts)),
-        ("Scene", Counter(f.scene or f.sequence or "(none)" for f in facts)),
+        ("Split", Counter(_named(f, f.split) for f in facts)),
+        ("Scene", Counter(_named(f, _scene(f, splits=len({f.split for f in facts if f.split}))) for f in facts)),
         ("Size", Counter(f"{f.size[1]}×{f.size[0]}, {f.bits} bit" if not f.error else "(unreadable)" for f in facts)),
     ]
     return [
@@ -173,13 +192,22 @@ def count_cards(facts: Sequence[PairFacts]) -> list[Card]:
     ]
 
 
+def _named(fact: PairFacts, name: str) -> str:
+    """What a pair that could not be read belongs to is not known."""
+    return "(unreadable)" if fact.error else name or "(none)"
+
+
+def _scene(fact: PairFacts, *, splits: int) -> str:
+    return f"{fact.split}/{fact.scene}" if fact.scene and fact.split and splits > 1 else fact.scene or fact.sequence
+
+
 def group_findings(findings: Sequence[Finding], thumbs: Mapping[str, Any], *, most: int) -> list[dict[str, Any]]:
     """Suspects by kind, those with pictures first, at most ``most`` a kind."""
     groups = []
     for kind, about in KINDS.items():
         mine = [f for f in findings if f.kind == kind]
         if mine:
-            suspects = [_suspect(f, thumbs.get(f.key)) for f in mine]
+            suspects = [_suspect(f, thumbs) for f in mine]
             suspects.sort(key=lambda s: s["thumbs"] is None)
             groups.append(
                 {
@@ -195,7 +223,7 @@ def group_findings(findings: Sequence[Finding], thumbs: Mapping[str, Any], *, mo
     return groups
 
 
-def _suspect(finding: Finding, thumbs: Any) -> dict[str, Any]:
+def _suspect(finding: Finding, thumbs: Mapping[str, Any]) -> dict[str, Any]:
     measured = np.isfinite(finding.value)
     return {
         "key": finding.key,
@@ -203,8 +231,17 @@ def _suspect(finding: Finding, thumbs: Any) -> dict[str, Any]:
         "value": f"{show(finding.value)} {finding.unit}" if measured else "",
         "line": show(finding.line),
         "median": f"{show(finding.median, 2)} {finding.unit}" if np.isfinite(finding.median) else "",
-        "thumbs": thumbs,
+        "thumbs": _shown(finding, thumbs),
     }
+
+
+def _shown(finding: Finding, thumbs: Mapping[str, Any]) -> Any:
+    """Both halves of the pair; of two pairs that share a picture, the sharp half of each."""
+    mine, other = thumbs.get(finding.key), thumbs.get(finding.other)
+    if not mine or not other:
+        return mine
+    sharp = [next(part for part in parts if part[0] == "sharp") for parts in (mine, other)]
+    return [(f"sharp, {key}", *part[1:]) for key, part in zip((finding.key, finding.other), sharp, strict=True)]
 
 
 def blur_text(facts: Sequence[PairFacts]) -> str:

@@ -88,7 +88,7 @@ def thumbs_wanted(findings: Sequence[Finding]) -> list[str]:
     for kind in KINDS:
         mine = [f for f in findings if f.kind == kind]
         mine.sort(key=lambda f: -abs(f.value - f.median) if np.isfinite(f.value - f.median) else 0.0)
-        keys.update(dict.fromkeys(f.key for f in mine[:_THUMBS_A_KIND]))
+        keys.update(dict.fromkeys(key for f in mine[:_THUMBS_A_KIND] for key in (f.key, f.other) if key))
     return list(keys)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import blurdata
 from blurdata.errors import OutputError, SourceError
-from blurdata.files import write_atomic
+from blurdata.files import make_folder, write_atomic
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.quality import Finding, Survey, judge, measure_pair, survey
@@ -95,6 +95,8 @@ def write_report(
     page, listing = Path(out), Path(findings) if findings is not None else Path(out).with_name("findings.json")
     _check(source, page, samples, overwrite=overwrite)
     harmless = read_ignore(Path(ignore)) if ignore is not None else frozenset()
+    for file in (page, listing):  # a long survey must not be lost to a folder that cannot be written
+        make_folder(file.parent)
     measured = survey(source, sample=sample, seed=seed, workers=workers, progress=progress)
     everything = judge(measured.facts)
     kept = [f for f in everything if (f.kind, f.key) not in harmless]

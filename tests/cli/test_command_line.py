@@ -367,3 +367,11 @@ def test_doctor_sees_a_package_that_breaks_others(package, tmp_path):
 
     assert result.returncode == 1
     assert f"pip uninstall -y {'albumentationsx' if package == 'albumentationsx' else 'opencv'}" in faults
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_flows(name):
+    """No paragraph of a help text keeps the line ends of its source, which would leave single words on lines of their own."""
+    command = typer.main.get_command(build_app()).commands[name]
+
+    assert [part for part in (command.help or "").split("\n\n") if "\n" in part] == []

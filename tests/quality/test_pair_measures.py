@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 from blurdata.color import curve
+from blurdata.pairs import Pair, PairSource
+from blurdata.psf import motion
+from blurdata.quality import judge, survey
 from blurdata.quality.blur import name_blur
 from blurdata.quality.sharpness import blank_rows, edge_width
 from blurdata.quality.shift import estimate_shift, shift_grid
@@ -224,3 +227,43 @@ def test_blank_rows_are_counted_at_either_end():
 
     assert (blank_rows(picture), blank_rows(foot), blank_rows(head)) == (0, 0.25, 0.2)
     assert blank_rows(np.zeros((4, 4, 3), np.uint8)) == 1
+
+
+class Folder(PairSource):
+    """Pairs that name no curve, as in plain folders."""
+
+    keys, recipe = (), {"kind": "example"}
+
+    def __init__(self, pairs):
+        self._pairs = pairs
+        self.keys = tuple(pair.key for pair in pairs)
+
+    def fingerprint(self):
+        """Of nothing."""
+        return "example"
+
+    def __getitem__(self, i):
+        return self._pairs[i]
+
+
+def unnamed(name):
+    """Twelve pairs with warm, dark-blue pictures whose blur was made under a curve that no pair names."""
+    rng, found = np.random.default_rng(3), []
+    for i in range(12):
+        small = rng.uniform(0, 1, (20, 20, 3)) ** 2 * np.array([1.0, 0.8, 0.25])
+        sharp = (np.clip(cv2.resize(small, (200, 200), interpolation=cv2.INTER_LINEAR), 0, 0.95) * 255).round().astype(np.uint8)
+        light = curve(name).light_of_codes(8).astype(np.float32)[0][sharp]
+        kernel = motion(9 + i, 25 * i)
+        blurry = curve(name).encode(cv2.filter2D(light, -1, kernel, borderType=cv2.BORDER_REFLECT))
+        found.append(Pair(f"{i}", (np.clip(blurry, 0, 1) * 255).round().astype(np.uint8), sharp))
+    return Folder(found)
+
+
+@pytest.mark.parametrize("name", ["srgb", "gamma22", "linear"])
+def test_curve_that_no_pair_names_is_found(name):
+    """Blur made under any usual curve is measured under that one: no good pair looks shifted or of another brightness."""
+    found = survey(unnamed(name)).facts
+
+    assert {(f.curve, f.curve_named) for f in found} == {(name, False)}
+    assert max(f.shift_px for f in found) < 0.1
+    assert [f.kind for f in judge(found) if f.kind in ("misaligned", "brightness")] == []

@@ -35,6 +35,20 @@ _TEXTS = """
 """
 
 
+# texts of one chart that lie over each other (lines may touch by the room above and below their letters), or beyond the chart's edge
+_CLASHES = """
+[...document.querySelectorAll("svg.chart")].flatMap((chart) => {
+  const edge = chart.getBoundingClientRect();
+  const boxes = [...chart.querySelectorAll("text")].map((text) => [text.textContent, text.getBoundingClientRect()]);
+  const common = (a, b, low, high) => Math.min(a[high], b[high]) - Math.max(a[low], b[low]);
+  const over = (a, b) => common(a, b, "left", "right") > 1 && common(a, b, "top", "bottom") > 5;
+  const beyond = boxes.filter(([, box]) => box.left < edge.left - 1 || box.right > edge.right + 1);
+  const clashes = boxes.flatMap(([name, box], i) => boxes.slice(i + 1).filter(([, other]) => over(box, other)).map((o) => [name, o[0]]));
+  return [...beyond.map(([name]) => [name, "the edge"]), ...clashes];
+})
+"""
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """A report on eight pairs, two of them shifted."""
@@ -67,6 +81,30 @@ def test_page_can_be_read(browser, page, width, scheme):
     assert len(texts) > 100
     assert [text for text in texts if text[1] < 11] == []
     assert [text for text in texts if text[2] < 4.5] == []
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("width", [360, 1440])
+def test_charts_of_few_pairs_and_tall_pictures(browser, tmp_path, width, count):
+    """No text of a chart lies on another or is cut off, and a tall picture does not fill screen after screen."""
+    rng = np.random.default_rng(0)
+    for i in range(count):
+        sharp = cv2.resize(rng.integers(0, 255, (100, 12, 3), np.uint8), (96, 800), interpolation=cv2.INTER_CUBIC)
+        write_png(tmp_path / "sharp" / f"{i}.png", sharp)
+        write_png(tmp_path / "blurry" / f"{i}.png", cv2.GaussianBlur(sharp, (0, 0), 2 + i))
+    browser.look(width)
+    browser.open(write_report(open_source(f"pairs:{tmp_path}"), tmp_path / "report.html").page)
+
+    assert browser.run(_CLASHES) == []
+    assert browser.run("Math.max(...[...document.querySelectorAll('.stage')].map(stage => stage.getBoundingClientRect().height))") < 1300
+
+
+def test_charts_have_room_for_their_texts(browser, page):
+    """The same for a set of more pairs."""
+    for width in (360, 1440):
+        browser.look(width)
+        browser.open(page)
+        assert browser.run(_CLASHES) == []
 
 
 def test_no_complaint_and_no_request(browser, page):

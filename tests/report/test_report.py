@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 from blurdata.cli import build_app
 from blurdata.errors import OutputError, SourceError
 from blurdata.files import write_png
-from blurdata.pairs import JoinedSource
+from blurdata.pairs import JoinedSource, PairSource
 from blurdata.report import write_card, write_report
-from blurdata.report.charts import smooth
+from blurdata.report.charts import histogram, smooth
 from blurdata.shards import build, open_input
 from blurdata.sources import open_source
 
@@ -206,3 +206,78 @@ def test_shards_and_their_source_give_one_report(folder, tmp_path):
 
     assert packed.findings == plain.findings
     assert repr(packed.survey.facts) == repr(plain.survey.facts)  # NaN is not equal to itself
+
+
+def test_leak_shows_both_pictures(folder, tmp_path):
+    """A leak is a matter of two pairs: the sharp half of each is there to compare."""
+    (folder / "test" / "sharp" / "4.png").write_bytes((folder / "train" / "sharp" / "0.png").read_bytes())
+    text = write_report(open_source(f"pairs:{folder}"), tmp_path / "r.html").page.read_text()
+
+    assert "<span>sharp, train/0</span>" in text
+    assert "<span>sharp, test/4</span>" in text
+
+
+def test_one_pair_is_one_pair(tmp_path):
+    """The smallest set reads as people write, and no axis counts half pairs."""
+    write_png(tmp_path / "set" / "sharp" / "a.png", scene(0))
+    write_png(tmp_path / "set" / "blurry" / "a.png", cv2.GaussianBlur(scene(0), (0, 0), 1.5))
+    text = write_report(open_source(f"pairs:{tmp_path / 'set'}"), tmp_path / "r.html").page.read_text()
+
+    assert "1 blurry/sharp pair" in text
+    assert not re.findall(r"(?<!of )\b1 (?:\S+ )?pairs", text)
+    assert ">0.5<" not in str(histogram([("lengths", [12.0], "a")], x_label="px", what="length of one"))
+
+
+def test_same_scene_name_in_two_splits_is_two_scenes(tmp_path):
+    """Sets that number the scenes of each split from 0 have as many scenes as their sources count."""
+    for split in ("train", "test"):
+        for half, picture in (("sharp", scene(1)), ("blurry", cv2.GaussianBlur(scene(1), (0, 0), 1.5))):
+            write_png(tmp_path / "set" / split / half / "000" / "a.png", picture)
+    source = open_source(f"pairs:{tmp_path / 'set'}")
+    text = write_report(source, tmp_path / "r.html").page.read_text()
+
+    assert source.summary()["scenes"] == 2
+    assert "2 scenes" in text
+    assert "train/000" in text
+
+
+class Unread(PairSource):
+    """A source that must not be measured."""
+
+    keys, recipe = ("a",), {"kind": "example"}
+
+    def fingerprint(self):
+        """Of nothing."""
+        return "example"
+
+    def __getitem__(self, i):
+        raise AssertionError
+
+
+def test_folder_that_cannot_be_written_is_told_before_the_survey(tmp_path):
+    """Minutes of measuring are not lost to a wrong path."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(OutputError, match="a part of the path is a file"):
+        write_report(Unread(), tmp_path / "r.html", findings=tmp_path / "file" / "findings.json")
+
+
+def test_card_that_cannot_be_filled_is_told_before_the_survey(folder, tmp_path):
+    """The same for a card with half of its marks."""
+    (tmp_path / "README.md").write_text("<!-- blurdata report: end -->")
+    said = CliRunner().invoke(
+        build_app(), ["report", f"pairs:{folder}", "--out", str(tmp_path / "r.html"), "--card", str(tmp_path / "README.md")]
+    )
+
+    assert said.exit_code == 1
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_card_of_a_sample_does_not_vouch_for_the_rest(folder, tmp_path):
+    """What was not looked at is not called sound."""
+    source = open_source(f"pairs:{folder}")
+    write_card(source, write_report(source, tmp_path / "r.html", sample=2, seed=0), tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_text()
+
+    assert "2 of 6 pairs (seed 0)" in text
+    assert "No pair is suspect" not in text
