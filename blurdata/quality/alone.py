@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-from blurdata.quality.spectrum import Float, Plane, window, windowed_fft
+from blurdata.quality.spectrum import Float, Plane, hann, windowed_fft
 
 _SIDE = 512  # px of the middle that is looked at
 _RADII = np.geomspace(0.012, 0.45, 29)  # edges of the bins, cycles/px
@@ -80,7 +80,7 @@ def _polar_power(plane: Plane) -> tuple[Float, Float]:
     """Logarithm of the mean power in each polar bin, (radii * angles,), and its weight: 0 where noise is all there is."""
     top, left = (max((side - _SIDE) // 2, 0) for side in plane.shape)
     middle = plane[top : top + _SIDE, left : left + _SIDE]
-    power = np.abs(windowed_fft(middle, window(middle.shape))).astype(np.float64) ** 2
+    power = np.abs(windowed_fft(middle, hann(middle.shape))).astype(np.float64) ** 2
     fy, fx = (np.fft.fftshift(np.fft.fftfreq(side)) for side in middle.shape)
     radius = np.hypot(fy[:, None], fx[None, :])
     angle = np.degrees(np.arctan2(-fy[:, None], fx[None, :])) % 180

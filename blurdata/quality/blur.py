@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import fft, optimize, special
 
 from blurdata.quality.shift import Shift
-from blurdata.quality.spectrum import Float, Plane, window, windowed_fft
+from blurdata.quality.spectrum import Float, Plane, hann, windowed_fft
 
 _SIDE = 256
 _BAND = 0.25
@@ -82,8 +82,8 @@ def _collect(blurry: Plane, sharp: Plane, shift: Shift) -> _Bins:
     )
     b, s = blurry[box], sharp[box]
     shape = s.shape
-    moved = windowed_fft(b, window(shape, (shift.dx, shift.dy)))
-    still = windowed_fft(s, window(shape))
+    moved = windowed_fft(b, hann(shape, (shift.dx, shift.dy)))
+    still = windowed_fft(s, hann(shape))
     fy, fx = np.meshgrid(*(fft.fftshift(fft.fftfreq(side)) for side in shape), indexing="ij")
     cross = moved * still.conj() * np.exp(2j * np.pi * (fx * shift.dx + fy * shift.dy))
     square = fx**2 + fy**2

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.quality.spectrum import COARSE_BAND, BandSpectra, Float, Moments, Plane, Spectrum, reduce, reduction, window, windowed_fft
+from blurdata.quality.spectrum import COARSE_BAND, BandSpectra, Float, Moments, Plane, Spectrum, hann, reduce, reduction, windowed_fft
 
 _ROUNDS = 6
 _START_PX = 32.0  # the first round believes only what a blur of this length lets through
@@ -131,8 +131,8 @@ def _coarse(blurry: Plane, sharp: Plane, factor: int) -> tuple[float, float]:
     Up to ``_NEAR_PX`` the fit finds its way from 0 by itself.
     """
     shape = sharp.shape
-    taper = window(shape)
-    cross = windowed_fft(blurry, taper) * windowed_fft(sharp, taper).conj()
+    sides = hann(shape)
+    cross = windowed_fft(blurry, sides) * windowed_fft(sharp, sides).conj()
     fy = np.fft.fftshift(np.fft.fftfreq(shape[0]))[:, None] / factor
     fx = np.fft.fftshift(np.fft.fftfreq(shape[1]))[None, :] / factor
     cross = cross / (np.abs(cross) + 1e-3 * np.abs(cross).mean() + 1e-30) * np.exp(-(fx**2 + fy**2) / (2 * 0.02**2))

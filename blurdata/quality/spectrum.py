@@ -16,6 +16,7 @@ Plane = NDArray[np.float32]
 Float = NDArray[np.float64]
 
 COARSE_BAND = 0.06  # cycles/px: below this a PSF of up to 31 px still lets light through in most directions
+_DARK = 0.45  # waves squared: beyond, less than 1e-8 of the light is left
 _FLAT = 0.6  # blur is flatter than a Gaussian: lines have 0.8 here, disks 0.67, Gaussians 0
 
 
@@ -38,12 +39,16 @@ class Moments:
         xx, xy, yy = self.second
         return np.asarray(np.maximum(xx * fx**2 + 2 * xy * fx * fy + yy * fy**2, 0))
 
-    def transform(self, fx: Float, fy: Float) -> NDArray[np.complex128]:
+    def transform(self, fx: Float, fy: Float) -> NDArray[np.complex64]:
         """``exp(-2 pi i f.d - 2 pi^2 f'Mf + i (2 pi)^3 / 6 <(f.x)^3> - _FLAT pi^4 (f'Mf)^2)``: cumulants, the fourth a usual one."""
         turn, (a, b, c, d) = 2 * np.pi, self.third
         cube = a * fx**3 + 3 * b * fx**2 * fy + 3 * c * fx * fy**2 + d * fy**3
         phase, spread = turn**3 / 6 * cube - turn * (fx * self.offset_xy[0] + fy * self.offset_xy[1]), self.spread(fx, fy)
-        return np.asarray(np.exp(1j * phase - turn**2 / 2 * spread - _FLAT * np.pi**4 * spread**2))
+        found = np.zeros(phase.shape, np.complex64)
+        lit = spread < _DARK
+        height = np.exp(-(turn**2) / 2 * spread[lit] - _FLAT * np.pi**4 * spread[lit] ** 2)
+        found.real[lit], found.imag[lit] = height * np.cos(phase[lit]), height * np.sin(phase[lit])
+        return found
 
     def plus(self, step: Float, second: Float) -> "Moments":
         """Moved by ``step[:2]``, its third moments raised by ``step[2:]`` and its second ones by ``second``."""
@@ -96,19 +101,35 @@ def reduction(shape: tuple[int, ...], *, most: int = 4) -> int:
     return int(max(1, min(most, min(shape[:2]) // 160)))
 
 
-def window(shape: tuple[int, ...], offset_xy: tuple[float, float] = (0.0, 0.0)) -> Float:
-    """A Hann window moved by ``offset_xy`` px: moving the window with the content keeps the same content inside."""
+Sides = tuple[Plane, Plane]
+
+
+def hann(shape: tuple[int, ...], offset_xy: tuple[float, float] = (0.0, 0.0)) -> Sides:
+    """A Hann window by its factors, down and across. Moved by ``offset_xy`` px with the content, it keeps the same content inside."""
     sides = []
     for side, offset in ((shape[0], offset_xy[1]), (shape[1], offset_xy[0])):
         t = (np.arange(side) + 0.5 - offset) / side
-        sides.append(np.where((t > 0) & (t < 1), 0.5 - 0.5 * np.cos(2 * np.pi * t), 0.0))
-    return np.outer(*sides)
+        sides.append(np.where((t > 0) & (t < 1), 0.5 - 0.5 * np.cos(2 * np.pi * t), 0.0).astype(np.float32))
+    return sides[0], sides[1]
 
 
-def windowed_fft(plane: Plane, taper: Float) -> NDArray[np.complex64]:
+def window(shape: tuple[int, ...]) -> Float:
+    """The Hann window as a plane."""
+    return np.outer(*hann(shape)).astype(np.float64)
+
+
+def windowed_fft(plane: Plane, sides: Sides) -> NDArray[np.complex64]:
     """Centred transform of a plane under a window, its weighted mean taken out."""
-    mean = float((plane * taper).sum() / max(taper.sum(), 1e-12))
-    return np.asarray(fft.fftshift(fft.fft2(((plane - mean) * taper).astype(np.float32))))
+    return np.asarray(fft.fftshift(fft.fft2(_tapered(plane, sides))))
+
+
+def _tapered(plane: Plane, sides: Sides) -> Plane:
+    down, across = sides
+    mean = (down @ plane @ across) / max(float(down.sum()) * float(across.sum()), 1e-12)
+    values = plane - mean
+    values *= down[:, None]
+    values *= across
+    return np.asarray(values, np.float32)
 
 
 class BandSpectra:
@@ -123,10 +144,10 @@ class BandSpectra:
 
     def __init__(self, blurry: Plane, sharp: Plane, *, factor: int, band: float) -> None:
         self.shape, self._blurry, self._factor = sharp.shape, blurry, factor
-        fy, fx = (fft.fftshift(fft.fftfreq(side)) for side in self.shape)
-        self._rows, self._columns = _inside(fy, band * factor), _inside(fx, band * factor)
-        self._fy, self._fx = fy[self._rows, None], fx[None, self._columns]
-        self._sharp = windowed_fft(sharp, window(self.shape))[self._rows, self._columns]
+        self._rows, self._columns = (_centred(side, band * factor) for side in self.shape)
+        self._columns = self._columns[self._columns >= -1]  # one half, and one column more for the smoothing
+        self._fy, self._fx = self._rows[:, None] / self.shape[0], self._columns[None] / self.shape[1]
+        self._sharp = self._low_fft(sharp, hann(self.shape))
         self._content = fft.rfft2(sharp - sharp.mean())
         radius = np.hypot(self._fx, self._fy)
         floor = 1.5 / min(self.shape)  # below this the window itself is what is seen
@@ -137,7 +158,7 @@ class BandSpectra:
 
     def at(self, offset_xy: tuple[float, float]) -> Spectrum:
         """Smoothed spectra with the blurry plane taken back by ``offset_xy`` reduced px."""
-        b = windowed_fft(self._blurry, window(self.shape, offset_xy))[self._rows, self._columns]
+        b = self._low_fft(self._blurry, hann(self.shape, offset_xy))
         turn = np.exp(2j * np.pi * self._fx * offset_xy[0]) * np.exp(2j * np.pi * self._fy * offset_xy[1])
         return self._spectrum(b, b * self._sharp.conj() * turn, self._power)
 
@@ -148,10 +169,15 @@ class BandSpectra:
         that blur carried across the window's slope for a shift.
         """
         offset_xy = psf.offset_xy[0] / self._factor, psf.offset_xy[1] / self._factor
-        taper = window(self.shape, offset_xy)
-        b = windowed_fft(self._blurry, taper)[self._rows, self._columns]
-        s = windowed_fft(self._blurred(psf), taper)[self._rows, self._columns]
+        sides = hann(self.shape, offset_xy)
+        b, s = self._low_fft(self._blurry, sides), self._low_fft(self._blurred(psf), sides)
         return self._spectrum(b, b * s.conj(), _smooth(np.abs(s) ** 2)[self._half])
+
+    def _low_fft(self, plane: Plane, sides: Sides) -> NDArray[np.complex64]:
+        """The frequencies of interest of a plane under a window; those left of 0 are the conjugates of those right of it."""
+        half, left = fft.rfft2(_tapered(plane, sides)), int((self._columns < 0).sum())
+        right = half[self._rows, : self._columns[-1] + 1]
+        return np.asarray(np.concatenate([half[-self._rows, 1:2].conj()[:, :left], right], axis=1))
 
     def _spectrum(self, blurry: NDArray[np.complexfloating], cross: NDArray[np.complexfloating], sharp_power: Float) -> Spectrum:
         smooth = _smooth(cross.real)[self._half] + 1j * _smooth(cross.imag)[self._half]
@@ -160,13 +186,14 @@ class BandSpectra:
     def _blurred(self, psf: Moments) -> Plane:
         fy = fft.fftfreq(self.shape[0])[:, None] / self._factor
         fx = fft.rfftfreq(self.shape[1])[None, :] / self._factor
-        return np.asarray(fft.irfft2(self._content * psf.transform(fx, fy).astype(np.complex64), s=self.shape))
+        return np.asarray(fft.irfft2(self._content * psf.transform(fx, fy), s=self.shape))
 
 
-def _inside(frequencies: Float, band: float) -> slice:
-    """The slice of centred frequencies below ``band``, with one more on either side for the smoothing."""
-    inside = np.flatnonzero(np.abs(frequencies) <= band)
-    return slice(max(int(inside[0]) - 1, 0), int(inside[-1]) + 2)
+def _centred(side: int, band: float) -> NDArray[np.int64]:
+    """The whole frequencies below ``band`` in order, with one more at either end for the smoothing as far as there are any."""
+    whole = np.arange(-(side // 2), (side + 1) // 2)
+    inside = np.flatnonzero(np.abs(whole) <= band * side)
+    return whole[max(int(inside[0]) - 1, 0) : int(inside[-1]) + 2]
 
 
 def _smooth(values: NDArray[np.floating[Any]]) -> Float:

@@ -79,7 +79,7 @@ def _three(values: list[float]) -> Three:
 def to_light(image: Image, light: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W, 3) float32 linear light of a picture, by table."""
     if len(light) == 1:
-        return np.asarray(light[0][image])
+        return np.asarray(cv2.LUT(image, light[0]).reshape(image.shape) if image.dtype == np.uint8 else light[0][image])
     return np.stack([light[c][image[..., c]] for c in range(3)], axis=-1)
 
 

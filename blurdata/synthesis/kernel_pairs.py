@@ -221,10 +221,10 @@ def blur_picture(
         rng: Source of the sensor's draws.
     """
     bits = 8 * picture.itemsize
-    light = curve(recipe.curve).decode(picture / np.float64((1 << bits) - 1))
+    light = curve(recipe.curve).light_of(picture)
     clipped = saturation_mask(picture, code=recipe.saturation_code)
-    spread = convolve(np.concatenate([light, clipped], axis=2), point, curve="linear", border=recipe.border)
-    blurry, mask = spread[..., :3], np.clip(spread[..., 3:], 0.0, 1.0)
+    blurry = convolve(light, point, curve="linear", border=recipe.border)
+    mask = np.clip(convolve(clipped, point, curve="linear", border=recipe.border), 0, 1) if clipped.any() else clipped
     shot = photograph(blurry, light, sensor=recipe.sensor, rng=rng, mask=mask, source_curve=recipe.curve, bits=bits)
     return shot.blurry, shot.sharp, shot.meta
 

@@ -13,12 +13,7 @@ Array = NDArray[Any]
 def to_light(image: Array, curve: str) -> NDArray[np.float64]:
     """Linear light of an (H, W) or (H, W, C) uint8, uint16 or float picture."""
     response = named_curve(curve)
-    if image.dtype.kind == "u":
-        table = response.light_of_codes(8 * image.dtype.itemsize)
-        if len(table) == 1:
-            return np.asarray(table[0][image])
-        return np.stack([table[c][image[..., c]] for c in range(len(table))], axis=-1)
-    return response.decode(image)
+    return response.light_of(image) if image.dtype.kind == "u" else response.decode(image)
 
 
 def to_codes(light: NDArray[np.float64], curve: str, dtype: np.dtype[Any]) -> Array:
