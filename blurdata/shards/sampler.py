@@ -27,8 +27,9 @@ class ShardSampler(Sampler[tuple[int, int]]):
 
     To resume, save ``state_dict()`` after ``advance(samples of this step on all ranks)``, and load it into samplers of any
     number of ranks: with the same global batch, the remaining steps see the same samples with the same augmentations.
-    Loaders that prefetch are ahead of training, so the sampler itself cannot know what was used; if ``advance`` is never
-    called, each iteration simply goes on to the next epoch.
+    Loaders that prefetch are ahead of training, often by a whole epoch, so the sampler itself cannot know what was used; where
+    ``advance`` is not called after an iteration has begun, the next one simply goes on to the next epoch. The last step of an
+    epoch is smaller where batches do not divide it; it is a step all the same, so leave ``drop_last`` off.
 
     Example:
         >>> sampler = ShardSampler(range(10), seed=3, rank=0, world=2)
@@ -60,7 +61,8 @@ class ShardSampler(Sampler[tuple[int, int]]):
             raise TypeError(msg)
         self._values = tuple(dataset.values(balance)) if balance is not None and isinstance(dataset, ShardDataset) else None
         self._epoch = self._consumed = 0
-        self._advanced = False
+        self._moves = 0  # how often `advance` and `load_state_dict` were called
+        self._unless_advanced: tuple[int, int] | None = None  # where the run stands if the last iteration was all used, and nobody says so
         self._orders: dict[int, NDArray[np.int64]] = {}
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
@@ -76,26 +78,30 @@ class ShardSampler(Sampler[tuple[int, int]]):
 
     def __len__(self) -> int:
         """Samples that are left of this epoch for this rank."""
-        return -(-(self._size - self._consumed) // self._world)
+        return -(-(self._size - self._position()[1]) // self._world)
+
+    def _position(self) -> tuple[int, int]:
+        return self._unless_advanced or (self._epoch, self._consumed)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        start = self._epoch, self._consumed
-        self._advanced = False
-        for place in rank_steps(self._size, self._consumed, self._rank, self._world):
+        start = self._epoch, self._consumed = self._position()
+        self._unless_advanced, moves = None, self._moves
+        for place in rank_steps(self._size, start[1], self._rank, self._world):
             epoch, position = advance(self._size, start[0], 0, place)
             yield epoch, int(self._order(epoch)[position])
-        if not self._advanced:
+        if self._moves == moves:
             count = -(-(self._size - start[1]) // self._world) * self._world
-            self._epoch, self._consumed = advance(self._size, *start, count)
+            self._unless_advanced = advance(self._size, *start, count)
 
     def advance(self, count: int) -> None:
         """Note that ``count`` more samples were used, on all ranks together."""
-        self._advanced = True
+        self._moves, self._unless_advanced = self._moves + 1, None
         self._epoch, self._consumed = advance(self._size, self._epoch, self._consumed, count)
 
     def state_dict(self) -> dict[str, int]:
         """Where the run stands: the epoch, and how many of its samples all ranks together have used."""
-        return {"epoch": self._epoch, "consumed": self._consumed}
+        epoch, consumed = self._position()
+        return {"epoch": epoch, "consumed": consumed}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Go on from a saved state, on any number of ranks."""
@@ -103,6 +109,7 @@ class ShardSampler(Sampler[tuple[int, int]]):
         if epoch < 0 or not 0 <= consumed < self._size:
             msg = f"The state {dict(state)} does not belong to a data set of {self._size} samples."
             raise ValueError(msg)
+        self._moves, self._unless_advanced = self._moves + 1, None
         self._epoch, self._consumed = epoch, consumed
 
     def set_epoch(self, epoch: int) -> None:

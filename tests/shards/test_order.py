@@ -116,3 +116,29 @@ def test_plans_cut_everything_once(sizes: list[int], most_pairs: int, most_bytes
         assert 1 <= len(part) <= most_pairs
         assert len(part) == 1 or sum(part) <= most_bytes
         assert after is None or len(part) == most_pairs or sum(part) + after[0] > most_bytes
+
+
+def test_a_loader_that_is_an_epoch_ahead_changes_nothing() -> None:
+    """Who prefetches has run through the sampler before the first step is done; steps that are then noted count once."""
+    sampler = ShardSampler(range(10), seed=3)
+    for epoch in range(3):
+        assert {index for _, index in list(sampler)} == set(range(10))
+        for count in (4, 4, 2):
+            sampler.advance(count)
+        assert sampler.state_dict() == {"epoch": epoch + 1, "consumed": 0}
+        assert len(sampler) == 10
+    list(sampler)
+    sampler.load_state_dict({"epoch": 7, "consumed": 4})
+    assert sampler.state_dict() == {"epoch": 7, "consumed": 4}
+    assert [epoch for epoch, _ in sampler] == [7] * 6
+    assert sampler.state_dict() == {"epoch": 8, "consumed": 0}
+
+
+def test_a_state_loaded_while_an_iteration_runs_stays() -> None:
+    """The end of an iteration moves the state only if nobody else did since it began."""
+    sampler = ShardSampler(range(10), seed=3)
+    stream = iter(sampler)
+    next(stream)
+    sampler.load_state_dict({"epoch": 5, "consumed": 0})
+    list(stream)
+    assert sampler.state_dict() == {"epoch": 5, "consumed": 0}
