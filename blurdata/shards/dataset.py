@@ -85,7 +85,7 @@ class ShardDataset(Dataset[Sample]):
         self._kept = self._reader.select(where)
         self._starts = range(len(self._kept)) if clip == 1 else self._find_runs(clip)
         self.crop_hw, self.transform, self.clip, self.seed = crop_hw, transform, clip, seed
-        self._augment, self._extras = augment, tuple(extras)
+        self._augment, self._extras = augment, (extras,) if isinstance(extras, str) else tuple(extras)
         self._check_extras()
 
     def _check_extras(self) -> None:
@@ -99,7 +99,8 @@ class ShardDataset(Dataset[Sample]):
         metas = [self._reader.meta(position) for position in self._kept]
         keys = [self._reader.plan.keys[position] for position in self._kept]
         sequences = [str(meta.get("sequence") or key.rpartition("/")[0]) for meta, key in zip(metas, keys, strict=True)]
-        positions = [int(meta.get("position", kept)) for meta, kept in zip(metas, self._kept, strict=True)]
+        told = [meta.get("position") for meta in metas]
+        positions = [int(one) if isinstance(one, (int, float)) else kept for one, kept in zip(told, self._kept, strict=True)]
         return runs(sequences, positions, clip)
 
     def __len__(self) -> int:
@@ -163,11 +164,13 @@ class ShardDataset(Dataset[Sample]):
             return Moves(), None
         rng = sample_rng(seed)
         moves = self._augment.draw(rng) if self._augment is not None else Moves()
-        size = self._reader.size(positions[0])
+        sizes = [self._reader.size(position) for position in positions]
+        size = min(height for height, _ in sizes), min(width for _, width in sizes)  # where a crop lies in all frames of a clip
         height, width = self.crop_hw or size
         if height > size[0] or width > size[1]:
             key = self._reader.plan.keys[positions[0]]
-            msg = f"crop_hw {self.crop_hw} is larger than pair '{key}' of {size}; choose a smaller crop or leave it out with `where`."
+            pair = "pair" if self.clip == 1 else "a pair of the clip from"
+            msg = f"crop_hw {self.crop_hw} is larger than {pair} '{key}' of {size}; choose a smaller crop or leave it out with `where`."
             raise ValueError(msg)
         if moves.turns % 2:
             if self.crop_hw is not None and width <= size[0] and height <= size[1]:
@@ -215,12 +218,16 @@ def _empty(_name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> torch.Te
 
 
 def _check_arguments(crop_hw: tuple[int, int] | None, clip: int) -> None:
-    if crop_hw is not None and (len(crop_hw) != 2 or min(crop_hw) < 1):
-        msg = f"crop_hw must be a height and a width of at least 1 pixel, got {crop_hw}."
+    if crop_hw is not None and not (isinstance(crop_hw, (tuple, list)) and len(crop_hw) == 2 and all(map(_is_count, crop_hw))):
+        msg = f"crop_hw must be a height and a width of at least 1 pixel, got {crop_hw!r}."
         raise ValueError(msg)
-    if clip < 1:
-        msg = f"clip must be at least 1, got {clip}."
+    if not _is_count(clip):
+        msg = f"clip must be a number of pairs, at least 1, got {clip!r}."
         raise ValueError(msg)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and int(value) >= 1
 
 
 def _seeded(transform: Callable[[Sample], Any], sample: Sample, seed: int) -> Any:

@@ -35,7 +35,7 @@ class ShardReader:
         self._max_open = max_open
         try:
             self.plan = read_record(self.root / PLAN, Plan)
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
             raise SourceError(no_plan(self.root)) from None
         self._present = self._find_shards(allow_incomplete)
         self._forget_files()

@@ -234,10 +234,16 @@ def test_where_and_balance(shards: Path) -> None:
     [
         (lambda root: ShardDataset(root, crop_hw=(41, 8))[0], ValueError, "larger than pair"),
         (lambda root: ShardDataset(root, crop_hw=(0, 8)), ValueError, "at least 1 pixel"),
+        (lambda root: ShardDataset(root, crop_hw=8), ValueError, "a height and a width"),
+        (lambda root: ShardDataset(root, crop_hw=(8.5, 8)), ValueError, "a height and a width"),
+        (lambda root: ShardDataset(root, crop_hw="88"), ValueError, "a height and a width"),
         (lambda root: ShardDataset(root, clip=0), ValueError, "clip"),
+        (lambda root: ShardDataset(root, clip=2.0), ValueError, "clip"),
+        (lambda root: ShardDataset(root / "plan.json"), SourceError, "holds no shards"),
         (lambda root: ShardDataset(root)[12], IndexError, "range"),
         (lambda root: ShardDataset(root / "none"), SourceError, "holds no shards"),
         (lambda root: ShardDataset(root, extras=("depth",)), SourceError, "no extra 'depth'; they have blur_vectors, psf"),
+        (lambda root: ShardDataset(root, extras="depth"), SourceError, "no extra 'depth'; they have blur_vectors, psf"),
     ],
 )
 def test_wrong_use_is_told(shards: Path, make: Callable[[Path], object], error: type[Exception], words: str) -> None:
@@ -271,3 +277,38 @@ def test_planes_are_the_moved_picture(dtype: type) -> None:
             moved = np.empty((3, *moves.moved_hw(picture.shape[:2])), dtype)
             moves.planes(picture, moved)
             np.testing.assert_array_equal(moved, expected)
+
+
+def test_noted_steps_count_once_with_workers_that_read_ahead(shards: Path) -> None:
+    """Workers fetch a whole small epoch before the first step; the epochs still follow each other."""
+    dataset = ShardDataset(shards, (8, 8))
+    sampler = ShardSampler(dataset)
+    loader = DataLoader(dataset, batch_size=4, sampler=sampler, num_workers=2)
+    for epoch in range(2):
+        for batch in loader:
+            sampler.advance(len(batch["key"]))
+        assert sampler.state_dict() == {"epoch": epoch + 1, "consumed": 0}
+
+
+def test_clips_of_pictures_of_different_sizes(tmp_path: Path) -> None:
+    """The one crop of a clip lies inside all of its frames; one that fits not all of them is told as that, not as damage."""
+    rng = np.random.default_rng(0)
+    pairs = []
+    for index in range(9):
+        sharp = rng.integers(0, 256, (32 - 4 * (index % 3), 20 + 4 * (index % 3), 3), np.uint8)
+        pairs.append(Pair(f"a/{index}", sharp, sharp, {}))
+    build(PairList(pairs), tmp_path)
+    dataset = ShardDataset(tmp_path, (24, 20), clip=3)
+    for epoch in range(20):
+        for index in range(len(dataset)):
+            assert tuple(dataset[epoch, index]["sharp"].shape) == (3, 3, 24, 20)
+    with pytest.raises(ValueError, match="a pair of the clip from 'a/0'"):
+        ShardDataset(tmp_path, (25, 20), clip=3)[0]
+
+
+@pytest.mark.parametrize("position", [None, "first"])
+def test_clips_without_usable_positions_follow_the_order(tmp_path: Path, position: str | None) -> None:
+    """Meta data of other tools may call anything a position; what is no number does not count."""
+    grey = np.full((8, 8, 3), 128, np.uint8)
+    build(PairList([Pair(f"a/{index}", grey, grey, {"position": position}) for index in range(3)]), tmp_path)
+    assert ShardDataset(tmp_path, clip=2).keys == ["a/0", "a/1"]
