@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from blurdata.errors import MissingDependency, PairMismatch, SourceError
-from blurdata.files import MAX_PIXELS
+from blurdata.files import MAX_PIXELS, decode_image
 from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, some
 from blurdata.pairs import Image, Pair, PairSource, check_key
 
@@ -80,15 +79,7 @@ class LmdbPairs(PairSource):
         return bytes(data)
 
     def _picture(self, half: str, key: str) -> Image:
-        data = np.frombuffer(self._bytes(half, key), np.uint8)
-        try:
-            picture = cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
-        except cv2.error:
-            picture = None
-        if picture is None:
-            msg = f"{self._folders[half]}: picture '{key}' is damaged; make the database again."
-            raise SourceError(msg)
-        return np.ascontiguousarray(picture[..., ::-1])
+        return decode_image(np.frombuffer(self._bytes(half, key), np.uint8), f"{self._folders[half]}, picture '{key}'")
 
 
 def open_lmdb(path: str | Path, blurry: str | None = None, sharp: str | None = None) -> LmdbPairs:

@@ -1,6 +1,7 @@
 """Export of any source as a Hugging Face set: Parquet files with Image features, and a card."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from blurdata.progress import SILENT, Advance
 from blurdata.recipe import recipe_id
 
 _ROW_GROUP = 32  # rows read together: few, because pictures are large
+_SPLIT_LENGTH = 50
 _KEPT = (".png", ".jpg", ".jpeg")  # files that go in as they are
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
@@ -86,7 +88,7 @@ def _files(source: PairSource, limit: int, advance: Advance) -> Iterator[tuple[s
     open_rows: dict[str, list[dict[str, Any]]] = {}
     sizes: dict[str, int] = {}
     for index, pair in enumerate(source):
-        split = str(pair.meta.get("split") or "train")
+        split = _split_name(pair.meta.get("split"))
         row = _row(source, index, pair)
         open_rows.setdefault(split, []).append(row)
         sizes[split] = sizes.get(split, 0) + len(row["blurry"]["bytes"]) + len(row["sharp"]["bytes"])
@@ -95,6 +97,11 @@ def _files(source: PairSource, limit: int, advance: Advance) -> Iterator[tuple[s
             yield split, open_rows.pop(split)
             sizes[split] = 0
     yield from open_rows.items()
+
+
+def _split_name(told: Any) -> str:
+    """A split as ``datasets`` takes one: letters, digits and underscores. It is part of a file's name, and may be a stranger's."""
+    return re.sub(r"\W+", "_", str(told or ""))[:_SPLIT_LENGTH].strip("_") or "train"
 
 
 def _row(source: PairSource, index: int, pair: Pair) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from blurdata.errors import MissingDependency, PairMismatch, PlanMismatch
 from blurdata.pairs import Pair
+from blurdata.shards.guard import MAX_ARRAY_BYTES, MAX_CHUNK_BYTES
 from blurdata.shards.plan import HALVES, Plan, Settings
 from blurdata.shards.sink import Sink
 
@@ -76,22 +77,32 @@ def _write_pair(file: h5py.File, pair: Pair, settings: Settings) -> None:
 
 
 def _check_extra(key: str, name: str, array: NDArray[Any]) -> None:
-    bad_name = not name or "/" in name or name in (".", "..") or "\x00" in name
-    if bad_name or not isinstance(array, np.ndarray) or array.size == 0 or array.ndim == 0 or not _plain(array.dtype):
+    if not plain_name(name) or not isinstance(array, np.ndarray) or array.size == 0 or array.ndim == 0 or not _plain(array.dtype):
         msg = f"Pair '{key}': the extra {name!r} must be a plainly named, non-empty array of numbers with at least one axis to be stored."
+        raise PairMismatch(msg)
+    if array.nbytes > MAX_ARRAY_BYTES:
+        msg = f"Pair '{key}': the extra {name!r} has {array.nbytes} bytes, more than the {MAX_ARRAY_BYTES} that a shard takes."
         raise PairMismatch(msg)
 
 
 def _write_array(file: h5py.File, name: str, array: NDArray[Any], chunk: tuple[int, ...], compression: str) -> None:
     """Store one array in chunks of ``chunk`` along its first axes, clipped to its shape, whole along the others."""
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    chunks = tuple(min(a, b) for a, b in zip(array.shape, chunk, strict=False)) + array.shape[len(chunk) :]
+    chunks = _fitting(tuple(min(a, b) for a, b in zip(array.shape, chunk, strict=False)) + array.shape[len(chunk) :], array.dtype.itemsize)
     dataset = file.create_dataset(name, array.shape, array.dtype, chunks=chunks, fletcher32=True, **_filter(compression))
     if compression == "none":
         _write_chunks(dataset.id, array, chunks)
     else:
         dataset[...] = array
     dataset.attrs["crc32"] = np.uint32(zlib.crc32(array.data))
+
+
+def _fitting(chunk: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """A chunk, its longest side halved until it is small enough to be read; that of many arrays with long last axes is not."""
+    while math.prod(chunk) * itemsize > MAX_CHUNK_BYTES:
+        longest = chunk.index(max(chunk))
+        chunk = (*chunk[:longest], -(-chunk[longest] // 2), *chunk[longest + 1 :])
+    return chunk
 
 
 def _write_chunks(dataset: h5py.h5d.DatasetID, array: NDArray[Any], chunk: tuple[int, ...]) -> None:
@@ -119,6 +130,11 @@ def _filter(compression: str) -> dict[str, Any]:
         msg = "Shards compressed with zstd need the package hdf5plugin; run `pip install hdf5plugin` or use --compression none."
         raise MissingDependency(msg) from error
     return dict(hdf5plugin.Zstd(clevel=_ZSTD_LEVEL))
+
+
+def plain_name(name: str) -> bool:
+    """Whether an extra may have this name, of which ``convert`` makes a folder."""
+    return bool(name) and name not in (".", "..") and not any(sign in name for sign in "/\\\x00")
 
 
 def _plain(dtype: np.dtype[Any]) -> bool:

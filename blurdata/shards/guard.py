@@ -18,8 +18,8 @@ from blurdata.files import MAX_PIXELS
 
 ZSTD = 32015
 FLETCHER_BYTES = 4
-_MAX_BYTES = MAX_PIXELS * 8
-_MAX_CHUNK_BYTES = 64 << 20
+MAX_ARRAY_BYTES = MAX_PIXELS * 8
+MAX_CHUNK_BYTES = 64 << 20
 _MAX_TEXT_BYTES = 64
 _HARD = h5l.TYPE_HARD
 _AS_STORED = ((h5t.STD_U8LE, np.dtype("u1")), (h5t.STD_U16LE, np.dtype("<u2")), (h5t.IEEE_F32LE, np.dtype("<f4")))
@@ -86,7 +86,9 @@ def check_links(file: h5f.FileID, name: str, known: set[str]) -> None:
         if path not in known:
             try:
                 kind = file.links.get_info(path.encode()).type
-            except KeyError:
+            except (KeyError, RuntimeError):
+                if file.links.exists(path.encode()):
+                    raise
                 msg = f"'{path}' is missing"
                 raise ValueError(msg) from None
             if kind != _HARD:
@@ -107,7 +109,7 @@ def open_array(file: h5f.FileID, name: str, known: set[str]) -> Array:
     dtype, as_stored = _number_type(found.get_type(), name)
     shape, chunk = found.shape, how.get_chunk()
     chunk_bytes = math.prod(chunk) * dtype.itemsize
-    if math.prod(shape) * dtype.itemsize > _MAX_BYTES or chunk_bytes > _MAX_CHUNK_BYTES:
+    if math.prod(shape) * dtype.itemsize > MAX_ARRAY_BYTES or chunk_bytes > MAX_CHUNK_BYTES:
         msg = f"'{name}' claims an absurd size, {shape} in chunks of {chunk}"
         raise ValueError(msg)
     _check_storage(found, name, shape, chunk, chunk_bytes, compressed=compressed)

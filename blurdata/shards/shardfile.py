@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from blurdata.errors import ShardCorrupt, ShardError
 from blurdata.shards.chunks import Box, Make, read_array
-from blurdata.shards.encode import FORMAT, VERSION
+from blurdata.shards.encode import FORMAT, VERSION, plain_name
 from blurdata.shards.guard import Array, attribute, check_links, open_array, open_file
 from blurdata.shards.plan import Compression
 
@@ -84,7 +84,8 @@ class ShardFile:
             if isinstance(error, OSError) and any(words in str(error) for words in _OPEN_ELSEWHERE):
                 msg = f"{self.path}: is open in this process by other means, such as h5py.File; close it there first."
                 raise ShardError(msg) from error
-            reason = str(error).strip("\"'").split("\n")[0] or type(error).__name__
+            told = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+            reason = told.split("\n")[0] or type(error).__name__
             raise ShardCorrupt(self.path, key, f"cannot be read ({reason})") from error
 
     def _array(self, name: str) -> Array:
@@ -138,7 +139,11 @@ class ShardFile:
             if b"extras" not in h5g.open(self._id, f"pairs/{key}".encode()):
                 return []
             check_links(self._id, f"pairs/{key}/extras", self._known_links)
-            return sorted(name.decode() for name in h5g.open(self._id, f"pairs/{key}/extras".encode()))
+            names = sorted(name.decode() for name in h5g.open(self._id, f"pairs/{key}/extras".encode()))
+            if strange := [name for name in names if not plain_name(name)]:
+                msg = f"no extra may be called {strange[0]!r}"
+                raise ValueError(msg)
+            return names
 
     def extra(self, key: str, name: str, box: Box | None = None) -> NDArray[Any]:
         """One extra array of a pair, or the box (y, x, height, width) in it."""

@@ -68,6 +68,8 @@ def test_the_export_is_a_plain_hugging_face_set(folders: Path, tmp_path: Path) -
     assert np.array_equal(np.asarray(table[0]["sharp"]), picture(10))
     raw = table.cast_column("sharp", datasets.Image(decode=False))[0]["sharp"]["bytes"]
     assert raw == (folders / "train/sharp/s1/1.png").read_bytes()
+    told = datasets.load_dataset_builder(str(tmp_path / "out")).info.splits  # None where the library finds the card malformed
+    assert told["train"].num_examples == 2
 
 
 def test_the_card_says_where_the_pairs_come_from(folders: Path, tmp_path: Path) -> None:

@@ -148,3 +148,12 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
 
     before = read(500)
     assert read(3000) - before < 20e6
+
+
+def test_extras_with_long_last_axes_are_cut_into_chunks_that_can_be_read(tmp_path: Path) -> None:
+    """A field of PSFs has more bytes under one square of pixels than a chunk may; it comes back all the same."""
+    field = np.arange(24 * 24 * 180 * 180, dtype=np.float32).reshape(24, 24, 180, 180)
+    grey = np.full((24, 24, 3), 128, np.uint8)
+    build(PairList([Pair("a/0", grey, grey, {}, {"psfs": field})]), tmp_path)
+    assert verify(tmp_path) == []
+    np.testing.assert_array_equal(ShardSource(tmp_path)[0].extras["psfs"], field)

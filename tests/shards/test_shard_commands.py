@@ -197,6 +197,12 @@ def test_broken_lmdb_is_told(tmp_path: Path) -> None:
     listed.write_text("1.png (8,8,3) 1\n2.png (8,8,3) 1\n")
     with pytest.raises(SourceError, match="no picture '2'"):
         open_source(f"lmdb:{tmp_path}")[1]
+    store = pytest.importorskip("lmdb").open(str(tmp_path / "a_blur.lmdb"), map_size=1 << 24)
+    with store.begin(write=True) as change:
+        change.put(b"1", change.get(b"1")[:-20])
+    store.close()
+    with pytest.raises(SourceError, match=r"a_blur\.lmdb, picture '1': is damaged or cut off"):
+        open_source(f"lmdb:{tmp_path}")[0]
     listed.write_text("../1.png (8,8,3) 1\n")
     with pytest.raises(SourceError, match="line 1"):
         open_source(f"lmdb:{tmp_path}")

@@ -9,9 +9,10 @@ import h5py
 import numpy as np
 import pytest
 
+from blurdata.datasets import export_parquet
 from blurdata.errors import BlurDataError, ShardCorrupt
 from blurdata.pairs import Pair, PairList
-from blurdata.shards import Settings, ShardSource, build, verify
+from blurdata.shards import Settings, ShardSource, build, export_folders, verify
 from blurdata.shards.chunks import frame_size
 
 SECRET = np.full((32, 32, 3), 77, np.uint8)
@@ -246,3 +247,40 @@ def test_frame_sizes_are_read_as_zstd_writes_them(size: int) -> None:
         data = np.zeros(size, np.uint8)
         dataset = file.create_dataset("x", data=data, chunks=(size,), **hdf5plugin.Zstd())
         assert frame_size(dataset.id.read_direct_chunk((0,))[1][:18]) == size
+
+
+def test_names_of_extras_that_leave_the_folder_are_refused(shards: Path, tmp_path: Path) -> None:
+    """An extra is written to a folder of its name, so '..' is none."""
+    with h5py.File(shards / "shard-00000.h5", "r+") as file:
+        file.move("pairs/a/0/extras/psf", "kept")
+        extras = h5py.h5g.open(file.id, b"pairs/a/0/extras")
+        extras.links.create_hard(b"..", file.id, b"kept")
+    with pytest.raises(ShardCorrupt, match=r"pair 'a/0': .*no extra may be called '\.\.'"):
+        export_folders(ShardSource(shards), tmp_path / "out")
+    assert not (tmp_path / "out" / "a").exists()
+
+
+@pytest.mark.parametrize("split", ["/../../../../../evil", "../../evil", "/evil"])
+def test_a_split_is_never_a_path(shards: Path, tmp_path: Path, split: str) -> None:
+    """Parquet files are named by the split, which the meta data tell: it stays inside the folder whatever it is."""
+    text = json.dumps([{"key": "a/0", "meta": {"split": split}}]).encode()
+    with h5py.File(shards / "shard-00000.h5", "r+") as file:
+        del file["meta"]
+        file.create_dataset("meta", data=np.frombuffer(text, np.uint8), chunks=(len(text),), fletcher32=True)
+    files = export_parquet(ShardSource(shards), tmp_path / "a" / "b" / "out")
+    assert [path.relative_to(tmp_path / "a" / "b" / "out").as_posix() for path in files] == ["data/evil-00000-of-00001.parquet"]
+    assert files[0].is_file()
+
+
+def test_compressed_chunks_with_ballast_are_refused_before_they_are_read(shards: Path) -> None:
+    """A compressed chunk with far more bytes than it unfolds to is not read: a file with holes can claim gigabytes for nothing."""
+    import hdf5plugin
+
+    with h5py.File(shards / "shard-00000.h5", "r+") as file:
+        del file[NAME]
+        dataset = file.create_dataset(NAME, SECRET.shape, np.uint8, chunks=(16, 16, 3), fletcher32=True, **hdf5plugin.Zstd())
+        frame = b"\x28\xb5\x2f\xfd\xe0" + (16 * 16 * 3).to_bytes(8, "little") + b"\x01\x00\x00"
+        for corner in ((0, 0, 0), (0, 16, 0), (16, 0, 0), (16, 16, 0)):
+            dataset.id.write_direct_chunk(corner, frame + bytes(1 << 16))
+    with pytest.raises(ShardCorrupt, match=r"pair 'a/0': .*a compressed chunk is not, or does not unfold to, the size of a chunk"):
+        ShardSource(shards)[0]
