@@ -17,7 +17,7 @@ from blurdata.shards.encode import encode_shard
 from blurdata.shards.plan import Plan, Settings, make_plan
 from blurdata.shards.pool import run_all
 from blurdata.shards.publish import prove_writable, publish, sweep
-from blurdata.shards.records import INDEX, PLAN, Sidecar, finished, make_index, read_record, shard_path, sidecar_path, to_json
+from blurdata.shards.records import INDEX, PLAN, Sidecar, finished, make_index, plan_ids, read_record, shard_path, sidecar_path, to_json
 from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.sink import Sink
 from blurdata.shards.source import open_input
@@ -137,7 +137,9 @@ def prepare(source: PairSource, out: Path, settings: Settings | None) -> Plan:
         _check_sidecars(plan, out)
         publish(out / PLAN, to_json(plan))
     else:
-        if there.id != plan.id:
+        if there.id != plan.id and plan_ids(out) == {plan.id}:
+            publish(out / PLAN, to_json(plan))  # the file was damaged and can still be read: all that was made is of this plan
+        elif there.id != plan.id:
             raise PlanMismatch(f"{out}: holds shards of another plan ({_difference(there, plan)}); choose another --out or empty this one.")
         prove_writable(out)
     return plan

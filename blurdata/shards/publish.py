@@ -12,7 +12,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -149,11 +149,16 @@ def leftovers(folder: Path, *, any_host: bool) -> list[Path]:
     return [path for path in found if (any_host or f".{_host()}." in path.name) and _abandoned(path)]
 
 
-def _abandoned(path: Path) -> bool:
-    """True where the lock can be had; where the file system cannot tell, the file is left alone."""
+def _abandoned(path: Path, then: Callable[[Path], None] | None = None) -> bool:
+    """True where the lock can be had; where the file system cannot tell, the file is left alone.
+
+    ``then`` is called while the lock is held, so that no builder who has just made the file can take it meanwhile.
+    """
     try:
         with path.open("rb") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if then is not None:
+                then(path)
     except OSError:
         return False
     return True
@@ -161,9 +166,4 @@ def _abandoned(path: Path) -> bool:
 
 def sweep(folder: Path, *, any_host: bool = False) -> list[Path]:
     """Remove leftovers of killed builders; returns what was removed."""
-    removed = []
-    for path in leftovers(folder, any_host=any_host):
-        with suppress(OSError):
-            path.unlink()
-            removed.append(path)
-    return removed
+    return [path for path in leftovers(folder, any_host=any_host) if _abandoned(path, Path.unlink)]

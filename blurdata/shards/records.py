@@ -4,12 +4,13 @@ A shard counts once its sidecar is there (the commit mark); a set is whole once 
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from blurdata.errors import ShardCorrupt
+from blurdata.errors import ShardCorrupt, SourceError
 from blurdata.naming import some
 from blurdata.recipe import Recipe
 from blurdata.shards.plan import Plan
@@ -55,7 +56,11 @@ class Index(Recipe):
 
 def is_shards(folder: Path) -> bool:
     """Whether a folder holds shards, or what is left of them."""
-    return folder.is_dir() and ((folder / PLAN).exists() or (folder / INDEX).exists() or any(folder.glob("shard-*.h5")))
+    try:
+        return folder.is_dir() and ((folder / PLAN).exists() or (folder / INDEX).exists() or any(folder.glob("shard-*.h5")))
+    except PermissionError as error:
+        msg = f"{folder}: cannot be read ({error.strerror}); change its rights."
+        raise SourceError(msg) from error
 
 
 def shard_folders(folder: Path) -> list[str]:
@@ -93,13 +98,15 @@ def read_record(path: Path, model: type[Record]) -> Record:
     """Read and check one of the JSON files.
 
     Raises:
-        FileNotFoundError: If there is none.
+        FileNotFoundError: If there is none, or not even a folder.
         ShardCorrupt: If it is damaged, cannot be read, or is of another format or version.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise ShardCorrupt(path, None, "is larger than such a file can be")
         return model.model_validate_json(path.read_bytes())
+    except NotADirectoryError as error:
+        raise FileNotFoundError(*error.args) from error
     except FileNotFoundError:
         raise
     except OSError as error:
@@ -108,6 +115,17 @@ def read_record(path: Path, model: type[Record]) -> Record:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": "too deeply nested"}
         field = ".".join(str(part) for part in first["loc"])
         raise ShardCorrupt(path, None, f"is damaged or of another format ({field + ': ' if field else ''}{first['msg']})") from None
+
+
+def plan_ids(folder: Path) -> set[str]:
+    """Ids of the plans that a folder's sidecars and index say they are of; the plan's own file is not looked at."""
+    found: set[str] = set()
+    for path in sorted(folder.glob("shard-*.json")):
+        with suppress(FileNotFoundError, ShardCorrupt):
+            found.add(read_record(path, Sidecar).plan_id)
+    with suppress(FileNotFoundError, ShardCorrupt):
+        found.add(read_record(folder / INDEX, Index).plan_id)
+    return found
 
 
 def finished(folder: Path, plan: Plan, index: int) -> Sidecar | None:

@@ -11,11 +11,11 @@ from blurdata.shards.records import Sidecar, read_record, shard_path
 from blurdata.shards.shardfile import ShardFile
 
 
-def recover_plan(folder: Path, source: PairSource) -> Plan:
+def recover_plan(folder: Path, source: PairSource, likely: Settings | None = None) -> Plan:
     """The plan of the shards in a folder.
 
     Settings are those that the shards show (chunks, compression, extras); how many pairs and megabytes a shard may hold is the
-    default, or else what the largest shard holds.
+    default, or else what the largest shard holds. ``likely`` settings are tried first.
 
     Raises:
         PlanMismatch: If no such settings lead to the plan that the sidecars name.
@@ -25,7 +25,7 @@ def recover_plan(folder: Path, source: PairSource) -> Plan:
         msg = f"{folder}: no sidecar is left to tell which plan its shards are of; empty the folder and run `blurdata pack` again."
         raise PlanMismatch(msg)
     wanted = sidecars[0].plan_id
-    for settings in _candidates(folder, sidecars):
+    for settings in itertools.chain([likely] if likely else [], _candidates(folder, sidecars)):
         plan = make_plan(source, settings)
         if plan.id == wanted:
             return plan

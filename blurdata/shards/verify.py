@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blurdata.errors import PlanMismatch, ShardCorrupt, SourceError
+from blurdata.files import output_error
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.shards.build import build_all, write_index
 from blurdata.shards.plan import Plan, make_plan
-from blurdata.shards.publish import hash_file, publish
+from blurdata.shards.publish import hash_file, prove_writable, publish
 from blurdata.shards.records import (
     INDEX,
     PLAN,
@@ -18,6 +19,7 @@ from blurdata.shards.records import (
     is_shards,
     make_index,
     no_plan,
+    plan_ids,
     read_record,
     shard_path,
     sidecar_path,
@@ -77,7 +79,7 @@ def verify(out: Path | str, *, advance: Advance = SILENT) -> list[Fault]:
         plan = read_record(folder / PLAN, Plan)
     except (FileNotFoundError, ShardCorrupt) as error:
         return [Fault(PLAN, _reason(error) + "; --repair with --source makes it again, and so does the same `blurdata pack`")]
-    faults = [*_stray_files(folder, plan)]
+    faults = [*_wrong_plan(folder, plan), *_stray_files(folder, plan)]
     sidecars: list[Sidecar] = []
     for index in range(len(plan)):
         faults += _check_shard(folder, plan, index, sidecars)
@@ -87,6 +89,12 @@ def verify(out: Path | str, *, advance: Advance = SILENT) -> list[Fault]:
 
 def _reason(error: Exception) -> str:
     return error.reason if isinstance(error, ShardCorrupt) else "is missing"
+
+
+def _wrong_plan(folder: Path, plan: Plan) -> Iterator[Fault]:
+    """A damaged plan that can still be read has another id than all that was made by it."""
+    if (others := plan_ids(folder)) and plan.id not in others:
+        yield Fault(PLAN, f"is not the plan that its shards were made by ({', '.join(sorted(others))}); this one is {plan.id}")
 
 
 def _stray_files(folder: Path, plan: Plan) -> Iterator[Fault]:
@@ -179,40 +187,60 @@ def repair(out: Path | str, source: PairSource | str | None = None, *, workers: 
         (True, [])
     """
     folder = Path(out)
-    faults = verify(folder, advance=advance)
+    faults = left = verify(folder, advance=advance)
     if not faults:
         return []
-    try:
-        plan = read_record(folder / PLAN, Plan)
-    except (FileNotFoundError, ShardCorrupt):
-        plan = _plan_again(folder, source)
-        faults += [fault for fault in verify(folder, advance=advance) if fault not in faults]
-    broken = sorted({fault.shard for fault in faults if fault.shard is not None})
+    prove_writable(folder)
+    if any(fault.file == PLAN for fault in faults) and _plan_again(folder, source):
+        left = verify(folder, advance=advance)
+        faults = [*faults, *(fault for fault in left if fault not in faults)]
+    plan = read_record(folder / PLAN, Plan)
+    broken = sorted({fault.shard for fault in left if fault.shard is not None})
     if broken:
         opened = _open_again(plan, source, folder)
         for index in broken:
-            sidecar_path(folder, index).unlink(missing_ok=True)
+            _remove(sidecar_path(folder, index))
         build_all(plan, opened, folder, broken, workers=workers, advance=advance)
     write_index(plan, folder)
     return faults
 
 
-def _plan_again(folder: Path, source: PairSource | str | None) -> Plan:
-    """The lost plan, put back in its place."""
-    if source is None:
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise output_error(path, error) from error
+
+
+def _plan_again(folder: Path, source: PairSource | str | None) -> bool:
+    """Put a lost or damaged plan back in its place; False where the plan is what the source leads to, and the shards are wrong."""
+    try:
+        there = read_record(folder / PLAN, Plan)
+    except (FileNotFoundError, ShardCorrupt):
+        there = None
+    if there is None and source is None:
         msg = f"{folder / PLAN}: is lost, and with it the name of the source; give the source (--source) to repair it."
         raise SourceError(msg)
-    plan = recover_plan(folder, open_input(source) if isinstance(source, str) else source)
-    publish(folder / PLAN, to_json(plan))
-    return plan
+    opened = _open(there, source, folder)
+    if there is not None and make_plan(opened, there.settings).id == there.id:
+        return False
+    publish(folder / PLAN, to_json(recover_plan(folder, opened, there.settings if there else None)))
+    return True
+
+
+def _open(plan: Plan | None, source: PairSource | str | None, folder: Path) -> PairSource:
+    """The source that is given, or else the one that a plan names."""
+    if isinstance(source, PairSource):
+        return source
+    if not (text := source or (plan.source if plan else "")):
+        msg = f"{folder}: was packed from pairs in memory; give the source to repair it."
+        raise SourceError(msg)
+    return open_input(text)
 
 
 def _open_again(plan: Plan, source: PairSource | str | None, folder: Path) -> PairSource:
     """The source of a plan, proven to be the same."""
-    if source is None and not plan.source:
-        msg = f"{folder}: was packed from pairs in memory; give the source to repair it."
-        raise SourceError(msg)
-    opened = open_input(source or plan.source) if not isinstance(source, PairSource) else source
+    opened = _open(plan, source, folder)
     if make_plan(opened, plan.settings).id != plan.id:
         msg = f"{opened.text}: is not what {folder} was packed from, or has changed since; nothing was repaired."
         raise PlanMismatch(msg)

@@ -336,3 +336,77 @@ def test_verify_of_nothing(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none"):
         with pytest.raises(BlurDataError, match="holds no shards"):
             verify(path)
+
+
+def one_bit_off(path: Path, word: bytes) -> None:
+    """Flip a bit in the last sign of a word, so that the file can still be read."""
+    text = path.read_bytes()
+    assert text.count(word) >= 1
+    path.write_bytes(text.replace(word, word[:-1] + bytes([word[-1] ^ 1]), 1))
+
+
+@pytest.mark.parametrize("word", [b'"a/', b'"fingerprint": "0', b'"pairs": 2', b'"kind": "m'])
+@pytest.mark.parametrize("again", ["repair", "build"])
+def test_a_plan_with_a_flipped_bit_is_made_again(golden: Path, word: bytes, again: str) -> None:
+    """A plan that is damaged and can still be read is told as that, and made again from the source; no shard is blamed for it."""
+    plan = golden / "plan.json"
+    if b"fingerprint" in word:
+        word = b'"fingerprint": "' + plan.read_bytes().split(b'"fingerprint": "')[1][:1]
+    before = files_of(golden)
+    one_bit_off(plan, word)
+    assert verify(golden)[0].file == "plan.json"
+    written = (golden / "shard-00000.h5").stat().st_mtime_ns
+    if again == "repair":
+        repair(golden, source_of())
+    else:
+        build(source_of(), golden, settings=SMALL)
+    assert files_of(golden) == before
+    assert (golden / "shard-00000.h5").stat().st_mtime_ns == written
+
+
+def test_repair_where_nothing_may_be_written(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read-only folder is a sentence, and nothing is taken away from it."""
+    (golden / "shard-00002.h5").unlink()
+    before = files_of(golden)
+
+    opened = Path.open
+
+    def refuse(path: Path, mode: str = "r", *rest: object) -> object:
+        if "r" not in mode:
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, mode, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        with pytest.raises(OutputError, match="may not be written"):
+            repair(golden, source_of())
+    assert files_of(golden) == before
+
+
+def test_a_sweep_never_takes_what_a_builder_has_just_made(golden: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A leftover is removed while its lock is held: a builder that made the file and comes to lock it meanwhile gets another."""
+    import fcntl
+
+    path = golden / ".shard-00000.h5.elsewhere.3-c.tmp"
+    path.write_bytes(b"")
+    unlink, got = Path.unlink, []
+
+    def unlink_with_a_rival(self: Path, *arguments: bool) -> None:
+        with path.open("rb") as rival:
+            try:
+                fcntl.flock(rival, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                got.append(self)
+            except BlockingIOError:
+                pass
+        unlink(self, *arguments)
+
+    monkeypatch.setattr(Path, "unlink", unlink_with_a_rival)
+    assert sweep(golden, any_host=True) == [path]
+    assert not got
+
+
+def test_what_is_wrong_is_quoted_whole(golden: Path) -> None:
+    """A reason that begins or ends with a quoted name keeps its quotes."""
+    with h5py.File(golden / "shard-00000.h5", "r+") as file:
+        del file["pairs/a/000/sharp"]
+    assert any("('pairs/a/000/sharp' is missing)" in fault.problem for fault in verify(golden))
