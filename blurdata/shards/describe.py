@@ -1,6 +1,8 @@
 """What is inside a folder of shards, and where it came from."""
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +35,7 @@ def describe(root: Path | str) -> dict[str, Any]:
     sidecars = [finished(folder, plan, index) for index in range(len(plan))]
     there = [sidecar for sidecar in sidecars if sidecar is not None]
     positions = reader.select("")
-    metas = [reader.meta(position) for position in positions]
+    metas = [meta for position in positions if (meta := _readable(partial(reader.meta, position), None)) is not None]
     return {
         "pairs": len(plan.keys),
         "shards": len(plan),
@@ -41,7 +43,7 @@ def describe(root: Path | str) -> dict[str, Any]:
         "complete": (folder / INDEX).exists() and len(there) == len(plan),
         "bytes": sum(shard_path(folder, sidecar.index).stat().st_size for sidecar in there),
         "sizes": _sizes(reader, positions),
-        "extras": reader.extra_names(positions[0]) if positions else [],
+        "extras": _readable(partial(reader.extra_names, positions[0]), []) if positions else [],
         "fields": sorted({name for meta in metas for name in meta}),
         "sequences": len({meta.get("sequence") for meta in metas if meta.get("sequence") is not None}),
         "plan_id": plan.id,
@@ -53,6 +55,14 @@ def describe(root: Path | str) -> dict[str, Any]:
         "written_with": dict(Counter(", ".join(f"{name} {version}" for name, version in one.libraries.items()) for one in there)),
         "leftovers": [path.name for path in leftovers(folder, any_host=True)],
     }
+
+
+def _readable(read: Callable[[], Any], otherwise: Any) -> Any:
+    """What can be read; damage is for ``verify`` to list."""
+    try:
+        return read()
+    except ShardCorrupt:
+        return otherwise
 
 
 def _sizes(reader: ShardReader, positions: list[int]) -> dict[str, int]:

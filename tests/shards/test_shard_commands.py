@@ -253,3 +253,14 @@ def test_a_lost_plan_is_repaired_from_the_source(folders: Path, tmp_path: Path, 
     faults = repair(out, f"pairs:{folders}")
     assert {fault.file for fault in faults} >= {"plan.json", last.name}
     assert {path.name: path.read_bytes() for path in out.iterdir()} == golden
+
+
+def test_info_tells_what_is_left_of_damaged_shards(folders: Path, tmp_path: Path) -> None:
+    """A flipped bit in a shard's meta data costs their fields, and no more."""
+    build(open_source(f"pairs:{folders}"), tmp_path / "shards", settings=Settings(pairs=3))
+    shard = tmp_path / "shards" / "shard-00000.h5"
+    data = shard.read_bytes()
+    shard.write_bytes(data.replace(b'[{"key":', b'[{"kez":', 1))
+    told = describe(tmp_path / "shards")
+    assert (told["pairs"], told["sizes"]) == (6, {"32x24": 6})
+    assert "position" in told["fields"]
