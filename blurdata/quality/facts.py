@@ -25,6 +25,7 @@ UNLIKE = (
     0.5  # below this they do, whatever the set: with noise of a fifth of full light 0.55 is left, of 20 strangers 19 share less than 0.42
 )
 _CURVES, _USUAL_BLUR_PX = ("srgb", "gamma22", "linear"), 20.0
+_CLEARLY = 0.7  # how much better another curve than sRGB must do
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 # what a meta must hold to promise a blur, and what a straight motion of the same width would measure
 _PROMISES = {"length_px": 1.0, "radius_px": 3**0.5, "sigma_px": 12**0.5, "extent_px": 0.5}
@@ -38,7 +39,9 @@ class PairFacts:
     ``angle_deg`` are what the pair's own record says where it does, else what was measured, or read from the blurry half alone where the
     halves do not match (``length_from``: meta, pair or rough); ``measured_px`` is always what the pair measures. ``family`` and ``size_px``
     name the blur (:func:`blurdata.quality.blur.name_blur`). ``curve`` gives the light of a code, and
-    ``curve_named`` says whether the pair itself names it. ``lag`` is the pair's place between its neighbours (:mod:`blurdata.quality.lag`),
+    ``curve_named`` says whether the pair itself names it. ``picture`` is the
+    photograph that a pair was made from, where its record says so.
+    ``lag`` is the pair's place between its neighbours (:mod:`blurdata.quality.lag`),
     ``softened_px2`` the fine detail that is gone (:func:`blurdata.quality.sharpness.softening`), ``film_px`` what a film's own record says
     of its blur on average over the picture. ``error`` is the sentence of a pair that
     could not be read; what is measured is then NaN.
@@ -55,6 +58,7 @@ class PairFacts:
     error: str = ""
     curve: str = ""
     curve_named: bool = False
+    picture: str = ""
     blurry_hash: str = ""
     sharp_print: Print | None = None
     promised_px: float = float("nan")
@@ -119,6 +123,7 @@ def measure_pair(pair: Pair, index: int = 0, *, usual: str = "srgb") -> PairFact
         "bits": bits,
         "curve": name,
         "curve_named": named,
+        "picture": str(pair.meta.get("picture") or ""),
         "blurry_hash": content_hash(pair.blurry),
         "sharp_print": take_print(pair.sharp, pair.key, str(pair.meta.get("split") or "")),
         "promised_px": promised_blur(pair.meta),
@@ -195,7 +200,11 @@ def usual_curve(pairs: Iterable[Pair]) -> str:
             light = _table(name, 8 * pair.sharp.dtype.itemsize)
             tone = compare_tone(pair.blurry, pair.sharp, light, reach_px=_USUAL_BLUR_PX)
             apart[name].append(abs(float(np.log(tone.mean_ratio))))
-    return min(_CURVES, key=lambda name: float(np.median(apart[name])) if apart[name] else 0.0)
+    if not apart["srgb"]:
+        return "srgb"
+    middle = {name: float(np.median(values)) for name, values in apart.items()}
+    best = min(middle, key=middle.__getitem__)
+    return best if middle[best] < _CLEARLY * middle["srgb"] else "srgb"
 
 
 def promised_blur(meta: Mapping[str, Any]) -> float:

@@ -302,10 +302,11 @@ def _channels(facts: Sequence[PairFacts]) -> Rule:
 def _copies(facts: Sequence[PairFacts]) -> Rule:
     """Exact copies inside a split, and exact or near ones across splits, sharp half against sharp half."""
     prints = [f.sharp_print for f in facts if f.sharp_print is not None]
+    picture = {f.key: f.picture for f in facts}  # recipes with several kernels a picture share its sharp half by intent
     first: dict[tuple[str, str], Print] = {}
     for print_ in prints:
         earlier = first.setdefault((print_.split, print_.content), print_)
-        if earlier is not print_:
+        if earlier is not print_ and not (picture[print_.key] and picture[print_.key] == picture[earlier.key]):
             said = f"The sharp picture is that of {earlier.key}, bit for bit."
             yield Finding("copy", print_.key, 0.0, 0.0, float("nan"), "differing bits", said, earlier.key)
     for copy in copies_across_splits(prints):

@@ -30,3 +30,12 @@ def test_shuffled_pairs_are_called_unmatched(wrong):
     named = kinds(lambda i: (i + 1) % wrong if i < wrong else i)
 
     assert named == [{"unmatched"}] * wrong + [set()] * (10 - wrong)
+
+
+@pytest.mark.parametrize(("pictures", "accused"), [(("", ""), ["copy"]), (("a.jpg", "a.jpg"), []), (("a.jpg", "b.jpg"), ["copy"])])
+def test_several_blurs_of_one_picture_are_no_copies(pictures, accused):
+    """A recipe that blurs each photograph several times, and says so, shares sharp halves by intent; anything else is a copy."""
+    sharp = scene(0)
+    pairs = [Pair(f"{i}", cv2.blur(sharp, (5 + 2 * i, 1)), sharp, {"curve": "linear", "picture": name}) for i, name in enumerate(pictures)]
+
+    assert [f.kind for f in judge([measure_pair(pair, i) for i, pair in enumerate(pairs)]) if f.kind == "copy"] == accused
