@@ -30,6 +30,7 @@ _KINDS = {
     "align": "blurdata.alignment:open_captures",
     "video": "blurdata.synthesis:open_video",
     "convolve": "blurdata.synthesis:open_convolve",
+    "shards": "blurdata.shards:open_shards",
 }
 
 

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
-from blurdata.errors import SourceError
 from blurdata.pairs import Pair, PairSource
 from blurdata.shards.reader import ShardReader
 from blurdata.shards.records import is_shards, shard_folders
@@ -81,7 +80,7 @@ def open_shards(path: Path | str, where: str = "") -> ShardSource:
 
 
 def open_input(text: str) -> PairSource:
-    """Open a folder of shards, ``shards:PATH?where=CONDITION``, or any source that :func:`blurdata.sources.open_source` knows.
+    """Open a folder of shards by its bare path, or any source that :func:`blurdata.sources.open_source` knows.
 
     Raises:
         SourceError: If the text names neither.
@@ -91,14 +90,6 @@ def open_input(text: str) -> PairSource:
         Traceback (most recent call last):
         blurdata.errors.SourceError: /no/such/folder: holds no shards (there is no plan.json); give the folder that `blurdata pack` wrote.
     """
-    kind, colon, rest = text.partition(":")
-    if colon and kind == KIND:
-        path, _, query = rest.partition("?")
-        options = dict(parse_qsl(query, keep_blank_values=True))
-        if set(options) - {"where"}:
-            msg = f"'{text}': the only option of shards is where=CONDITION."
-            raise SourceError(msg)
-        return open_shards(Path(path).expanduser(), options.get("where", ""))
     folder = Path(text).expanduser()
     if is_shards(folder) or shard_folders(folder):
         return open_shards(folder)
