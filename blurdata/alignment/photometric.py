@@ -19,6 +19,7 @@ _ENOUGH = 200
 _AREA = np.pi * _STATIC_PX**2  # samples, every other pixel, that smoothing makes one
 _PLENTY = 50_000  # samples say nearly all
 _STRICT, _MILD = 3.0, 12.0  # standard deviations: strict weights would choose pixels whose halves' noise is opposite, and tilt the line
+_TILT = 0.0005  # of the slope that noise may tilt it by; beyond, stripes are compared, which fine texture misleads: one picture is softer
 _STRIPE = 3  # rows: wider than resampling spreads noise, narrower than smoothing resolves
 _WHOLE = 0.995  # of a smoothed 0 or 1
 # standard deviations between the pairs of one scene, whose cameras are set alike, and what an estimated kernel leaves wrong
@@ -44,7 +45,8 @@ def robust(
 
     The sharp picture is blurred in linear light with ``kernel`` first, so that its range and its clipped parts are the blurry one's. An
     estimated kernel is wrong by a little, which to second order adds ``M : grad grad (k * s)``: these three derivatives are fitted along
-    with the line. A static pair has no kernel and noise in both halves; there the slope is the ratio of the standard deviations.
+    with the line. A static pair has no kernel and noise in both halves; there the slope is the ratio of the standard deviations, or where
+    much noise is left that of the covariances between stripes of rows, whose noise is not related.
 
     Args:
         blurry: (H, W, C) float32 code values.
@@ -63,11 +65,11 @@ def robust(
     left = [0, 1, 2]
     for sigma in (_BLURRED_PX if bends else _STATIC_PX, _FINE_PX, _FINEST_PX):
         y, x, clear, *z = (_smooth(picture, sigma) for picture in (blurry, predicted, unspread, *bends))
-        noise = 1.48 * np.median(np.abs(_thinned(blurry) - y), axis=(0, 1))
+        codes = _thinned(predicted), _thinned(blurry)
         halves = [] if bends or sigma < _STATIC_PX else [half for picture in (predicted, blurry) for half in _halves(picture, sigma)]
         for c in list(left):
             others = ([plane[..., c] for plane in z], [plane[..., c] for plane in halves])
-            line = _unclipped_line(x[..., c], y[..., c], others, clear[..., c] > _WHOLE, noise[c], light.full)
+            line = _unclipped_line(x[..., c], y[..., c], others, clear[..., c] > _WHOLE, [part[..., c] for part in codes], light.full)
             if line is not None:
                 gain[c], offset[c] = line.among(gain[c], offset[c], light.full) if start else (line.slope, line.at(0.0))
                 left.remove(c)
@@ -125,11 +127,13 @@ class _Line:
         return found, y - found * x
 
 
-def _unclipped_line(x: Float32, y: Float32, others: Others, clear: NDArray[np.bool_], noise: float, full: int) -> _Line | None:
+def _unclipped_line(x: Float32, y: Float32, others: Others, clear: NDArray[np.bool_], codes: list[Float32], full: int) -> _Line | None:
+    """The line through clear samples of smoothed ``x`` and ``y``; ``codes`` are both before smoothing."""
     line = _line(x, y, others, clear, full)
     if line is None:
         return None
     # near the ends only samples that noise moved inwards look unclipped: leave out where they were to be expected
+    noise = 1.48 * float(np.median(np.abs(codes[1] - line.at(codes[0]))[clear]))
     margin, expected = 3 * noise + full / 255, line.at(x)
     within = (np.minimum(expected, x) > margin) & (np.maximum(expected, x) < full - margin)
     return _line(x, y, others, clear & within, full) or line
@@ -150,8 +154,12 @@ def _line(x: Float32, y: Float32, others: Others, chosen: NDArray[np.bool_], ful
         sums = (table * w[:, None]).T @ table
         taken = np.linalg.lstsq(sums[:last, :last], sums[:last, last:], rcond=1e-12)[0]
         left = sums[last:, last:] - sums[last:, :last] @ taken
-        uu, uv = (left[2, 3], (left[2, 5] + left[3, 4]) / 2) if halves else left[0, :2]
-        slope = uv / max(uu, 1e-12) if halves or bends else np.sqrt(left[1, 1] / max(uu, 1e-12))  # noise in both: between the two lines
+        uu, uv = left[0, :2]
+        slope = uv / max(uu, 1e-12) if bends else np.sqrt(left[1, 1] / max(uu, 1e-12))  # noise in both: between the two lines
+        noisy = left[1, 1] - 2 * slope * uv + slope**2 * uu > 2 * _TILT * left[1, 1]
+        if halves and noisy:
+            uu, uv = left[2, 3], (left[2, 5] + left[3, 4]) / 2
+            slope = uv / max(uu, 1e-12)
         off = table[:, : last + 2] @ np.concatenate([slope * taken[:, 0] - taken[:, 1], [-slope, 1.0]])
         error = np.sqrt((w @ off**2) / sums[0, 0] / max(uu, 1e-12) * _AREA / step)
         line = _Line(float(slope), float(error), (float(sums[0, last] / sums[0, 0]), float(sums[0, last + 1] / sums[0, 0])))

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.color import curve
+from blurdata.color import Curve, curve
 from blurdata.errors import SourceError
 from blurdata.pairs import Image, Pair
 from blurdata.quality.alone import rough_blur
@@ -43,7 +43,8 @@ class PairFacts:
     photograph that a pair was made from, where its record says so.
     ``lag`` is the pair's place between its neighbours (:mod:`blurdata.quality.lag`),
     ``softened_px2`` the fine detail that is gone (:func:`blurdata.quality.sharpness.softening`), ``film_px`` what a film's own record says
-    of its blur on average over the picture. ``error`` is the sentence of a pair that
+    of its blur on average over the picture, ``added_light`` by how much of its light a simulated camera made the blurry half brighter where
+    the source is clipped, at most and in the channel with most of it. ``error`` is the sentence of a pair that
     could not be read; what is measured is then NaN.
     """
 
@@ -87,6 +88,7 @@ class PairFacts:
     contrast: tuple[float, float] = (float("nan"),) * 2
     blank_foot: tuple[float, float] = (0.0, 0.0)
     psnr: float = float("nan")
+    added_light: float = 0.0
 
     @property
     def shift_px(self) -> float:
@@ -138,6 +140,7 @@ def measure_pair(pair: Pair, index: int = 0, *, usual: str = "srgb") -> PairFact
         "contrast": (float(codes_b.std()) * 255, float(codes_s.std()) * 255),
         "blank_foot": (blank_rows(pair.blurry), blank_rows(pair.sharp)),
         "psnr": _psnr(pair.blurry, pair.sharp),
+        "added_light": _added_light(pair, light),
     }
     if min(pair.size) >= 32:
         facts |= _geometry(b, s, pair.meta)
@@ -228,8 +231,11 @@ def _whole(value: object) -> int:
 
 
 def _light(pair: Pair, bits: int, usual: str) -> tuple[str, bool, NDArray[np.float32]]:
-    """The pair's curve (``usual`` where its meta names none that can be used), whether it was named, and the light of every code."""
-    name = pair.meta.get("curve")
+    """The pair's curve (``usual`` where its meta names none that can be used), whether it was named, and the light of every code.
+
+    A ``response`` is what a simulated camera stored both halves with, whatever the ``curve`` of the source was.
+    """
+    name = pair.meta.get("response") or pair.meta.get("curve")
     try:
         return str(name or usual), bool(name), _table(str(name or usual), bits)
     except (ValueError, SourceError):
@@ -238,11 +244,29 @@ def _light(pair: Pair, bits: int, usual: str) -> tuple[str, bool, NDArray[np.flo
 
 @lru_cache(maxsize=8)
 def _table(name: str, bits: int) -> NDArray[np.float32]:
-    return np.asarray(curve(name).light_of_codes(bits), np.float32)
+    response = curve(name)
+    return np.asarray(response.light_of_codes(bits) if response.invertible else _nearest_light(response, bits), np.float32)
+
+
+def _nearest_light(response: Curve, bits: int) -> NDArray[np.float64]:
+    """Light of every code of a curve that dips: the least that reaches the code. Good enough to measure by, not to decode with."""
+    light = np.linspace(0, 1, 1 << 14)
+    codes = np.maximum.accumulate(response.encode(light))
+    return np.interp(np.linspace(0, 1, 1 << bits), codes, light)[None]
 
 
 def _luma(image: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(cv2.transform(image, _LUMA[None]), np.float32)  # a matrix product with three columns is slow
+
+
+def _added_light(pair: Pair, light: NDArray[np.float32]) -> float:
+    """``alpha * clipped share / mean light``: the saturation that a simulated camera says it added is by design."""
+    alpha = _number(pair.meta.get("saturation_alpha"))
+    if not alpha > 0:
+        return 0.0
+    full = np.iinfo(pair.sharp.dtype).max
+    means = to_light(pair.sharp, light).reshape(-1, 3).mean(axis=0)
+    return float(np.max(alpha * (pair.sharp >= full - full // 255).reshape(-1, 3).mean(axis=0) / np.maximum(means, 1e-6)))
 
 
 def _code_plane(image: Image) -> NDArray[np.float32]:

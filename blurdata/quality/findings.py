@@ -266,7 +266,7 @@ def _brightness(facts: Sequence[PairFacts]) -> Rule:
     line = float(np.clip(5 * column.spread, 0.045, 0.08))
     for f in facts:
         value = _ratio(f)
-        if abs(value - 1) > line:
+        if not -line <= value - 1 <= line + f.added_light:
             yield Finding(
                 "brightness",
                 f.key,

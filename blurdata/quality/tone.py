@@ -16,6 +16,7 @@ from blurdata.quality.spectrum import Float, window
 Three = tuple[float, float, float]
 _BLOCKS = 24  # blocks along the shorter side: far wider than a blur, far more than the two unknowns
 _COARSE = 1.5  # blocks: a slope fitted on finer structure than the blur leaves would come out too small
+_FAINT = 0.005  # of full light
 _GREY_CODES = 3.0  # channels that differ by less than this many 8-bit codes on average cannot be told apart
 
 
@@ -26,6 +27,7 @@ class Tone:
     Args:
         ratio: Mean of blurry over mean of sharp in linear light: over the whole picture, or with clipped blocks left out, whichever is
             nearer to 1. A true difference in brightness shows in both; clipping before the blur spoils one, clipping after it the other.
+            Half a hundredth of full light is added to both means: a channel with next to no light would show noise cut off at black.
         gain: Slope of the robust fit of blurry on sharp block means in linear light.
         offset: Its intercept, in fractions of full light.
         channel_of: For each blurry channel, which sharp channel explains it best (0, 1, 2 is right).
@@ -63,7 +65,7 @@ def compare_tone(blurry: Image, sharp: Image, light: NDArray[np.float32], *, rea
     ratios, gains, offsets = [], [], []
     for channel in range(3):
         x, y = s[..., channel].ravel(), b[..., channel].ravel()
-        unclipped, whole = (float((w * y).sum() / max((w * x).sum(), 1e-9)) for w in (weight, taper))
+        unclipped, whole = (float((w * (y + _FAINT)).sum() / (w * (x + _FAINT)).sum()) for w in (weight, taper))
         ratios.append(min(unclipped, whole, key=lambda ratio: abs(np.log(max(ratio, 1e-6)))))
         gain, offset = _robust_line(coarse_s[..., channel].ravel(), coarse_b[..., channel].ravel(), weight)
         gains.append(gain)
