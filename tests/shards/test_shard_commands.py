@@ -219,7 +219,7 @@ def test_open_input(run: Run, folders: Path, tmp_path: Path) -> None:
     assert list(chosen.keys) == ["a/000", "a/001"]
     assert list(open_input(chosen.text).keys) == ["a/000", "a/001"]
     assert open_input(f"shards:{tmp_path / 'shards'}").fingerprint() != chosen.fingerprint()
-    with pytest.raises(SourceError, match="unknown option 'were'.*where"):
+    with pytest.raises(SourceError, match="unknown option 'were'"):
         open_input(f"shards:{tmp_path / 'shards'}?were=1")
 
 
