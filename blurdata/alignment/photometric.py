@@ -19,7 +19,8 @@ _ENOUGH = 200
 _AREA = np.pi * _STATIC_PX**2  # samples, every other pixel, that smoothing makes one
 _PLENTY = 50_000  # samples say nearly all
 _STRICT, _MILD = 3.0, 12.0  # standard deviations: strict weights would choose pixels whose halves' noise is opposite, and tilt the line
-_TILT = 0.0015  # of the slope that noise may tilt it by at worst; beyond, stripes are compared, which fine texture misleads: one picture is softer
+# of the slope that noise may tilt it by at worst; beyond, stripes are compared, which fine texture misleads where one picture is softer
+_TILT = 0.0015
 _STRIPE = 3  # rows: wider than resampling spreads noise, narrower than smoothing resolves
 _WHOLE = 0.995  # of a smoothed 0 or 1
 # standard deviations between the pairs of one scene, whose cameras are set alike, and what an estimated kernel leaves wrong
