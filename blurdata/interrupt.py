@@ -45,5 +45,5 @@ def was_stopped(error: BaseException) -> bool:
 
 def end_stopped() -> NoReturn:
     """Say that the command was stopped, and end."""
-    sys.stderr.write("blurdata: stopped; the same command again carries on.\n")
+    sys.stderr.write("blurdata: stopped; nothing is half-written, run the same command again.\n")
     sys.exit(STOPPED)

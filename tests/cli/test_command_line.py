@@ -128,7 +128,7 @@ def test_stop_says_that_it_can_carry_on(monkeypatch, capsys, stop):
         cli.main()
 
     assert end.value.code == 130
-    assert "carries on" in capsys.readouterr().err
+    assert "run the same command again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("delay_s", [0.0, 0.05, 0.15])
@@ -146,7 +146,7 @@ def test_interrupt_while_the_command_is_imported(delay_s):
     child.send_signal(signal.SIGINT)
     said = child.communicate(timeout=60)[1]
 
-    assert (child.returncode, said) == (130, "blurdata: stopped; the same command again carries on.\n")
+    assert (child.returncode, said) == (130, "blurdata: stopped; nothing is half-written, run the same command again.\n")
 
 
 def test_interrupt_that_python_wrapped_is_one_still(monkeypatch, capsys):
@@ -160,7 +160,7 @@ def test_interrupt_that_python_wrapped_is_one_still(monkeypatch, capsys):
         cli.main()
 
     assert end.value.code == 130
-    assert "carries on" in capsys.readouterr().err
+    assert "run the same command again" in capsys.readouterr().err
 
 
 def test_interrupt_ends_a_running_command():
@@ -181,7 +181,7 @@ def test_interrupt_ends_a_running_command():
     _, said = child.communicate(timeout=20)
 
     assert child.returncode == 130
-    assert said == "blurdata: stopped; the same command again carries on.\n"
+    assert said == "blurdata: stopped; nothing is half-written, run the same command again.\n"
 
 
 def test_recipes_are_listed_shown_and_copied(tmp_path, monkeypatch):
@@ -343,7 +343,7 @@ def test_interrupt_ends_a_report_with_workers(tmp_path):
     _, said = child.communicate(timeout=60)
 
     assert child.returncode == 130
-    assert said.splitlines()[-1] == "blurdata: stopped; the same command again carries on."
+    assert said.splitlines()[-1] == "blurdata: stopped; nothing is half-written, run the same command again."
     assert "Traceback" not in said
     assert not (tmp_path / "report.html").exists()
 
