@@ -1,10 +1,11 @@
 """Processes out of reach of Ctrl-C, which is the parent's to answer; the server that they are forked from; pools that end at once."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 from typing import Any
@@ -52,10 +53,25 @@ def worker_pool(workers: int, module: str, initializer: Callable[..., None], *ar
     try:
         yield pool
         done = True
+    except KeyboardInterrupt:
+        _end_fork_server()
+        raise
     finally:
         for worker in () if done else set(multiprocessing.active_children()) - others:
             worker.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_fork_server() -> None:
+    """End the server at once; the next pool starts another.
+
+    Ctrl-C may come while a worker is asked for and the server still imports. It would fork that worker seconds later, which nobody waits
+    for any more, and which would print a traceback because the pool's semaphores are gone.
+    """
+    server = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)  # Python has no public name for it
+    if server is not None:
+        with suppress(ProcessLookupError):
+            os.kill(server, signal.SIGKILL)
 
 
 @contextmanager

@@ -1,6 +1,11 @@
 """Pools of processes: they end with their block, and at once where it ends by an error."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +34,28 @@ def test_a_block_that_ends_well_has_its_results():
     """And whoever waits for results gets all of them."""
     with worker_pool(2, "operator", time.time) as pool:
         assert list(pool.map(abs, [-1, 2, -3])) == [1, 2, 3]
+
+
+def test_ctrl_c_while_the_server_still_imports_leaves_no_worker_to_be_born_later(tmp_path):
+    """Such a worker would outlive its parent and print a traceback: its pool's semaphores are gone."""
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(4)\n")
+    code = "import operator, time\nfrom blurdata.processes import worker_pool\nprint('ready', flush=True)\ntry:\n"
+    code += "    with worker_pool(2, 'slow_to_import', time.time) as pool:\n        pool.submit(operator.add, 1, 2).result()\n"
+    code += "except KeyboardInterrupt:\n    print('stopped')\n"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": f"{Path.cwd()}{os.pathsep}{tmp_path}"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        start_new_session=True,
+    )
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(1)
+    began = time.monotonic()
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does
+    said = child.communicate(timeout=60)  # until everyone who could still print has ended
+
+    assert said == ("stopped\n", "")
+    assert time.monotonic() - began < 3

@@ -4,11 +4,12 @@ References first, then the other pairs of their scenes. A pair's record is writt
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+import signal
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from blurdata.alignment.recipe import AlignRecipe
 from blurdata.alignment.records import VERSION, Record, align_capture, content_of, counts_of, overlay_of
 from blurdata.errors import OutputError, SourceError
 from blurdata.files import make_folder, sweep, write_atomic, write_png
+from blurdata.processes import worker_pool
 from blurdata.progress import SILENT, Advance
 from blurdata.recipe import recipe_id
 
@@ -99,16 +101,17 @@ def align_all(
     tasks = {capture.key: Task(capture, recipe, lenses, kept, out) for scene in scenes.values() for capture in scene}
     done: dict[str, Record] = {}
     try:
-        for record in _in_parallel(scenes, tasks, max(workers, 1)):
-            done[record["key"]] = record
-            advance(1, note="" if record["status"] == "ok" else f"{record['key']}: {record['status']}"[:90])
+        with closing(_in_parallel(scenes, tasks, max(workers, 1))) as records:  # Ctrl-C between two records ends the workers too
+            for record in records:
+                done[record["key"]] = record
+                advance(1, note="" if record["status"] == "ok" else f"{record['key']}: {record['status']}"[:90])
     except BrokenProcessPool as error:
         msg = "A worker process was killed, most likely for want of memory; run the same command again with fewer --workers."
         raise SourceError(msg) from error
     return {key: done[key] for key in tasks}
 
 
-def _in_parallel(scenes: Mapping[str, Sequence[Capture]], tasks: Mapping[str, Task], workers: int) -> Iterator[Record]:
+def _in_parallel(scenes: Mapping[str, Sequence[Capture]], tasks: Mapping[str, Task], workers: int) -> Generator[Record, None, None]:
     if workers == 1:
         for scene in scenes.values():
             reference = None
@@ -117,24 +120,21 @@ def _in_parallel(scenes: Mapping[str, Sequence[Capture]], tasks: Mapping[str, Ta
                 reference = reference or record
                 yield record
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start_worker) as pool:
+    with worker_pool(workers, __name__, _start_worker) as pool:
         running: set[Future[Record]] = {pool.submit(run_task, tasks[scene[0].key], None) for scene in scenes.values()}
-        try:
-            while running:
-                finished, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    record = future.result()
-                    yield record
-                    if record["reference"]:
-                        rest = scenes[record["key"].partition("/")[0]][1:]
-                        running |= {pool.submit(run_task, tasks[capture.key], record) for capture in rest}
-        finally:
-            for future in running:
-                future.cancel()
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                record = future.result()
+                yield record
+                if record["reference"]:
+                    rest = scenes[record["key"].partition("/")[0]][1:]
+                    running |= {pool.submit(run_task, tasks[capture.key], record) for capture in rest}
 
 
 def _start_worker() -> None:
     cv2.setNumThreads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
 
 
 def run_task(task: Task, reference: Record | None) -> Record:

@@ -5,10 +5,9 @@ import math
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from blurdata.errors import BlurDataError
 from blurdata.files import output_error, read_image
 from blurdata.interrupt import check
 from blurdata.metrics.protocols import Protocol, versions
-from blurdata.processes import start_fork_server
+from blurdata.processes import worker_pool
 from blurdata.progress import SILENT, Advance
 
 _PENDING_A_WORKER = 2
@@ -110,30 +109,22 @@ def _in_process(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int]) 
 
 
 def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], count: int) -> Iterator[tuple[int, Row]]:
-    """Processes forked from a clean server that has the imports: forking this one is unsafe once OpenCV or torch have threads."""
-    context = start_fork_server(__name__)
-    others = set(active_children())
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start_worker)
+    """Rows as they come, from processes of their own."""
     waiting = iter(todo)
     running: dict[Future[Row], int] = {}
-    finished = False
     try:
-        while True:
-            while len(running) < count * _PENDING_A_WORKER and (index := next(waiting, None)) is not None:
-                running[pool.submit(score_files, tasks[index], protocol)] = index
-            if not running:
-                finished = True
-                return
-            for future in wait(running, _GLANCE_S, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future.result()
-            check()
+        with worker_pool(count, __name__, _start_worker) as pool:
+            while True:
+                while len(running) < count * _PENDING_A_WORKER and (index := next(waiting, None)) is not None:
+                    running[pool.submit(score_files, tasks[index], protocol)] = index
+                if not running:
+                    return
+                for future in wait(running, _GLANCE_S, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+                check()
     except BrokenProcessPool as error:
         msg = "A worker was killed, most often for lack of memory; run the same command again with fewer --workers."
         raise BlurDataError(msg) from error
-    finally:
-        for worker in () if finished else set(active_children()) - others:  # what is being scored is scored again
-            worker.terminate()
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _start_worker() -> None:

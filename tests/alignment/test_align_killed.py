@@ -77,3 +77,30 @@ def test_a_killed_run_ends_with_the_bytes_of_one_that_was_not(captures, expected
 
     assert files(out) == expected
     assert all(path.stat().st_mtime_ns == before for path, before in done.items())
+
+
+@pytest.mark.parametrize("aim", [os.killpg, os.kill], ids=["terminal", "process"])
+def test_ctrl_c_ends_a_run_at_once(captures, tmp_path, aim):
+    """Workers are ended amid their pairs, nobody prints a traceback, and what is there is whole."""
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        command(captures, out, "--workers", "2"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline and not list(out.glob(".alignment/scene*/*.json")):
+        time.sleep(0.002)
+    began = time.monotonic()
+    aim(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert said.endswith("blurdata: stopped; the same command again carries on.\n")
+    assert time.monotonic() - began < 5
+    assert not (out / "alignment.json").exists()
