@@ -55,7 +55,7 @@ def run(
         for path in drawn:
             typer.echo(f"overlay    {path}")
     if not index["summary"]["pairs"]:
-        msg = f"{captures}: not one of {len(refused)} pairs could be aligned; the first: {refused[0]['status']}."
+        msg = f"{captures}: not one of {len(refused)} pairs could be aligned; the first: {refused[0]['status'].rstrip('.')}."
         raise SourceError(msg)
     kind = "realblur-r" if plan.curve == "linear" else "realblur-j"
     typer.echo(f"Next: blurdata report {kind}:{out}", err=True)

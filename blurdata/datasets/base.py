@@ -119,6 +119,16 @@ class FilePairs(PairSource):
         return told | {"shortfall": self.shortfall(), "faults": self.faults()}
 
 
+def readable(paths: Iterable[Path]) -> bool:
+    """Whether pictures can be read, for looks at a few of a set; who reads every pair tells which cannot."""
+    try:
+        for path in paths:
+            read_image(path)
+    except SourceError:
+        return False
+    return True
+
+
 def _array(path: Path) -> NDArray[Any]:
     try:
         array = np.load(path, allow_pickle=False)

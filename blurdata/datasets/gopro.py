@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from blurdata.datasets.base import Entry, FilePairs, check_option, match_names, number_positions, split_folders
+from blurdata.datasets.base import Entry, FilePairs, check_option, match_names, number_positions, readable, split_folders
 from blurdata.datasets.folders import named_images
 from blurdata.errors import SourceError
 from blurdata.files import read_image
@@ -46,7 +46,7 @@ class GoProPairs(FilePairs):
             (folder / "blur" / entry.blurry.name, folder / "blur_gamma" / entry.blurry.name)
             for folder, entry in zip(folders, self.entries[::step], strict=True)
         ]
-        gains = [_mean(gamma) - _mean(plain) for plain, gamma in both if plain.is_file() and gamma.is_file()]
+        gains = [_mean(gamma) - _mean(plain) for plain, gamma in both if readable((plain, gamma))]
         if gains and not any(gains):
             return ["the folders blur/ and blur_gamma/ hold the same pictures"]
         return ["the folders blur/ and blur_gamma/ are swapped: blur_gamma is the darker one"] if gains and np.median(gains) < 0 else []
@@ -95,7 +95,8 @@ def open_gopro(path: str | Path, variant: str, split: str | None = None, unmatch
         entries += [_entry(key, blurry, sharp, name, variant, several=len(found) > 1) for key, blurry, sharp in pairs]
         told += left_out
     recipe = {"kind": "gopro", "variant": variant, "split": split, "unmatched": unmatched}
-    published = {name: PUBLISHED[name] for name in ([split] if split else PUBLISHED)}
+    opened = split or (found[0][0] if found[0][1] == root else None)  # a folder of one split is that split's, not half a set
+    published = {name: PUBLISHED[name] for name in ([opened] if opened else PUBLISHED)}
     return GoProPairs(root, number_positions(entries), recipe, published=published, lacking=_short_sequences(entries), faults=told)
 
 

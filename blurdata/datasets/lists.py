@@ -21,7 +21,7 @@ def read_list(path: Path) -> list[tuple[str, str]]:
         SourceError: If the file cannot be read, a line is not two names, or a name would leave the folder of the set.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         msg = f"{path}: is no list of pairs that can be read ({error})."
         raise SourceError(msg) from error

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from blurdata.datasets.base import Entry, FilePairs, check_option, number_positions
+from blurdata.datasets.base import Entry, FilePairs, check_option, number_positions, readable
 from blurdata.datasets.folders import open_folders
 from blurdata.datasets.lists import find_list, locate, present_pairs, read_list
 from blurdata.errors import SourceError
@@ -54,7 +54,10 @@ class RealBlurPairs(FilePairs):
         """
         step = max(len(self) // _SAMPLE, 1)
         sampled = self.entries[::step]
-        twins = [(entry.sharp, self._twin[entry.key]) for entry in sampled if entry.key in self._twin]
+        sampled = [entry for entry in sampled if readable([entry.sharp])]
+        if not sampled:
+            return "unclear"
+        twins = [(entry.sharp, self._twin[entry.key]) for entry in sampled if entry.key in self._twin and readable([self._twin[entry.key]])]
         if twins:
             gap = float(np.median([_tone(mine)[0] - _tone(other)[0] for mine, other in twins]))
             return "unclear" if abs(gap) < 0.01 else "J" if gap > 0 else "R"

@@ -137,7 +137,7 @@ def audit(
     return Audit(
         pairs=len(source),
         looked_at=len(facts),
-        splits=dict(Counter(fact.split or "all" for fact in facts)),
+        splits=_splits(summary) or dict(Counter(fact.split or "all" for fact in facts)),
         scenes=dict(Counter(fact.scene for fact in facts if fact.scene)),
         sizes=dict(sizes),
         bits={str(bits): count for bits, count in Counter(fact.bits for fact in readable).items()},
@@ -150,6 +150,11 @@ def audit(
         summary=summary,
         faults=tuple(faults),
     )
+
+
+def _splits(summary: Mapping[str, Any]) -> dict[str, int]:
+    """Pairs by split as the source counts them: with those that cannot be read, and however few are opened."""
+    return {name.removeprefix("pairs_"): int(count) for name, count in summary.items() if name.startswith("pairs_")}
 
 
 def _claimed(facts: Sequence[PairFacts]) -> str:

@@ -190,6 +190,16 @@ def test_gopro_tells_which_frames_a_sequence_lacks(tmp_path: Path) -> None:
     assert sentence == "GOPR0372_07_00: lacks 98 of the 100 published pairs (000049, 000050, 000051, 000052, 000053, 000054 and 92 more)"
 
 
+def test_gopro_opened_by_the_folder_of_a_split_is_held_against_that_split(tmp_path: Path) -> None:
+    """The other split is not in that folder, so it is not missing from it."""
+    gopro(tmp_path)
+
+    summary = open_gopro(tmp_path / "test", variant="blur").summary()
+
+    assert (summary["published_test"], summary["shortfall"]) == (1111, ["split 'test' has 1 of the published 1111 pairs (1110 missing)"])
+    assert "published_train" not in summary
+
+
 def test_gopro_tells_swapped_and_equal_variants(tmp_path: Path) -> None:
     """A mean in light is the brighter one: folders that are swapped, or hold the same, are told whichever variant is opened."""
     for name, plain, gamma in (("right", 50, 60), ("swapped", 60, 50), ("same", 55, 55)):
@@ -252,6 +262,19 @@ def test_realblur_j_and_r_are_told_apart(tmp_path: Path) -> None:
         assert any("swapped" in fault for fault in wrong["faults"])
 
 
+def test_a_broken_picture_does_not_keep_a_set_from_being_told(tmp_path: Path) -> None:
+    """J or R, and which variant of GoPro, are asked of a few pictures; which of all are broken is the audit's to say."""
+    realblur(tmp_path)
+    for path in (tmp_path / J).rglob("gt_*.png"):
+        path.write_bytes(b"\x89PNG")
+    gopro(tmp_path / "gopro")
+    for path in (tmp_path / "gopro").rglob("blur_gamma/*.png"):
+        path.write_bytes(b"\x89PNG")
+
+    assert open_realblur_j(tmp_path, split="train").summary()["looks_like"] == "unclear"
+    assert open_gopro(tmp_path / "gopro", variant="blur").summary()["faults"] == []
+
+
 def test_one_realblur_alone_is_told_by_its_brightness(tmp_path: Path) -> None:
     """Without the other set beside it a dark set is R and a bright one J."""
     realblur(tmp_path)
@@ -305,6 +328,16 @@ def test_a_link_that_leads_outside_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="a link that leads outside"):
         open_realblur_j(tmp_path / "set")
+
+
+def test_a_list_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    """Editors on Windows put one before the first name."""
+    rsblur(tmp_path)
+    path = tmp_path / "datalist" / "RSBlur" / "RSBlur_real_test.txt"
+    keys = open_source(f"rsblur:{tmp_path}?split=test").keys
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+    assert open_source(f"rsblur:{tmp_path}?split=test").keys == keys
 
 
 def test_a_list_with_a_broken_line_is_refused(tmp_path: Path) -> None:

@@ -115,6 +115,14 @@ def test_counts_are_held_against_the_published_ones(sound: Path) -> None:
     assert part["summary"]["published_train"] == 2103  # type: ignore[index]
 
 
+def test_splits_count_pairs_that_are_not_opened_or_cannot_be(tree: Path) -> None:
+    """Counts stand beside the published ones, so a sample or a broken file does not change them."""
+    next((tree / "test").rglob("blur/*.png")).write_bytes(b"\x89PNG")
+
+    for more in ((), ("--sample", "2")):
+        assert audit(f"gopro:{tree}?variant=blur", *more)[1]["splits"] == {"train": 4, "test": 4}
+
+
 @pytest.mark.parametrize(("named", "held"), [("blur", "blur_gamma"), ("blur_gamma", "blur")])
 def test_the_wrong_variant_is_told(named: str, held: str, tree: Path) -> None:
     """A folder that holds the other variant's pictures is told by their content."""
