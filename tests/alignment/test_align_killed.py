@@ -101,6 +101,6 @@ def test_ctrl_c_ends_a_run_at_once(captures, tmp_path, aim):
 
     assert process.returncode == 130
     assert "Traceback" not in said
-    assert said.endswith("blurdata: stopped; the same command again carries on.\n")
+    assert said.splitlines()[-1].startswith("blurdata: stopped; ")
     assert time.monotonic() - began < 5
     assert not (out / "alignment.json").exists()
