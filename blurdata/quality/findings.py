@@ -335,11 +335,14 @@ def _late(facts: Sequence[PairFacts]) -> Rule:
 
 
 def _vote(lags: Sequence[float]) -> tuple[float, float]:
-    """Median lag of a sequence, and the line: five standard errors of a median, 0.08 steps at least; fewer than five pairs say nothing."""
+    """Median lag of a sequence, and the line: five standard errors of a median, 0.08 steps at least; fewer than five pairs say nothing.
+
+    Motion that speeds up looks like a small lag, to neighbours alike: below 0.3 steps three pairs count as one.
+    """
     if len(lags) < 5:
         return 0.0, np.inf
     middle = float(np.median(lags))
-    error = 1.25 * 1.4826 * float(np.median(np.abs(np.asarray(lags) - middle))) / len(lags) ** 0.5
+    error = 1.25 * 1.4826 * float(np.median(np.abs(np.asarray(lags) - middle))) / (len(lags) / (3 if abs(middle) < 0.3 else 1)) ** 0.5
     return middle, max(5 * error, 0.08)
 
 
