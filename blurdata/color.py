@@ -113,7 +113,7 @@ class Curve:
 
         Example:
             >>> curve("gamma22").light_of(np.array([0, 128, 255], np.uint8)).round(6)
-            array([0.      , 0.219520, 1.      ])
+            array([0.     , 0.21952, 1.     ])
         """
         tables = self.light_of_codes(8 * picture.itemsize)
         if len(tables) == 1:

@@ -13,6 +13,7 @@ from blurdata import models, psf, transforms
 from blurdata.errors import SourceError
 from blurdata.files import write_png
 from blurdata.models.padding import AnySize
+from blurdata.shards import build
 from blurdata.sources import kinds, open_source
 from blurdata.training.networks import NETWORKS
 
@@ -39,10 +40,17 @@ def photographs(root, *folders):
     return str(root)
 
 
+def packed(root):
+    """Shards of the photographs' pairs."""
+    build(open_source(f"convolve:{photographs(root, 'photographs')}?kernels_per_picture=2"), root / "shards")
+    return str(root / "shards")
+
+
 # kind -> function of an empty folder that fills it and gives what stands behind the colon; a new kind is one line
 WORLDS = {
     "pairs": lambda root: photographs(root, "blurry", "sharp"),
     "convolve": lambda root: photographs(root, ".") + "?kernels_per_picture=2",
+    "shards": packed,
     "video": lambda root: photographs(root, ".") + "?recipe=film&window=3&step=1",
     **{name: published(name) for name in ("gopro", "reds", "rsblur", "hide", "bsd", "dvd", "kohler", "realblur-j", "realblur-r")},
 }
