@@ -82,7 +82,8 @@ def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> No
             f"part {i}: {len(train)} to train on, {len(test)} to test; nearest across: {near.min():.1f} codes, median {np.median(near):.1f}"
         )
     tested = [i for _, test in parts for i in test]
-    blurred = blurred_tests(pictures, recipe, out / "blurred" / data)
+    at = {picture: i for i, picture in enumerate(tested)}  # where a picture's answers lie
+    blurred = blurred_tests(pictures.images[tested], recipe, out / "blurred" / data)
     runs = [(name, recipe.seed + k, part) for k in range(recipe.seeds) for part in range(len(parts)) for name in recipe.arms]
     found: dict[str, dict[int, list[Answers]]] = {name: {} for name in recipe.arms}
     with progress("train and test", len(runs) * recipe.steps, unit="steps") as advance:
@@ -92,7 +93,7 @@ def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> No
             if answers is None:
                 train, test = parts[part]
                 model = train_arm(pictures, train, recipe, recipe.arms[name], seed, device, advance)
-                answers = {name: grade(model, blurred[name][test], device) for name in ALL_TESTS}
+                answers = {name: grade(model, blurred[name][[at[i] for i in test]], device) for name in ALL_TESTS}
                 keep(path, answers, recipe, data)
             else:
                 advance(recipe.steps)
@@ -100,18 +101,18 @@ def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> No
     tell(pictures, data, tested, recipe, found, out)
 
 
-def blurred_tests(pictures: Pictures, recipe: GradingRecipe, folder: Path) -> dict[str, NDArray[np.uint8]]:
-    """All pictures under every test at the network's side, kept in files: blurred once for all arms."""
+def blurred_tests(clean: NDArray[np.uint8], recipe: GradingRecipe, folder: Path) -> dict[str, NDArray[np.uint8]]:
+    """The pictures under every test at the network's side, kept in files: blurred once for all arms."""
     make_folder(folder)
     found = {}
-    shape = (len(pictures), recipe.input_side, recipe.input_side, 3)
-    with progress("blur the tests", len(ALL_TESTS) * len(pictures)) as advance:
+    shape = (len(clean), recipe.input_side, recipe.input_side, 3)
+    with progress("blur the tests", len(ALL_TESTS) * len(clean)) as advance:
         for name in ALL_TESTS:
             path = folder / f"{name.replace(' ', '_')}_{recipe.side}_{recipe.input_side}.npy"
             if not path.exists() or np.load(path, mmap_mode="r").shape != shape:
                 reduced = np.empty(shape, np.uint8)
-                for start in range(0, len(pictures), CHUNK):
-                    images = pictures.images[start : start + CHUNK]
+                for start in range(0, len(clean), CHUNK):
+                    images = clean[start : start + CHUNK]
                     if name != "clean":
                         test, severity = name.split()
                         images = blur_for_testing(test, int(severity), images, seed=start)
@@ -119,7 +120,7 @@ def blurred_tests(pictures: Pictures, recipe: GradingRecipe, folder: Path) -> di
                 with atomic_path(path) as temporary, temporary.open("wb") as file:
                     np.save(file, reduced)
             found[name] = np.load(path, mmap_mode="r")
-            advance(len(pictures))
+            advance(len(clean))
     return found
 
 

@@ -13,10 +13,10 @@ from blurdata.alignment.kernel import convolved
 from blurdata.alignment.light import Light
 
 _STATIC_PX, _BLURRED_PX = 2.5, 3.0  # smoothing: takes noise away, and what is wrong with a kernel beyond its second moments
-_FINE_PX, _FINEST_PX = 1.0, 0.5  # where wider smoothing leaves too few samples without a clipped one
+_FINE_PX, _FINEST_PX = 1.0, 0.5  # where wider smoothing leaves too few samples without a clipped one, or too little range
+_SURE = 0.003  # of the slope: a standard error below which finer smoothing is not asked
 _SPREAD_CLIPPED = 0.02  # share of a blurred sample that may come from clipped ones
 _ENOUGH = 200
-_AREA = np.pi * _STATIC_PX**2  # samples, every other pixel, that smoothing makes one
 _PLENTY = 50_000  # samples say nearly all
 _STRICT, _MILD = 3.0, 12.0  # standard deviations: strict weights would choose pixels whose halves' noise is opposite, and tilt the line
 # of the slope that noise may tilt it by at worst; beyond, stripes are compared, which fine texture misleads where one picture is softer
@@ -47,7 +47,8 @@ def robust(
     The sharp picture is blurred in linear light with ``kernel`` first, so that its range and its clipped parts are the blurry one's. An
     estimated kernel is wrong by a little, which to second order adds ``M : grad grad (k * s)``: these three derivatives are fitted along
     with the line. A static pair has no kernel and noise in both halves; there the slope is the ratio of the standard deviations, or where
-    much noise is left that of the covariances between stripes of rows, whose noise is not related.
+    much noise is left that of the covariances between stripes of rows, whose noise is not related. A channel that is clipped but for a
+    narrow range is looked at through finer smoothing too, which leaves more of it; the line with the least standard error counts.
 
     Args:
         blurry: (H, W, C) float32 code values.
@@ -64,19 +65,24 @@ def robust(
     unspread = (convolved(1 - light.trusted(sharp), kernel) < _SPREAD_CLIPPED) * inside[..., None] * light.trusted(blurry)
     bends = _bends(spread, predicted, light) if kernel.size > 1 else []
     left = [0, 1, 2]
+    lines: dict[int, _Line] = {}
     for sigma in (_BLURRED_PX if bends else _STATIC_PX, _FINE_PX, _FINEST_PX):
         y, x, clear, *z = (_smooth(picture, sigma) for picture in (blurry, predicted, unspread, *bends))
         codes = _thinned(predicted), _thinned(blurry)
         halves = [] if bends or sigma < _STATIC_PX else [half for picture in (predicted, blurry) for half in _halves(picture, sigma)]
         for c in list(left):
             others = ([plane[..., c] for plane in z], [plane[..., c] for plane in halves])
-            line = _unclipped_line(x[..., c], y[..., c], others, clear[..., c] > _WHOLE, [part[..., c] for part in codes], light.full)
-            if line is not None:
-                gain[c], offset[c] = line.among(gain[c], offset[c], light.full) if start else (line.slope, line.at(0.0))
+            area = np.pi * sigma**2  # samples, every other pixel, that smoothing makes one
+            line = _unclipped_line(x[..., c], y[..., c], others, clear[..., c] > _WHOLE, [part[..., c] for part in codes], light.full, area)
+            if line is not None and (c not in lines or line.error < lines[c].error):
+                lines[c] = line
+            if line is not None and line.error < _SURE * line.slope:
                 left.remove(c)
-    seen = [c for c in range(3) if c not in left]
-    if left and seen and start is None:  # clipped nearly everywhere: exposed like the others, for all that can be seen
-        gain[left], offset[left] = gain[seen].mean(), offset[seen].mean()
+    for c, line in lines.items():
+        gain[c], offset[c] = line.among(gain[c], offset[c], light.full) if start else (line.slope, line.at(0.0))
+    if lines and start is None:  # a channel clipped nearly everywhere: exposed like the others, for all that can be seen
+        seen, unseen = list(lines), [c for c in range(3) if c not in lines]
+        gain[unseen], offset[unseen] = gain[seen].mean(), offset[seen].mean()
     return gain, offset
 
 
@@ -128,19 +134,21 @@ class _Line:
         return found, y - found * x
 
 
-def _unclipped_line(x: Float32, y: Float32, others: Others, clear: NDArray[np.bool_], codes: list[Float32], full: int) -> _Line | None:
+def _unclipped_line(
+    x: Float32, y: Float32, others: Others, clear: NDArray[np.bool_], codes: list[Float32], full: int, area: float
+) -> _Line | None:
     """The line through clear samples of smoothed ``x`` and ``y``; ``codes`` are both before smoothing."""
-    line = _line(x, y, others, clear, full)
+    line = _line(x, y, others, clear, full, area)
     if line is None:
         return None
     # near the ends only samples that noise moved inwards look unclipped: leave out where they were to be expected
     noise = 1.48 * float(np.median(np.abs(codes[1] - line.at(codes[0]))[clear]))
     margin, expected = 3 * noise + full / 255, line.at(x)
     within = (np.minimum(expected, x) > margin) & (np.maximum(expected, x) < full - margin)
-    return _line(x, y, others, clear & within, full) or line
+    return _line(x, y, others, clear & within, full, area) or line
 
 
-def _line(x: Float32, y: Float32, others: Others, chosen: NDArray[np.bool_], full: int, rounds: int = 5) -> _Line | None:
+def _line(x: Float32, y: Float32, others: Others, chosen: NDArray[np.bool_], full: int, area: float, rounds: int = 5) -> _Line | None:
     """Iteratively re-weighted least squares; None where too little is chosen or it is all one grey."""
     at = np.flatnonzero(chosen)
     if len(at) < _ENOUGH or x.ravel()[at].std() < full / 255:
@@ -162,7 +170,7 @@ def _line(x: Float32, y: Float32, others: Others, chosen: NDArray[np.bool_], ful
             uu, uv = left[2, 3], (left[2, 5] + left[3, 4]) / 2
             slope = uv / max(uu, 1e-12)
         off = table[:, : last + 2] @ np.concatenate([slope * taken[:, 0] - taken[:, 1], [-slope, 1.0]])
-        error = np.sqrt((w @ off**2) / sums[0, 0] / max(uu, 1e-12) * _AREA / step)
+        error = np.sqrt((w @ off**2) / sums[0, 0] / max(uu, 1e-12) * area / step)
         line = _Line(float(slope), float(error), (float(sums[0, last] / sums[0, 0]), float(sums[0, last + 1] / sums[0, 0])))
         w = robust_weights(np.abs(off), _MILD if halves else _STRICT).astype(np.float64)
     return line
