@@ -21,6 +21,7 @@ _PLENTY = 50_000  # samples say nearly all
 _STRICT, _MILD = 3.0, 12.0  # standard deviations: strict weights would choose pixels whose halves' noise is opposite, and tilt the line
 # of the slope that noise may tilt it by at worst; beyond, stripes are compared, which fine texture misleads where one picture is softer
 _TILT = 0.0015
+_AKIN = 0.3  # least correlation of the stripes
 _STRIPE = 3  # rows: wider than resampling spreads noise, narrower than smoothing resolves
 _WHOLE = 0.995  # of a smoothed 0 or 1
 # standard deviations between the pairs of one scene, whose cameras are set alike, and what an estimated kernel leaves wrong
@@ -69,8 +70,8 @@ def robust(
     for sigma in (_BLURRED_PX if bends else _STATIC_PX, _FINE_PX, _FINEST_PX):
         y, x, clear, *z = (_smooth(picture, sigma) for picture in (blurry, predicted, unspread, *bends))
         codes = _thinned(predicted), _thinned(blurry)
-        halves = [] if bends or sigma < _STATIC_PX else [half for picture in (predicted, blurry) for half in _halves(picture, sigma)]
-        for c in list(left):
+        halves = [] if bends or sigma < _FINE_PX else [half for picture in (predicted, blurry) for half in _halves(picture, sigma)]
+        for c in [c for c in left if sigma > _FINEST_PX or c not in lines]:  # noise tilts the finest most
             others = ([plane[..., c] for plane in z], [plane[..., c] for plane in halves])
             area = np.pi * sigma**2  # samples, every other pixel, that smoothing makes one
             line = _unclipped_line(x[..., c], y[..., c], others, clear[..., c] > _WHOLE, [part[..., c] for part in codes], light.full, area)
@@ -166,11 +167,12 @@ def _line(x: Float32, y: Float32, others: Others, chosen: NDArray[np.bool_], ful
         uu, uv = left[0, :2]
         slope = uv / max(uu, 1e-12) if bends else np.sqrt(left[1, 1] / max(uu, 1e-12))  # noise in both: between the two lines
         noisy = left[1, 1] - 2 * slope * uv + slope**2 * uu > 2 * _TILT * left[1, 1]
-        if halves and noisy:
-            uu, uv = left[2, 3], (left[2, 5] + left[3, 4]) / 2
-            slope = uv / max(uu, 1e-12)
+        kinship = 1.0  # correlation of the stripes: they are an instrumental variable, as good as they are akin
+        if halves and noisy and left[2, 3] > _AKIN * np.sqrt(left[2, 2] * left[3, 3]):
+            kinship = left[2, 3] / np.sqrt(left[2, 2] * left[3, 3])
+            slope = (left[2, 5] + left[3, 4]) / 2 / left[2, 3]
         off = table[:, : last + 2] @ np.concatenate([slope * taken[:, 0] - taken[:, 1], [-slope, 1.0]])
-        error = np.sqrt((w @ off**2) / sums[0, 0] / max(uu, 1e-12) * area / step)
+        error = np.sqrt((w @ off**2) / sums[0, 0] / max(uu, 1e-12) * area / step) / kinship
         line = _Line(float(slope), float(error), (float(sums[0, last] / sums[0, 0]), float(sums[0, last + 1] / sums[0, 0])))
         w = robust_weights(np.abs(off), _MILD if halves else _STRICT).astype(np.float64)
     return line

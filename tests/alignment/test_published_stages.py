@@ -127,6 +127,22 @@ def test_robust_gain_sees_past_a_kernel_that_is_a_little_wrong():
     assert np.abs(offset + 4).max() < 0.5
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_channel_that_is_clipped_but_for_small_spots_is_measured(seed):
+    """Spots too small for wide smoothing hold the range that tells gain from offset."""
+    rng = np.random.default_rng(seed)
+    codes = 200 + 40 * smooth_scene(rng, 400)
+    y, x = np.mgrid[:400, :400] % 50 - 25
+    codes -= 100 * np.exp(-(x**2 + y**2) / 2 / 3.5**2)[..., None]
+    sharp, blurry = (np.clip(np.rint(part + rng.normal(0, 1, codes.shape)), 0, 255).astype(np.float32) for part in (codes, 1.3 * codes + 5))
+
+    gain, offset = photometric.robust(blurry, sharp, np.ones((400, 400), np.float32), np.ones((1, 1)), Light("srgb", 255))
+
+    assert (blurry == 255).mean() > 0.8
+    assert np.abs(gain / 1.3 - 1).max() < 0.005
+    assert np.abs(offset - 5).max() < 0.9
+
+
 @pytest.mark.parametrize("noise", [(0.5, 6.0), (6.0, 0.5), (3.0, 3.0)])
 def test_noise_of_either_half_does_not_tilt_the_line_of_a_static_pair(noise):
     """On a picture of little contrast and grainy texture, gain and offset stay true, whichever half is noisy; their spreads do not."""
