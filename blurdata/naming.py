@@ -96,6 +96,16 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def without_folders(text: str) -> str:
+    """A source's text that may be published: of every absolute path only the last name.
+
+    Example:
+        >>> without_folders("video:/home/me/ride.mp4?recipe=/home/me/mine.yaml"), without_folders("hf:owner/name")
+        ('video:ride.mp4?recipe=mine.yaml', 'hf:owner/name')
+    """
+    return re.sub(r"(?<=[:=])/[^:?&=]*/(?=[^:?&=/])", "", text)
+
+
 def some(names: Iterable[str], limit: int = 10) -> str:
     """The first few of a list of names, for a sentence.
 

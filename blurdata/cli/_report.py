@@ -28,7 +28,7 @@ def check_kinds(text: str | None) -> list[str]:
 
 def say_result(report: "Report", fail_on: Sequence[str], *, card: Path | None, as_json: bool) -> None:
     """Counts by kind (or the findings) on stdout, the files and the next command on stderr; exit 1 where ``fail_on`` says so."""
-    from blurdata.report.scale import counted
+    from blurdata.naming import counted
 
     counts = Counter(finding.kind for finding in report.findings)
     if as_json:

@@ -33,6 +33,7 @@ def run(
 
     Open all splits at once (no split=…) to find leaks between them. Exits 1 where something is wrong.
     """  # noqa: D301  \b keeps typer from joining the examples
+    from blurdata.naming import counted
     from blurdata.progress import progress
     from blurdata.quality.audit import audit
     from blurdata.shards import open_input
@@ -46,7 +47,7 @@ def run(
     else:
         typer.echo(as_text(found))
     if not found.sound:
-        typer.echo(f"blurdata: {len(found.faults)} things are wrong; `blurdata report '{source}'` shows the pairs.", err=True)
+        typer.echo(f"blurdata: {counted(len(found.faults), 'fault')} found; `blurdata report '{source}'` shows the pairs.", err=True)
         raise typer.Exit(1)
     typer.echo(f"Next: blurdata pack '{source}' --out shards", err=True)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from blurdata.errors import PairMismatch, SourceError
 from blurdata.files import fingerprint_files, image_bytes, read_image
-from blurdata.naming import some
+from blurdata.naming import counted, some
 from blurdata.pairs import Pair, PairSource
 
 UNMATCHED = ("error", "leave-out")  # what happens to pictures without a partner
@@ -62,7 +62,7 @@ class FilePairs(PairSource):
         self._keys = [entry.key for entry in entries]
         twice = [key for key, count in Counter(self._keys).items() if count > 1]
         if twice:
-            msg = f"{root}: {len(twice)} pairs appear twice: {some(twice)}."
+            msg = f"{root}: {counted(len(twice), 'pair')} listed twice: {some(twice)}; leave one of each out."
             raise SourceError(msg)
 
     @property

@@ -4,9 +4,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from blurdata.datasets.base import UNMATCHED, check_option
+from blurdata.datasets.base import UNMATCHED, Entry, check_option
 from blurdata.errors import PairMismatch, SourceError
-from blurdata.naming import some
+from blurdata.naming import counted, some
 
 
 def find_list(name: str, places: Sequence[Path]) -> Path | None:
@@ -81,6 +81,26 @@ def present_pairs(
         else:
             told.append(f"{key}: is listed and not there")
     if halves and unmatched == "error":
-        msg = f"{where}: {len(halves)} pairs have lost a half: {some(halves)}; complete the set, or use unmatched=leave-out."
+        msg = (
+            f"{where}: {counted(len(halves), 'pair')} without the other half: {some(halves)}; complete the set, or use unmatched=leave-out."
+        )
         raise PairMismatch(msg)
     return there, told + [half.replace(" has", ": has", 1) for half in halves]
+
+
+def distinct_pairs(entries: Sequence[Entry], *, unmatched: str) -> tuple[list[Entry], list[str]]:
+    """The first entry of each key, and a sentence for each that comes again; all of them where ``unmatched`` is ``"error"``.
+
+    Example:
+        >>> train, test = (Entry("1", Path("a"), Path("b"), {"split": split}) for split in ("train", "test"))
+        >>> [entry.meta["split"] for entry in distinct_pairs([train, test], unmatched="leave-out")[0]]
+        ['train']
+    """
+    if unmatched == "error":
+        return list(entries), []
+    first: dict[str, Entry] = {}
+    told = []
+    for entry in entries:
+        if first.setdefault(entry.key, entry) is not entry:
+            told.append(f"{entry.key}: is listed in '{first[entry.key].meta.get('split')}' and again in '{entry.meta.get('split')}'")
+    return list(first.values()), told

@@ -13,7 +13,7 @@ import numpy as np
 
 from blurdata.errors import MissingDependency, PairMismatch, SourceError
 from blurdata.files import MAX_PIXELS, decode_image
-from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, some
+from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, counted, some
 from blurdata.pairs import Image, Pair, PairSource, check_key
 
 _LINE = re.compile(r"(?P<name>.+)\.\w+ \((?P<height>\d+), ?(?P<width>\d+)(?:, ?(?P<channels>\d+))?\) \d+")
@@ -36,7 +36,8 @@ class LmdbPairs(PairSource):
         self._folders = {"blurry": blurry, "sharp": sharp}
         sizes = {half: _read_list(folder) for half, folder in self._folders.items()}
         if lonely := sorted(set(sizes["blurry"]) ^ set(sizes["sharp"])):
-            msg = f"{blurry.parent}: {len(lonely)} pictures are in one of {blurry.name} and {sharp.name} only: {some(lonely)}."
+            alone = f"{blurry.parent}: {counted(len(lonely), 'picture')} in only one of {blurry.name} and {sharp.name}"
+            msg = f"{alone}: {some(lonely)}; pack both again."
             raise PairMismatch(msg)
         self._sizes = sizes["sharp"]
         self._keys = list(self._sizes)

@@ -11,6 +11,7 @@ import yaml
 from blurdata.datasets.base import FilePairs
 from blurdata.errors import OutputError
 from blurdata.files import atomic_path, encode_png, make_folder, write_atomic
+from blurdata.naming import without_folders
 from blurdata.pairs import Pair, PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.recipe import recipe_id
@@ -146,7 +147,7 @@ def _publish(folder: Path, parts: Mapping[str, list[Path]], write_card: Any) -> 
 
 def _card(source: PairSource, sizes: Mapping[str, _Size], license_id: str | None, name: str) -> str:
     total = sum(size.pairs for size in sizes.values())
-    title = name or source.text or "Blurry and sharp pairs"
+    title = name or without_folders(source.text) or "Blurry and sharp pairs"
     front = {
         **({"license": license_id} if license_id else {}),
         "pretty_name": title,
@@ -179,7 +180,7 @@ Pairs of one blurry picture and its sharp ground truth, of one size.
 
 ## Origin
 
-- source: `{source.text or "made in memory"}`
+- source: `{without_folders(source.text) or "made in memory"}`
 - recipe `{recipe_id(recipe)}`: `{json.dumps(recipe, sort_keys=True)}`
 - fingerprint of the content: `{source.fingerprint()}`
 - licence: {license_id or "not stated; ask the authors of the source before you publish it"}

@@ -17,7 +17,7 @@ import numpy as np
 
 from blurdata.datasets.base import Entry, FilePairs, check_option, number_positions, readable
 from blurdata.datasets.folders import open_folders
-from blurdata.datasets.lists import find_list, locate, present_pairs, read_list
+from blurdata.datasets.lists import distinct_pairs, find_list, locate, present_pairs, read_list
 from blurdata.errors import SourceError
 from blurdata.files import natural_key, read_image
 from blurdata.naming import name_tokens, some
@@ -138,6 +138,8 @@ def _open(root: Path, kind: Kind, split: str | None, include_reference: str | bo
             there, absent = present_pairs(triples, where=folder, unmatched=unmatched)
             entries += [_entry(triple, kind, name) for triple in there if references is not False or not _is_reference(triple[0])]
             told += absent
+        entries, doubled = distinct_pairs(entries, unmatched=unmatched)
+        told += doubled
     else:
         pack = open_folders(_pack(root, kind, split), unmatched=unmatched)
         entries = [_entry(("/".join(name_tokens(e.key)[-2:]), e.blurry, e.sharp), kind, split) for e in pack.entries]

@@ -8,7 +8,7 @@ lists the ids of a scene run on in blocks of twenty that begin at 2, 22, 42, …
 from pathlib import Path
 
 from blurdata.datasets.base import Entry, FilePairs, check_option, number_positions
-from blurdata.datasets.lists import find_list, locate, present_pairs, read_list
+from blurdata.datasets.lists import distinct_pairs, find_list, locate, present_pairs, read_list
 from blurdata.errors import SourceError
 
 PUBLISHED = {"train": 8878, "val": 1120, "test": 3360}
@@ -63,6 +63,8 @@ def open_rsblur(
         there, absent = present_pairs(located, where=root, unmatched=unmatched)
         entries += [_entry(*triple, name, variant) for triple in there]
         told += absent
+    entries, doubled = distinct_pairs(entries, unmatched=unmatched)
+    told += doubled
     recipe = {"kind": "rsblur", "variant": variant, "split": split, "saturated": saturated, "unmatched": unmatched}
     wanted = {name: SATURATED[saturated] if saturated else count for name, count in PUBLISHED.items() if split in (None, name)}
     return FilePairs(root, number_positions(entries), recipe, published=wanted if variant == "real" else {}, faults=told)

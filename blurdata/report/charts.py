@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup, escape
 
-from blurdata.report.scale import counted, finite, show, tick_labels, ticks
+from blurdata.naming import counted
+from blurdata.report.scale import finite, show, tick_labels, ticks
 
 _W, _H = 340, 200
 _LEFT, _RIGHT, _TOP, _FOOT = 58, 20, 12, 38

@@ -37,16 +37,6 @@ def tick_labels(values: Sequence[float]) -> list[str]:
     return [f"{value:,.{decimals}f}" for value in values]
 
 
-def counted(number: int, noun: str) -> str:
-    """A number of things in words.
-
-    Example:
-        >>> counted(1, "pair"), counted(2000, "pair")
-        ('1 pair', '2,000 pairs')
-    """
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def show(value: float, digits: int = 3) -> str:
     """A number with some ``digits`` significant digits, thousands set apart, no trailing zeros.
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from blurdata.naming import counted
 from blurdata.quality import KINDS, Finding, PairFacts, Survey
 from blurdata.quality.findings import SHIFT_LINE_PX
 from blurdata.report import charts
-from blurdata.report.scale import counted, finite, show
+from blurdata.report.scale import finite, show
 
 Card = dict[str, Any]
 

@@ -364,6 +364,19 @@ def test_listed_pairs_that_are_not_there_are_told(tmp_path: Path) -> None:
         open_realblur_j(tmp_path, split="train")
 
 
+def test_a_pair_in_the_lists_of_both_splits_is_an_error_or_told(tmp_path: Path) -> None:
+    """It would leak; who leaves out keeps it in train and is told, as an audit is."""
+    realblur(tmp_path)
+    with (tmp_path / "RealBlur_J_test_list.txt").open("a") as stream:
+        stream.write(f"\n{J}/scene183/gt/gt_7.png {J}/scene183/blur/blur_7.png ")
+
+    with pytest.raises(SourceError, match="1 pair listed twice: scene183/7"):
+        open_realblur_j(tmp_path)
+    source = open_realblur_j(tmp_path, unmatched="leave-out")
+    assert list(source.keys).count("scene183/7") == 1
+    assert source.faults() == ["scene183/7: is listed in 'train' and again in 'test'"]
+
+
 def test_rsblur_scenes_are_blocks_of_ids(tmp_path: Path) -> None:
     """Ids 22 and 41 of a day are one scene, 42 the next; a missing list is an error that names it."""
     rsblur(tmp_path)
