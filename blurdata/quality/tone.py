@@ -16,7 +16,8 @@ from blurdata.quality.spectrum import Float, window
 Three = tuple[float, float, float]
 _BLOCKS = 24  # blocks along the shorter side: far wider than a blur, far more than the two unknowns
 _COARSE = 1.5  # blocks: a slope fitted on finer structure than the blur leaves would come out too small
-_FAINT = 0.005  # of full light
+_FAINT, _FAINT_BLACK = 0.005, 0.03  # of full light; where black is everywhere in a channel, noise that is cut off there brightens it
+_LEAST = 0.02  # of the picture that has to be left
 _GREY_CODES = 3.0  # channels that differ by less than this many 8-bit codes on average cannot be told apart
 
 
@@ -25,9 +26,10 @@ class Tone:
     """Agreement of two halves in brightness and colour, per channel R, G, B.
 
     Args:
-        ratio: Mean of blurry over mean of sharp in linear light: over the whole picture, or with clipped blocks left out, whichever is
-            nearer to 1. A true difference in brightness shows in both; clipping before the blur spoils one, clipping after it the other.
-            Half a hundredth of full light is added to both means: a channel with next to no light would show noise cut off at black.
+        ratio: Mean of blurry over mean of sharp in linear light: over the whole picture, with clipped blocks left out, or with the
+            channel's black ones left out too, whichever is nearest to 1. A true difference in brightness shows in all; clipping before
+            the blur spoils one, clipping after it the other, and a camera's colours can cut a channel off at black. A little light is
+            added to both means: a channel with next to none would show noise cut off at black.
         gain: Slope of the robust fit of blurry on sharp block means in linear light.
         offset: Its intercept, in fractions of full light.
         channel_of: For each blurry channel, which sharp channel explains it best (0, 1, 2 is right).
@@ -60,13 +62,14 @@ def compare_tone(blurry: Image, sharp: Image, light: NDArray[np.float32], *, rea
         reach_px: Length of the blur: how far clipped light is spread, and what is left out around it.
     """
     b, s, weight = _block_means(blurry, light), _block_means(sharp, light), _block_weights(blurry, sharp, reach_px)
-    taper = window(b.shape).ravel()
+    taper, lit = window(b.shape).ravel(), _lit(blurry, sharp, weight, reach_px)
     coarse_b, coarse_s = (cv2.GaussianBlur(half, (0, 0), _COARSE) for half in (b, s))
     ratios, gains, offsets = [], [], []
     for channel in range(3):
         x, y = s[..., channel].ravel(), b[..., channel].ravel()
-        unclipped, whole = (float((w * (y + _FAINT)).sum() / (w * (x + _FAINT)).sum()) for w in (weight, taper))
-        ratios.append(min(unclipped, whole, key=lambda ratio: abs(np.log(max(ratio, 1e-6)))))
+        faint = _FAINT if lit[channel].any() else _FAINT_BLACK
+        parts = [float((w * (y + faint)).sum() / (w * (x + faint)).sum()) for w in (weight, lit[channel], taper) if w.any()]
+        ratios.append(min(parts, key=lambda ratio: abs(np.log(max(ratio, 1e-6)))))
         gain, offset = _robust_line(coarse_s[..., channel].ravel(), coarse_b[..., channel].ravel(), weight)
         gains.append(gain)
         offsets.append(offset)
@@ -101,14 +104,29 @@ def _block_weights(blurry: Image, sharp: Image, reach_px: float) -> Float:
     top = np.iinfo(sharp.dtype).max
     clipped = (_in_any_channel(blurry >= top - top // 128) | _in_any_channel(sharp >= top - top // 128)).astype(np.float32)
     columns, rows = _grid(sharp.shape)
-    share = cv2.resize(clipped, (columns, rows), interpolation=cv2.INTER_AREA)
-    taper = window(share.shape)
-    reach = 1 + round(min(reach_px, 64.0) / 2 * rows / sharp.shape[0])
-    near = cv2.dilate((share > 0.005).astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
-    weight = taper * (near == 0)
-    if weight.sum() < 0.02 * taper.sum():
+    taper = window((rows, columns))
+    weight = taper * _far_from(clipped, (columns, rows), reach_px, share=0.005)
+    if weight.sum() < _LEAST * taper.sum():
         weight = taper
     return np.asarray(weight.ravel())
+
+
+def _lit(blurry: Image, sharp: Image, weight: Float, reach_px: float) -> list[Float]:
+    """``weight`` for each channel, zero on blocks that its black may have reached too; all zero where too little is left."""
+    grid = _grid(sharp.shape)
+    far = [
+        weight * _far_from(((blurry[..., c] == 0) | (sharp[..., c] == 0)).astype(np.float32), grid, reach_px, share=0.05).ravel()
+        for c in range(3)
+    ]
+    return [part if part.sum() >= _LEAST * weight.sum() else np.zeros_like(part) for part in far]
+
+
+def _far_from(hits: NDArray[np.float32], grid: tuple[int, int], reach_px: float, *, share: float) -> NDArray[np.bool_]:
+    """Blocks that no block with more than ``share`` of hits is near."""
+    blocks = cv2.resize(hits, grid, interpolation=cv2.INTER_AREA)
+    reach = 1 + round(min(reach_px, 64.0) / 2 * grid[1] / hits.shape[0])
+    near = cv2.dilate((blocks > share).astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8))
+    return np.asarray(near == 0)
 
 
 def _robust_line(x: Float, y: Float, weight: Float) -> tuple[float, float]:

@@ -173,6 +173,18 @@ def test_tone_of_blur_alone_is_neutral():
     assert tone.channel_of == (0, 1, 2)
 
 
+@pytest.mark.parametrize("gain", [1.0, 1.1])
+def test_a_channel_that_is_black_nearly_everywhere_does_not_look_brighter(gain):
+    """A camera's colours cut blue off at black, and noise that is cut off there brightens it; the other channels still tell a gain."""
+    light = scene(13, channels=3) * np.float32([0.8, 0.8, 0])
+    rng = np.random.default_rng(0)
+    noisy = codes(gain * cv2.GaussianBlur(light, (0, 0), 3)).astype(float) + rng.normal(0, 9, light.shape)
+    tone = compare_tone(np.clip(np.rint(noisy), 0, 255).astype(np.uint8), codes(light), LIGHT, reach_px=10)
+
+    assert tone.ratio[2] == pytest.approx(1, abs=0.045)
+    assert tone.ratio[:2] == pytest.approx((gain, gain), abs=0.02)
+
+
 def test_gain_and_offset_are_read_per_channel():
     """Gains of 1.1, 1.0 and 0.9 and an offset of 0.02 in linear light are read back."""
     light = scene(12, channels=3) * 0.8
