@@ -5,7 +5,7 @@ Three methods, each per channel and for 8-bit codes:
 ``comparagram`` (default)
     For each pair of pictures, the pixels with code ``c`` in the brighter one have a median code ``m``, a fraction, in the darker
     one: ``g(m) = g(c) + log(t_dark / t_bright)`` with ``g`` the logarithm of light. These equations (Mann, 2000) are solved for
-    all codes together by weighted least squares with a penalty on the curvature of ``g`` over log code. Medians over thousands
+    all codes together by weighted least squares with a penalty on how ``g`` bends over log code. Medians over thousands
     of pixels see through noise, rounding and clipping. The bias that noise leaves is measured by a simulation and taken away
     (:mod:`~blurdata.synthesis.bracket_noise`).
 ``debevec``, ``robertson``
