@@ -29,26 +29,30 @@ def start_fork_server(*modules: str) -> ForkServerContext:
 
 
 @contextmanager
-def worker_pool(workers: int, module: str, initializer: Callable[..., None], *arguments: Any) -> Iterator[ProcessPoolExecutor]:
+def worker_pool(
+    workers: int, module: str, initializer: Callable[..., None] | None = None, *arguments: Any
+) -> Iterator[ProcessPoolExecutor]:
     """A pool of processes that start clean (a forked child of a process with threads may hang) and end with the block.
+
+    OpenCV has one thread in each, for the processes fill the cores, and Ctrl-C is the parent's to answer.
 
     A block that ends by an error, Ctrl-C among them, ends the workers amid their tasks: what they were at would be thrown away.
 
     Args:
         workers: Processes.
         module: What their server imports for them.
-        initializer: Called in each, with ``arguments``.
+        initializer: Called in each, with ``arguments``, to keep what all tasks share.
         *arguments: Must survive pickling.
 
     Example:
         >>> import operator
-        >>> with worker_pool(1, "operator", operator.truth, 1) as pool:
+        >>> with worker_pool(1, "operator") as pool:
         ...     pool.submit(operator.add, 1, 2).result()
         3
     """
     context = start_fork_server(module)
     others = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, context, initializer=initializer, initargs=arguments)
+    pool = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(initializer, *arguments))
     done = False
     try:
         yield pool
@@ -60,6 +64,15 @@ def worker_pool(workers: int, module: str, initializer: Callable[..., None], *ar
         for worker in () if done else set(multiprocessing.active_children()) - others:
             worker.terminate()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin(initializer: Callable[..., None] | None, *arguments: Any) -> None:
+    import cv2
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    if initializer:
+        initializer(*arguments)
 
 
 def _end_fork_server() -> None:

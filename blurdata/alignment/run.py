@@ -4,7 +4,6 @@ References first, then the other pairs of their scenes. A pair's record is writt
 """
 
 import json
-import signal
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -120,7 +119,7 @@ def _in_parallel(scenes: Mapping[str, Sequence[Capture]], tasks: Mapping[str, Ta
                 reference = reference or record
                 yield record
         return
-    with worker_pool(workers, __name__, _start_worker) as pool:
+    with worker_pool(workers, __name__) as pool:
         running: set[Future[Record]] = {pool.submit(run_task, tasks[scene[0].key], None) for scene in scenes.values()}
         while running:
             finished, running = wait(running, return_when=FIRST_COMPLETED)
@@ -130,11 +129,6 @@ def _in_parallel(scenes: Mapping[str, Sequence[Capture]], tasks: Mapping[str, Ta
                 if record["reference"]:
                     rest = scenes[record["key"].partition("/")[0]][1:]
                     running |= {pool.submit(run_task, tasks[capture.key], record) for capture in rest}
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
 
 
 def run_task(task: Task, reference: Record | None) -> Record:

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -113,7 +112,7 @@ def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], cou
     waiting = iter(todo)
     running: dict[Future[Row], int] = {}
     try:
-        with worker_pool(count, __name__, _start_worker) as pool:
+        with worker_pool(count, __name__) as pool:
             while True:
                 while len(running) < count * _PENDING_A_WORKER and (index := next(waiting, None)) is not None:
                     running[pool.submit(score_files, tasks[index], protocol)] = index
@@ -125,11 +124,6 @@ def _in_pool(tasks: Sequence[Task], protocol: Protocol, todo: Sequence[int], cou
     except BrokenProcessPool as error:
         msg = "A worker was killed, most often for lack of memory; run the same command again with fewer --workers."
         raise BlurDataError(msg) from error
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(1)  # the processes fill the cores
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
 
 
 def score_files(task: Task, protocol: Protocol) -> Row:

@@ -1,12 +1,10 @@
 """Measure every pair of a source, or a stated sample, with bounded memory and as many processes as wanted."""
 
-import signal
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from blurdata.errors import BlurDataError
@@ -175,8 +173,6 @@ _usual = "srgb"
 
 def _start_worker(source: PairSource, usual: str) -> None:
     global _source, _usual
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _source, _usual = source, usual
 
 

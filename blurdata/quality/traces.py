@@ -1,10 +1,8 @@
 """What an audit remembers of every pair beside its measurements: a print of its sharp half, and how its blur was averaged."""
 
-import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from blurdata.errors import BlurDataError
@@ -66,8 +64,6 @@ _source: PairSource | None = None
 
 def _start(source: PairSource) -> None:
     global _source
-    cv2.setNumThreads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _source = source
 
 

@@ -2,7 +2,7 @@
 
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from blurdata.metrics import psnr
 from blurdata.models import restore
 from blurdata.pairs import Image
+from blurdata.processes import worker_pool
 from blurdata.progress import SILENT, Advance
 from blurdata.training.linear import apply_filter
 from blurdata.training.networks import build_model
@@ -158,26 +159,19 @@ def run_trials(
     The processes start clean, so the answer does not depend on how many there are.
     """
     steps = sum(recipe.steps for recipe in recipes)
-    context = multiprocessing.get_context("forkserver")
-    counter = context.Value("l", 0)
+    counter = multiprocessing.get_context("forkserver").Value("l", 0)
     told = 0
-    with ProcessPoolExecutor(
-        min(workers, len(recipes)), context, initializer=_start_worker, initargs=(train, test, kernel, counter)
-    ) as pool:
+    with worker_pool(min(workers, len(recipes)), __name__, _start_worker, train, test, kernel, counter) as pool:
         futures = [pool.submit(_worker_trial, recipe) for recipe in recipes]
         waiting: set[Future[list[Outcome]]] = set(futures)
-        try:
-            while waiting:
-                done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
-                for future in done:
-                    future.result()
-                now = counter.value
-                if now > told:
-                    advance(100 * (now - told) / steps)
-                    told = now
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            now = counter.value
+            if now > told:
+                advance(100 * (now - told) / steps)
+                told = now
     return [future.result() for future in futures]
 
 
@@ -188,7 +182,6 @@ _counter: Any
 def _start_worker(train: Sequence[Crop], test: Sequence[Crop], kernel: NDArray[np.float64], counter: Any) -> None:
     global _given, _counter
     torch.set_num_threads(1)
-    cv2.setNumThreads(1)
     _given, _counter = (train, test, kernel), counter
 
 
