@@ -110,8 +110,8 @@ class TrainingPairs:
     def _check(self) -> None:
         """Open everything once and compare all picture sizes with the largest crop."""
         side = max(stage.crop for stage in self.recipe.stages)
-        for part in self._parts():
-            crops = part(side)
+        parts = [part(side) for part in self._parts()]
+        for crops in parts:
             if not len(crops):
                 msg = f"{self.shards}: holds no pair that meets '{self.recipe.where}'; change `where`."
                 raise SourceError(msg)
@@ -123,6 +123,11 @@ class TrainingPairs:
                     msg = f"'{crops.keys[index]}' of {height} x {width} px is smaller than the crop of {side} px{around}; "
                     msg += "choose a smaller crop in `stages`, or leave such pictures out."
                     raise RecipeError(msg)
+        depths = [crops[(0, 0)]["sharp"].dtype for crops in parts]
+        if len(set(depths)) > 1:
+            stored, made = (str(depth).removeprefix("torch.") for depth in depths)
+            msg = f"{self.shards} holds {stored} pairs and those made of {self.sharp} are {made}; pack 8-bit shards, or leave --sharp out."
+            raise RecipeError(msg)
 
 
 class OnBlur:

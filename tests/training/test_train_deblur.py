@@ -171,6 +171,17 @@ class TestPairs:
         assert ids["a"]["sharp"] == ids["c"]["sharp"]
         assert len({tuple(losses(tmp_path / name).values()) for name in "abc"}) == 3
 
+    def test_halves_of_another_depth_are_told_at_the_door(self, train, photos, tmp_path):
+        """16-bit shards beside 8-bit pictures: told before the first step, not by a batch that cannot be put together."""
+        deep = np.full((48, 48, 3), 30_000, np.uint16)
+        build(PairList([Pair(f"s/{i}", deep, deep + 1) for i in range(4)]), tmp_path / "deep")
+
+        said = train(
+            tmp_path / "d", "--pairs", "both", "--shards", tmp_path / "deep", "--sharp", photos, sets={"blur_margin_px": 4}.items()
+        )
+        assert "holds uint16 pairs and those made of" in said
+        assert not (tmp_path / "d" / "result.json").exists()
+
     @pytest.mark.parametrize(
         ("more", "sets", "expected"),
         [
