@@ -68,9 +68,8 @@ def main() -> None:
         reached = [line.split("cov: ")[1].split()[0] for line in done.stderr.splitlines() if "cov: " in line]
         ok = done.returncode == 0
         wrong += not ok
-        print(
-            f"{name:<10} {options.runs:>7} inputs {time.monotonic() - start:>6.0f} s   {(reached or ['?'])[-1]:>6} edges   {'ok' if ok else 'FAULT'}"
-        )
+        seconds, edges = time.monotonic() - start, (reached or ["?"])[-1]
+        print(f"{name:<10} {options.runs:>7} inputs {seconds:>6.0f} s   {edges:>6} edges   {'ok' if ok else 'FAULT'}", flush=True)
         if not ok:
             print("    " + (done.stdout + done.stderr)[-3000:].strip().replace("\n", "\n    "))
     sys.exit(1 if wrong else 0)
