@@ -34,19 +34,9 @@ def breed(name: str, runs: int, seed: int) -> None:
     case = {**fuzz_text.PARTS, **fuzz_files.PARTS}[name](Path.cwd())
     quiet = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))(case)
     os.environ["HF_HUB_OFFLINE"] = "1"
-    # -timeout=0: the cases have an alarm of their own
-    atheris.Setup(
-        [
-            "fuzz",
-            f"-atheris_runs={runs}",
-            f"-seed={seed or 1}",
-            "-timeout=0",
-            "-rss_limit_mb=3000",
-            "-max_len=2000",
-            "-print_final_stats=1",
-        ],
-        quiet.hypothesis.fuzz_one_input,  # type: ignore[attr-defined]  hypothesis adds it
-    )
+    limits = ["-timeout=60", "-rss_limit_mb=3000", "-max_len=4000", "-len_control=0"]  # short inputs make no cases
+    run = quiet.hypothesis.fuzz_one_input  # type: ignore[attr-defined]  hypothesis adds it
+    atheris.Setup(["fuzz", f"-atheris_runs={runs}", f"-seed={seed or 1}", *limits], run)
     atheris.Fuzz()
 
 
