@@ -115,3 +115,16 @@ def test_overlap_and_cuts_of_the_run_change_no_byte(interpolation: str) -> None:
         assert np.array_equal(pairs[i].extras["blur"], pair.extras["blur"])
     assert [p.key for p in pairs.pairs(1, 3)] == [p.key for p in whole[1:3]]
     assert all(np.array_equal(a.blurry, b.blurry) for a, b in zip(pairs.pairs(1, 3), whole[1:3], strict=True))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_mean_is_that_of_the_light(bits: int) -> None:
+    """What a simulated camera photographs: light in [0, 1], weights counted, within the integer grid."""
+    rng = np.random.default_rng(8)
+    frames = rng.integers(0, 1 << bits, (3, 9, 7, 3)).astype(np.uint8 if bits == 8 else np.uint16)
+    total = LightSum(curve("srgb"), bits=bits, samples=4)
+    for frame, weight in zip(frames, (1, 2, 1), strict=True):
+        total.add(frame, weight)
+
+    light = curve("srgb").decode(frames / ((1 << bits) - 1))
+    assert np.abs(total.mean() - (light[0] + 2 * light[1] + light[2]) / 4).max() < 1e-7
