@@ -25,7 +25,7 @@ from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.flow import one_thread
 from blurdata.synthesis.frames import Film, FrameIndex
 
-_VERSION = 4
+_VERSION = 5
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RATIO, _CUT_RESIDUAL, _CUT_REACH = 3.0, 8.0, 6  # measured: tools/bench/cuts.py
 _FLASH_RATIO = 0.5
@@ -69,7 +69,7 @@ class Analysis:
         height: Of the upright frame, px.
         width: Of the upright frame, px.
         bits: 8 or 16, of the frames that are read.
-        times_s: (N,) float64, when each frame is shown, or empty where the source does not say.
+        times_s: (N,) float64, when each frame is shown, or empty where the source does not say or they do not rise.
         pts: (N,) int64, time stamp of each frame in the container's units, or empty where they do not rise.
         keys: int64, frames at which decoding can start.
         steps: (N - 1,) records with the fields of :class:`Step`, one for each pair of neighbours.
@@ -191,7 +191,7 @@ def _look(film: Film, fingerprint: str, advance: Advance) -> Analysis:
         height=size[0],
         width=size[1],
         bits=bits,
-        times_s=shown if np.isfinite(shown).all() else shown[:0],
+        times_s=shown if (np.diff(shown) > 0).all() and np.isfinite(shown).all() else shown[:0],
         pts=stamps if sound else stamps[:0],
         keys=np.array(keys, np.int64),
         steps=steps,

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from blurdata.color import curve
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files
@@ -65,8 +67,10 @@ class FilmPairs(PairSource):
             path = Path(recipe.interpolator)
             self.recipe = {**self.recipe, "interpolator": fingerprint_files([path], root=path.parent)}
             self._interpolate = TorchScriptFrames(path)
+            self._interpolate.open()
         self._only = None if shots is None else sorted(set(shots))
         self._analyses = [_analyzed(film, cache, show_progress) for film in self._films]
+        _check_rim(self._films, self._analyses, recipe)
         self._takes, self._counts, self._shots = self._planned()
 
     def _planned(self) -> tuple[list[_Take], Counter[str], int]:
@@ -236,13 +240,21 @@ def _between(
 
 
 def _exposure_s(film: Film, analysis: Analysis, window: Window, recipe: SynthesisRecipe) -> float | None:
-    """Seconds from the first to the last sample; the container's time, stretched where the capture rate is another."""
+    """Seconds from the first to the last sample; the container's time, stretched where the capture rate is another.
+
+    Matroska rounds times to milliseconds: times that are even but for that, are even.
+    """
     first, last = window.frames[0], window.frames[-1]
-    if analysis.times_s.size:
-        stretch = film.fps / recipe.capture_fps if recipe.capture_fps and film.fps else 1.0
-        return round(float(analysis.times_s[last] - analysis.times_s[first]) * stretch, 9)
     rate = recipe.capture_fps or film.fps or recipe.folder_fps
-    return round((len(window.frames) - 1) / rate, 9) if rate else None
+    even_s = (last - first) / rate if rate else None
+    if not analysis.times_s.size:
+        return None if even_s is None else round(even_s, 9)
+    ends_s = analysis.times_s[[first, last]]
+    shown_s = float(ends_s[1] - ends_s[0])
+    rounding_s = 1.1e-3 if np.allclose(ends_s, np.round(ends_s, 3), rtol=0, atol=1e-7) else 2e-6
+    if even_s is not None and film.fps and abs(shown_s - (last - first) / film.fps) <= rounding_s:
+        return round(even_s, 9)
+    return round(shown_s * (film.fps / recipe.capture_fps if recipe.capture_fps and film.fps else 1), 9)
 
 
 def _analyzed(film: Film, cache: Path | None, show_progress: bool) -> Analysis:
@@ -250,6 +262,14 @@ def _analyzed(film: Film, cache: Path | None, show_progress: bool) -> Analysis:
         return analyze(film, cache)
     with progress(f"look at {film.name}", film.length or 0, unit="frames") as advance:
         return analyze(film, cache, advance=advance)
+
+
+def _check_rim(films: Sequence[Film], analyses: Sequence[Analysis], recipe: SynthesisRecipe) -> None:
+    rim_px = recipe.sensor.rim_px if recipe.sensor else 0
+    for film, analysis in zip(films, analyses, strict=True):
+        if rim_px and min(analysis.height, analysis.width) < 2 * rim_px + 3:
+            msg = f"{film.place}: is {analysis.width}x{analysis.height}, too small for a rim of {rim_px} px; lower sensor.rim_px."
+            raise SourceError(msg)
 
 
 def _nothing(films: Sequence[Film], analyses: Sequence[Analysis], recipe: SynthesisRecipe, counts: Counter[str]) -> str:

@@ -1,5 +1,6 @@
 """How is a video read: any file that FFmpeg opens, through PyAV, upright, in full-range RGB of its own depth."""
 
+import math
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +70,7 @@ class VideoFilm(Film):
             **self._notes,
             "color_matrix": "rgb" if frame.format.is_rgb else self._matrix_of(frame),
             "color_range": _range_of(frame),
-            "rotation_deg": _rotation(frame) % 360,
+            "rotation_deg": _orientation(frame)[0] * 90,
         }
 
     @contextmanager
@@ -91,13 +92,12 @@ class VideoFilm(Film):
 
     def scan(self) -> Iterator[Scan]:
         """Every frame's brightness; an end before the file's own count is an error, as is a damaged file."""
-        count, rotation = 0, 0
+        count = 0
         shown_s, longest_s = 0.0, 0.0
         reformatter = VideoReformatter()
         with self._open() as (_, stream):
             for frame in self._decode(stream.container, stream):
-                rotation = _rotation(frame)
-                yield Scan(_grey(frame, reformatter, rotation), frame.time, frame.pts, bool(frame.key_frame), 16 if _deep(frame) else 8)
+                yield Scan(_grey(frame, reformatter), frame.time, frame.pts, bool(frame.key_frame), 16 if _deep(frame) else 8)
                 count += 1
                 if frame.time is not None:
                     held_s = float((frame.duration or 0) * frame.time_base)
@@ -119,27 +119,39 @@ class VideoFilm(Film):
             raise SourceError(msg)
 
     def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
-        """Decode from the last entry point at or before ``start``."""
+        """Decode from an entry point at or before ``start``."""
         reformatter, room = VideoReformatter(), Room()
-        with self._open() as (container, stream):
-            number = self._enter(container, stream, start, index)
-            for frame in self._decode(container, stream):
-                if index.pts.size:
-                    number = _number(frame.pts, index)
-                if number >= stop:
-                    return
-                if number >= start:
-                    yield self._rgb(frame, reformatter, room)
-                number += 1
+        number = 0
+        for frame in self._entered(start, index):
+            if index.pts.size:
+                number = _number(frame.pts, index)
+            if number >= stop:
+                return
+            if number >= start:
+                yield self._rgb(frame, reformatter, room)
+            number += 1
 
-    def _enter(self, container: Any, stream: Any, start: int, index: FrameIndex) -> int:
-        """Seek to the key frame at or before ``start``; returns the number of the next frame."""
-        key = int(np.searchsorted(index.keys, start, side="right")) - 1
-        if not index.pts.size or key < 1:
-            return 0
-        entry = int(index.keys[key])
-        container.seek(int(index.pts[entry]), stream=stream, backward=True, any_frame=False)
-        return entry
+    def _entered(self, start: int, index: FrameIndex) -> Iterator[Any]:
+        """Frames from the last key frame at or before ``start`` on.
+
+        MPEG transport and program streams are entered by bytes and may be entered too late: then an earlier key frame is asked for, at
+        last the film is decoded from its beginning.
+        """
+        keys = index.keys[1 : np.searchsorted(index.keys, start, side="right")] if index.pts.size else ()
+        back = 1
+        while back <= len(keys):
+            key = int(keys[-back])
+            with self._open() as (container, stream):
+                container.seek(int(index.pts[key]), stream=stream, backward=True, any_frame=False)
+                frames = self._decode(container, stream)
+                first = next(frames, None)
+                if first is not None and 0 <= _number(first.pts, index) <= key:
+                    yield first
+                    yield from frames
+                    return
+            back *= 2
+        with self._open() as (container, stream):
+            yield from self._decode(container, stream)
 
     def _decode(self, container: Any, stream: Any) -> Iterator[Any]:
         try:
@@ -164,8 +176,7 @@ class VideoFilm(Film):
                 threads=1,
             )
             rgb = _array_of(picture, room)
-        turns = _rotation(frame) // 90 % 4
-        return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+        return np.ascontiguousarray(_upright(rgb, frame))
 
     def fingerprint(self) -> str:
         """Hash over the file."""
@@ -230,13 +241,25 @@ def _range_of(frame: Any) -> str:
     return "full" if (int(frame.color_range) or unsaid) == _FULL else "limited"
 
 
-def _rotation(frame: Any) -> int:
-    return round(float(getattr(frame, "rotation", 0) or 0) / 90) * 90
+def _orientation(frame: Any) -> tuple[int, bool]:
+    """Quarter turns to the left that put a frame upright, and whether it is to be mirrored left to right after them."""
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return 0, False
+    a, b, _, c, d = np.frombuffer(matrix, np.int32)[:5].tolist()  # x' = a x + c y, y' = b x + d y
+    mirrored = a * d < b * c
+    return round(-math.atan2(b, -a if mirrored else a) / (math.pi / 2)) % 4, mirrored
 
 
-def _grey(frame: Any, reformatter: VideoReformatter, rotation: int) -> Any:
+def _upright(picture: Any, frame: Any) -> Any:
+    turns, mirrored = _orientation(frame)
+    turned = np.rot90(picture, turns) if turns else picture
+    return turned[:, ::-1] if mirrored else turned
+
+
+def _grey(frame: Any, reformatter: VideoReformatter) -> Any:
     planar8 = frame.format.name.startswith(("yuv4", "yuvj4", "gray", "nv12", "nv21")) and frame.format.components[0].bits == 8
     source = frame if planar8 else reformatter.reformat(frame, format="gray")
     plane: Any = source.planes[0]
     grey = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : frame.width]
-    return np.rot90(grey, rotation // 90 % 4)
+    return _upright(grey, frame)

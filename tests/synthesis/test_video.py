@@ -108,10 +108,11 @@ def test_lossless_video_and_array_give_the_same_pairs(tmp_path: Path) -> None:
         assert np.array_equal(a.sharp, b.sharp)
 
 
-def test_a_pair_in_the_middle_is_that_of_the_run(tmp_path: Path) -> None:
-    """Entering a video with B-frames at a key frame gives the same bytes as reading it from the start."""
-    _write(tmp_path / "long.mp4", _moving(60), codec="libx264", pix_fmt="yuv420p", options={"g": "12", "bf": "2"})
-    pairs = synthesize(tmp_path / "long.mp4", {"window": 5})
+@pytest.mark.parametrize(("name", "codec"), [("long.mp4", "libx264"), ("long.ts", "mpeg2video"), ("long.mpg", "mpeg2video")])
+def test_a_pair_in_the_middle_is_that_of_the_run(tmp_path: Path, name: str, codec: str) -> None:
+    """Entering a video with B-frames at a key frame gives the same bytes as reading from the start; streams are entered late."""
+    _write(tmp_path / name, _moving(60), codec=codec, pix_fmt="yuv420p", options={"g": "12", "bf": "2"})
+    pairs = synthesize(tmp_path / name, {"window": 5})
 
     run = list(pairs)
 
@@ -132,6 +133,42 @@ def test_variable_frame_rate_keeps_true_times(tmp_path: Path) -> None:
     assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2, 3, 4], [7, 8, 9, 10, 11]]
     assert pairs[0].meta["exposure_s"] == pytest.approx(5 / 30, abs=2e-3)
     assert pairs[1].meta["exposure_s"] == pytest.approx(4 / 30, abs=2e-3)
+
+
+def test_times_out_of_order_are_no_times(tmp_path: Path) -> None:
+    """AVI gives B-frames the times of their storage: nothing is taken for missing, and the exposure follows from the rate."""
+    _write(tmp_path / "b.avi", _moving(12), codec="libx264", pix_fmt="yuv420p", options={"g": "12", "bf": "2"})
+
+    pairs = synthesize(tmp_path / "b.avi", {"window": 5})
+
+    assert (len(pairs), pairs.summary()["timing_breaks"]) == (2, 0)
+    assert pairs[1].meta["exposure_s"] == pytest.approx(4 / 30, abs=1e-9)
+
+
+def test_exposures_are_free_of_the_rounding_of_times(tmp_path: Path) -> None:
+    """Matroska rounds times to milliseconds; at an even rate the exposure is exact."""
+    _write(tmp_path / "even.mkv", _moving(7))
+
+    assert synthesize(tmp_path / "even.mkv", {"window": 3})[1].meta["exposure_s"] == pytest.approx(2 / 30, abs=1e-9)
+
+
+def test_an_exposure_lasts_over_a_repeat_in_a_folder_too() -> None:
+    """A frame that was left out as a repeat took its time, as it does in a video."""
+    frames = _moving(10)
+    frames[4] = frames[3]
+
+    pair = synthesize(frames, {"window": 9, "folder_fps": 240})[0]
+
+    assert 4 not in pair.meta["frames"]
+    assert pair.meta["exposure_s"] == pytest.approx(9 / 240, abs=1e-9)
+
+
+def test_a_film_within_the_rim_of_the_sensor_is_one_sentence() -> None:
+    """Frames of which the rim leaves nothing are told before anything is made."""
+    fields = {"window": 3, "variant": "blur_gamma", "sensor": {"rim_px": 23}}
+
+    with pytest.raises(SourceError, match=r"64x48, too small for a rim of 23 px"):
+        synthesize(_moving(6), fields)
 
 
 def test_capture_rate_overrules_the_container(tmp_path: Path) -> None:
@@ -228,9 +265,19 @@ def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
     assert list((tmp_path / "cache").glob("*.npz"))
 
 
-@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((0, -1, 1, 0), 1), ((-1, 0, 0, -1), 2)])
-def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[int, int, int, int], turns: int) -> None:
-    """The display matrix in the file turns the frames upright: (0, 1, -1, 0) is a quarter clockwise."""
+@pytest.mark.parametrize(
+    ("matrix", "turns", "mirrored"),
+    [
+        ((0, 1, -1, 0), -1, False),
+        ((0, -1, 1, 0), 1, False),
+        ((-1, 0, 0, -1), 2, False),
+        ((-1, 0, 0, 1), 0, True),
+        ((1, 0, 0, -1), 2, True),
+        ((0, 1, 1, 0), -1, True),
+    ],
+)
+def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[int, int, int, int], turns: int, mirrored: bool) -> None:
+    """The display matrix in the file turns the frames upright, (0, 1, -1, 0) a quarter clockwise, and mirrors those of front cameras."""
     path = tmp_path / "phone.mp4"
     frames = _moving(6, (48, 80))
     _write(path, frames, codec="libx264", pix_fmt="yuv444p", options={"qp": "1"})
@@ -243,7 +290,7 @@ def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[in
 
     pair = synthesize(path, {"window": 5})[0]
 
-    expected = np.rot90(frames[2], turns)
+    expected = np.rot90(frames[2], turns)[:, :: -1 if mirrored else 1]
     assert pair.sharp.shape == expected.shape
     assert np.abs(pair.sharp.astype(int) - expected).mean() < 6
 
