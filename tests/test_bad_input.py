@@ -83,6 +83,15 @@ class TestSynthesize:
         (tmp_path / "file").write_text("")
         refused(blurdata("synthesize", ride, "--out", tmp_path / "file" / "out"), "file/out", "--out")
 
+    @pytest.mark.parametrize("kind", ["folder", "shards"])
+    def test_a_broken_interpolator_leaves_nothing(self, ride, tmp_path, kind):
+        """A file that is no network is told before the folder is claimed, so that the corrected command can run."""
+        pytest.importorskip("torch")
+        (tmp_path / "net.pt").write_text("no network")
+        words = ("--recipe", "dvd", "--interpolator", tmp_path / "net.pt", "--format", kind, "--out", tmp_path / "out")
+        refused(blurdata("synthesize", ride, *words), "net.pt", "TorchScript")
+        assert not (tmp_path / "out").exists()
+
     def test_wrong_usage(self, ride, tmp_path):
         """An unknown option and a wrong choice are usage: exit code 2."""
         refused(blurdata("synthesize", ride, "--recipy", "gopro", "--out", tmp_path / "out"), "--recipy", code=2)

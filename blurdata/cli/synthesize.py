@@ -51,17 +51,17 @@ def run(
     make_folder(out)
     try:
         pairs = open_films(videos, plan, cache=out / ".analysis", show_progress=True)
-    except BlurDataError:
-        if fresh:
-            shutil.rmtree(out)  # nothing but an analysis can be there yet
-        raise
-    if format == "folder":
-        with progress("blend", len(pairs)) as advance:
-            write_folder(pairs, out, advance=advance)
-    else:
-        from blurdata.shards import build
+        if format == "folder":
+            with progress("blend", len(pairs)) as advance:
+                write_folder(pairs, out, advance=advance)
+        else:
+            from blurdata.shards import build
 
-        build(pairs, out, workers=workers or available_cpus())
+            build(pairs, out, workers=workers or available_cpus())
+    except BlurDataError:
+        if fresh and not any(out.rglob("*.png")) and not any(out.glob("shard-*.h5")):
+            shutil.rmtree(out)  # no pair was made, so there is nothing to go on with
+        raise
     summary = dict(pairs.summary())
     if json_:
         typer.echo(json.dumps(summary))

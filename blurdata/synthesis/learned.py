@@ -19,6 +19,7 @@ from blurdata.synthesis.interpolate import Between
 
 Codes = NDArray[np.float32]
 InterpolateFrames = Callable[[Codes, Codes, float], Codes]
+_OVERSHOOT = 1.0  # beyond [0, 1] is clipped as far as this; more is another scale, such as 0 to 255
 _MULTIPLE = 64  # sides are padded to it, since most networks halve their input several times
 
 
@@ -46,8 +47,9 @@ class _CallableBetween:
 
     def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:
         """Ask for each virtual frame and add it."""
+        before, after = self._ends
         for k in range(1, steps):
-            frame = np.asarray(self._interpolate(*self._ends, k / steps))
+            frame = np.asarray(self._interpolate(before.copy(), after.copy(), k / steps))
             frame = np.clip(self._checked(frame), 0, 1)
             if light is not None:
                 light.add_light(self._curve.decode(frame), weight)
@@ -56,13 +58,16 @@ class _CallableBetween:
 
     def _checked(self, frame: NDArray[Any]) -> NDArray[Any]:
         wanted = self._ends[0].shape
-        if frame.shape != wanted or frame.dtype.kind not in "fiu":
+        if frame.shape != wanted or frame.dtype.kind != "f":
             msg = (
-                f"{self._where}: the interpolator gave {frame.dtype} {frame.shape}; it must give numbers of shape {wanted}, like its input."
+                f"{self._where}: the interpolator gave {frame.dtype} {frame.shape}; it must give floats of shape {wanted}, like its input."
             )
             raise SourceError(msg)
         if not np.isfinite(frame).all():
             msg = f"{self._where}: the interpolator gave NaN or infinity; mend it, or use another one or the recipe's own interpolation."
+            raise SourceError(msg)
+        if frame.min() < -_OVERSHOOT or frame.max() > 1 + _OVERSHOOT:
+            msg = f"{self._where}: the interpolator gave values from {frame.min():.3g} to {frame.max():.3g}; it must give codes in [0, 1]."
             raise SourceError(msg)
         return frame
 
@@ -98,8 +103,7 @@ class TorchScriptFrames:
         """The frame at ``moment``."""
         import torch
 
-        if self._module is None:
-            self._module = self._open()
+        self.open()
         height, width = before.shape[:2]
         pad = (0, -width % _MULTIPLE, 0, -height % _MULTIPLE)
         a, b = (
@@ -119,14 +123,17 @@ class TorchScriptFrames:
             raise SourceError(msg) from error
         return np.asarray(found, np.float32)
 
-    def _open(self) -> Any:
+    def open(self) -> None:
+        """Read the file, once in each process."""
         import torch
 
+        if self._module is not None:
+            return
         try:
             load: Any = torch.jit.load
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # torch advises against making new files, old ones still open
-                return load(str(self._path), map_location="cpu").eval()
+                self._module = load(str(self._path), map_location="cpu").eval()
         except (RuntimeError, ValueError, OSError) as error:
             msg = f"{self._path}: is no TorchScript file; save the interpolator with torch.jit.script(...).save(...)."
             raise SourceError(msg) from error

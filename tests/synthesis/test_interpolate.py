@@ -197,15 +197,36 @@ def test_no_torchscript_is_one_sentence(tmp_path: Path) -> None:
     frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
 
     with pytest.raises(SourceError, match=r"bad\.pt"):
-        synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=tmp_path / "bad.pt")[0]
+        synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=tmp_path / "bad.pt")
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), [(np.nan, "NaN or infinity"), ("shape", "numbers of shape")])
+def test_an_interpolator_may_write_into_its_input() -> None:
+    """A function gets copies, so that what it does in place changes no other virtual frame."""
+    frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
+
+    def fade(before: np.ndarray, after: np.ndarray, moment: float) -> np.ndarray:
+        before *= 1 - moment
+        before += moment * after
+        return before
+
+    fields = {"window": 3, "virtual_frames": 4, "variant": "blur"}
+    careless = synthesize(frames, fields, interpolator=fade)[0]
+    careful = synthesize(frames, fields, interpolator=lambda a, b, t: a * (1 - t) + t * b)[0]
+
+    assert np.abs(careless.blurry.astype(int) - careful.blurry).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [(np.nan, "NaN or infinity"), ("shape", "floats of shape"), ("codes", "floats of shape"), (200.0, "from 200 to 200")],
+)
 def test_an_interpolator_that_fails_is_named_with_its_frames(wrong: object, sentence: str) -> None:
-    """NaN and wrong shapes are one sentence that names the two frames."""
+    """NaN, wrong shapes and codes up to 255, which would all be white, are one sentence that names the two frames."""
     frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
 
     def interpolate(before: np.ndarray, after: np.ndarray, moment: float) -> np.ndarray:
+        if wrong == "codes":
+            return (255 * before).astype(np.uint8)
         return before[1:] if wrong == "shape" else np.full_like(before, wrong)
 
     pairs = synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=interpolate)
