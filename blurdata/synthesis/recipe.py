@@ -80,7 +80,7 @@ class SynthesisRecipe(Recipe):
     def _odd(cls, window: int | list[int]) -> int | list[int]:
         choices = window if isinstance(window, list) else [window]
         if not choices or any(m < 3 or m % 2 == 0 or m > 4097 for m in choices):
-            msg = "must be odd and at least 3, so that a centre frame is the ground truth"
+            msg = "must be odd, from 3 to 4097, so that a centre frame is the ground truth"
             raise ValueError(msg)
         return window
 

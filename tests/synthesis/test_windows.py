@@ -184,3 +184,10 @@ def test_fields_that_do_not_go_together_are_one_sentence() -> None:
         resolve({"window": 5, "step": 5, "duty": 0.2})
 
     assert str(told.value) == "recipe: window 5 every 5 frames is a duty of 0.8, not 0.2; change or leave out one of them."
+
+
+@pytest.mark.parametrize("window", [4, 1, -3, 4099, [7, 8], []])
+def test_a_window_without_a_centre_or_beyond_the_limit_names_both_limits(window: object) -> None:
+    """An odd window that is too long is told the limit, not that it should be odd."""
+    with pytest.raises(RecipeError, match="odd, from 3 to 4097"):
+        resolve({"window": window})
