@@ -60,7 +60,7 @@ def walk_folders(folder: Path) -> list[Path]:
 
 def _walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
     if not folder.is_dir():
-        msg = f"{folder}: there is no such folder."
+        msg = f"{folder}: there is no such folder; check the path."
         raise SourceError(msg)
     for inside, folders, names in os.walk(folder, followlinks=True, onerror=_refuse):
         here = Path(inside)

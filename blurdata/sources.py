@@ -75,6 +75,8 @@ def open_source(text: str) -> PairSource:
     if not colon or kind not in _KINDS:
         near = difflib.get_close_matches(kind, kinds(), n=1)
         hint = f"did you mean '{near[0]}:'? " if near and colon else ""
+        if Path(text).expanduser().exists():
+            hint = f"did you mean '{'pairs' if Path(text).expanduser().is_dir() else 'video'}:{text}'? "
         msg = f"'{text}' names no source; {hint}write KIND:PATH?option=value with one of the kinds {', '.join(kinds())}."
         raise SourceError(msg)
     path, _, query = rest.partition("?")

@@ -72,9 +72,17 @@ def _tell(name: str, value: Any) -> None:
     label = name.replace("_", " ")
     if isinstance(value, dict) and value:
         typer.echo(f"{label}:")
-        for field, one in value.items():
-            typer.echo(f"    {field:<22} {one}")
+        _tell_parts(value, "    ")
     elif isinstance(value, list) and value:
         typer.echo(f"{label:<26} {', '.join(map(str, value))}")
     elif value not in ({}, [], "", None):
         typer.echo(f"{label:<26} {value:,}" if isinstance(value, int) and not isinstance(value, bool) else f"{label:<26} {value}")
+
+
+def _tell_parts(parts: dict[str, Any], indent: str) -> None:
+    for field, one in parts.items():
+        if isinstance(one, dict) and one:
+            typer.echo(f"{indent}{field}:")
+            _tell_parts(one, indent + "    ")
+        else:
+            typer.echo(f"{indent}{field:<{26 - len(indent)}} {one}")

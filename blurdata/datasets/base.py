@@ -203,7 +203,7 @@ def split_folders(root: Path, splits: Sequence[str], split: str | None) -> list[
     if split is not None:
         check_option("split", split, splits)
     if not root.is_dir():
-        msg = f"{root}: there is no such folder."
+        msg = f"{root}: there is no such folder; check the path."
         raise SourceError(msg)
     there: list[tuple[str | None, Path]] = [(name, root / name) for name in splits if (root / name).is_dir()]
     if not there:

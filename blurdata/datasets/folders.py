@@ -3,11 +3,11 @@
 Any nesting is found: ``PATH/{blurry,sharp}/…``, ``PATH/{train,test}/{input,target}/…``, ``PATH/<scene>/{blur,gt}/…``. Names are
 compared without suffix; where a name says which half it is (``12_blurred.png``, ``12_gt.png``) that word is set aside. Arrays that go
 along (blur vectors, PSFs) are read from ``PATH/extras/<name>/<key>.npy``, where ``blurdata synthesize`` and ``convert`` write them,
-and meta data from ``PATH/pairs.jsonl``, where ``convert`` writes it.
+and meta data from ``PATH/pairs.jsonl``, where ``convert`` writes it, or from ``<sequence>/meta/*.json``, where ``synthesize`` does.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from blurdata.pairs import check_meta
 from blurdata.recipe import recipe_id
 
 LIST = "pairs.jsonl"
+SYNTHESIS = "synthesis.json"  # with it, a folder is one that `blurdata synthesize` wrote
 
 
 def open_folders(
@@ -60,8 +61,11 @@ def open_folders(
         wanted = f" below a folder named '{split}'" if split else ""
         msg = f"{root}: holds no two sibling folders with pairs{wanted}, such as blurry/ and sharp/; name them with ?blurry=…&sharp=…"
         raise SourceError(msg)
-    recipe = {"kind": "pairs", "blurry": blurry, "sharp": sharp, "split": split, "unmatched": unmatched}
-    metas = read_list(root / LIST)
+    recipe: dict[str, Any] = {"kind": "pairs", "blurry": blurry, "sharp": sharp, "split": split, "unmatched": unmatched}
+    made = read_synthesis(root / SYNTHESIS)
+    if made:
+        recipe["synthesis"] = made
+    metas = read_list(root / LIST) or (_marks(entries) if made else {})
     if metas:  # meta data are part of what is packed, so a change of them is another recipe
         recipe["listed"] = recipe_id(metas)
     listed = [replace(entry, meta={**entry.meta, **metas.get(entry.key, {})}) for entry in number_positions(entries)]
@@ -92,6 +96,43 @@ def read_list(path: Path) -> dict[str, dict[str, Any]]:
             raise SourceError(msg) from error
         metas[key] = meta
     return metas
+
+
+def read_synthesis(path: Path) -> dict[str, Any]:
+    """The recipe, with its id, by which ``blurdata synthesize`` made a folder; none if it did not.
+
+    Raises:
+        SourceError: If the file is there and cannot be read.
+    """
+    made = _read_object(path)
+    if made.get("format") != "blurdata-synthesis":
+        return {}
+    return {"recipe_id": made.get("recipe_id"), **dict(made.get("recipe") or {})}
+
+
+def _marks(entries: Iterable[Entry]) -> dict[str, dict[str, Any]]:
+    """Meta data by key from the JSON that ``synthesize`` writes beside each pair; where a pair lies is told by its folder."""
+    metas: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        path = entry.blurry.parent.parent / "meta" / f"{entry.blurry.stem}.json"
+        if meta := _read_object(path):
+            metas[entry.key] = {**meta, **{name: entry.meta[name] for name in ("split", "sequence")}, "variant": entry.blurry.parent.name}
+            try:
+                check_meta(entry.key, metas[entry.key])
+            except ValueError as error:
+                msg = f"{path}: holds no meta data of a pair ({error}); make the pair again, or remove the file."
+                raise SourceError(msg) from error
+    return metas
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        msg = f"{path}: cannot be read ({error}); run blurdata synthesize again, or remove it to go on without its meta data."
+        raise SourceError(msg) from error
 
 
 def _halves(parent: Path, blurry: str | None, sharp: str | None) -> tuple[Path, Path] | None:

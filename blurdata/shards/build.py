@@ -139,10 +139,17 @@ def prepare(source: PairSource, out: Path, settings: Settings | None) -> Plan:
     else:
         if there.id != plan.id and plan_ids(out) == {plan.id}:
             publish(out / PLAN, to_json(plan))  # the file was damaged and can still be read: all that was made is of this plan
+        elif there.id != plan.id and not _begun(out):
+            publish(out / PLAN, to_json(plan))  # a build that ended before its first shard, as by a picture that was mended since
         elif there.id != plan.id:
             raise PlanMismatch(f"{out}: holds shards of another plan ({_difference(there, plan)}); choose another --out or empty this one.")
         prove_writable(out)
     return plan
+
+
+def _begun(out: Path) -> bool:
+    """Whether a folder holds a shard, finished or being made, or an index."""
+    return (out / INDEX).exists() or any(next(out.glob(pattern), None) for pattern in ("shard-*", ".shard-*"))
 
 
 def _difference(there: Plan, new: Plan) -> str:

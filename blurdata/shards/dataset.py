@@ -134,7 +134,8 @@ class ShardDataset(Dataset[Sample]):
         found = [self.meta(index).get(field) for index in range(len(self))]
         for index, value in enumerate(found):
             if not isinstance(value, (int, float)) or isinstance(value, bool):
-                msg = f"{self._reader.root}: pair '{self.keys[index]}' has no number '{field}' in its meta data."
+                where = f"{self._reader.root}: pair '{self.keys[index]}'"
+                msg = f"{where} has no number '{field}' in its meta data; choose a field that all have, or none."
                 raise SourceError(msg)
         return [float(value) for value in found if value is not None]
 

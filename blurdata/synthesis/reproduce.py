@@ -98,7 +98,7 @@ def find_sequences(frames_root: Path, published_root: Path) -> list[tuple[str, P
 
 def _folders(root: Path, wanted: Callable[[Path], bool]) -> list[tuple[str, Path]]:
     if not root.is_dir():
-        msg = f"{root}: there is no such folder."
+        msg = f"{root}: there is no such folder; check the path."
         raise SourceError(msg)
     splits = [root / split for split in _SPLITS if (root / split).is_dir()]
     inside = [(f"{top.name}/" if splits else "", folder) for top in splits or [root] for folder in top.iterdir() if folder.is_dir()]

@@ -43,7 +43,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     Example:
         >>> load_checkpoint(Path("/no/such.pt"))
         Traceback (most recent call last):
-        blurdata.errors.SourceError: /no/such.pt: there is no such checkpoint.
+        blurdata.errors.SourceError: /no/such.pt: there is no such checkpoint; give a network.pt that the demo or train_deblur.py saved.
     """
     if path.is_file() and not zipfile.is_zipfile(path):  # torch would go on to parse an old-style pickle
         msg = f"{path}: is no checkpoint that can be read; train again or fetch it again."
@@ -51,7 +51,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        msg = f"{path}: there is no such checkpoint."
+        msg = f"{path}: there is no such checkpoint; give a network.pt that the demo or train_deblur.py saved."
         raise SourceError(msg) from error
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         msg = f"{path}: is no checkpoint that can be read; train again or fetch it again."

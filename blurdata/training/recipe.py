@@ -98,7 +98,7 @@ class TrainRecipe(Recipe):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.warmup_steps + self.hold_steps > self.steps:
-            msg = f"warmup_steps and hold_steps together must not exceed the {self.steps} steps of all stages"
+            msg = f"warmup_steps and hold_steps together must not exceed the {self.steps} steps of all stages; lower them"
             raise ValueError(msg)
         if self.small and self.arguments:
             msg = "small fixes the network's arguments; leave one of them out"

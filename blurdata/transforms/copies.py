@@ -223,7 +223,7 @@ def _differing(found: Any, settings: Mapping[str, Any]) -> str:
 
 def _picture(path: Path) -> Path:
     if not path.exists():
-        msg = f"{path}: there is no such file or folder."
+        msg = f"{path}: there is no such file or folder; check the path."
         raise SourceError(msg)
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         msg = f"{path}: is no picture ({', '.join(IMAGE_SUFFIXES)})."

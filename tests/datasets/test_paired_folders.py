@@ -1,5 +1,6 @@
 """Plain paired folders: pairing by name, any nesting, what is refused."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,10 @@ import pytest
 
 from blurdata.errors import PairMismatch, SourceError
 from blurdata.files import write_png
+from blurdata.recipe import recipe_id
 from blurdata.sources import open_source
+from blurdata.synthesis import synthesize
+from blurdata.synthesis.folder import write_folder
 
 
 def picture(seed: int, shape: tuple[int, int] = (8, 10), dtype: type = np.uint8) -> np.ndarray:
@@ -150,3 +154,20 @@ def test_a_place_without_pairs_is_told(tmp_path: Path) -> None:
         open_source(f"pairs:{tmp_path}")
     with pytest.raises(SourceError, match="no such folder"):
         open_source(f"pairs:{tmp_path / 'none'}")
+
+
+def test_what_synthesize_told_of_its_pairs_is_read_back(tmp_path: Path) -> None:
+    """The recipe of synthesis and each pair's meta come along; the variant is that of the folder; damaged meta is named with the remedy."""
+    frames = [np.roll(picture(1, (12, 16)).repeat(4, 0).repeat(4, 1), 2 * i, axis=1) for i in range(6)]
+    made = synthesize(frames, {"window": 3})
+    write_folder(made, tmp_path)
+
+    source = open_source(f"pairs:{tmp_path}?blurry=blur&sharp=sharp")
+    mark = sorted(tmp_path.rglob("meta/*.json"))[1]
+    mark.write_text(mark.read_text()[:20])
+
+    assert source.recipe["synthesis"] == {"recipe_id": recipe_id(made.recipe), **json.loads(json.dumps(dict(made.recipe)))}
+    told = {name: value for name, value in made[1].meta.items() if name not in ("variant", "split")}
+    assert source[1].meta == {**told, "variant": "blur", "split": None}
+    with pytest.raises(SourceError, match=rf"{mark.name}: cannot be read .* run blurdata synthesize again"):
+        open_source(f"pairs:{tmp_path}?blurry=blur&sharp=sharp")
