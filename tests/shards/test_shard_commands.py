@@ -191,7 +191,7 @@ def test_broken_lmdb_is_told(tmp_path: Path) -> None:
         open_source(f"lmdb:{tmp_path}")
     write_lmdb(tmp_path / "a_blur.lmdb", {"1": picture, "2": picture})
     write_lmdb(tmp_path / "a_sharp.lmdb", {"1": picture})
-    with pytest.raises(PairMismatch, match=r"1 pictures .* 2"):
+    with pytest.raises(PairMismatch, match=r"1 picture .* 2"):
         open_source(f"lmdb:{tmp_path}")
     listed = tmp_path / "a_sharp.lmdb" / "meta_info.txt"
     listed.write_text("1.png (8,8,3) 1\n2.png (8,8,3) 1\n")
