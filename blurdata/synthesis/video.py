@@ -22,6 +22,7 @@ from blurdata.synthesis.room import Room
 from blurdata.synthesis.whole import missing_bytes
 
 # AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601
+_HDR = {16: "pq", 18: "hlg"}  # transfers whose codes no curve of ours decodes
 _MATRICES = {0: "rgb", 1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "fcc", 9: "bt2020", 10: "bt2020"}
 _SWSCALE = {"bt601": 5, "bt709": 1, "bt2020": 9, "smpte240m": 7, "fcc": 4}
 _WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593), "smpte240m": (0.212, 0.087), "fcc": (0.3, 0.11)}
@@ -70,6 +71,7 @@ class VideoFilm(Film):
             **self._notes,
             "color_matrix": "rgb" if frame.format.is_rgb else self._matrix_of(frame),
             "color_range": _range_of(frame),
+            **({"transfer": hdr} if (hdr := _HDR.get(int(getattr(frame, "color_trc", 0) or 0))) else {}),
             "rotation_deg": _orientation(frame)[0] * 90,
         }
 

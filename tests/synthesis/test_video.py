@@ -310,3 +310,17 @@ def test_meta_says_how_colours_were_read(tmp_path: Path, matrix: str, full: bool
     assert (meta["color_matrix"], meta["color_range"], meta["rotation_deg"]) == (matrix, "full" if full else "limited", 0)
     assert overruled["color_matrix"] == "bt709"
     assert (plain["color_matrix"], plain["color_range"], plain["bits"]) == ("rgb", "full", 8)
+
+
+@pytest.mark.parametrize(("transfer", "name"), [("arib-std-b67", "HLG"), ("smpte2084", "PQ")])
+def test_hdr_is_not_averaged_under_a_curve_that_is_not_its_own(tmp_path: Path, transfer: str, name: str) -> None:
+    """A phone's HDR film is refused, unless a table says what its codes mean."""
+    path = tmp_path / "phone.mp4"
+    _write(path, _moving(12), codec="libx264", pix_fmt="yuv420p", options={"x264-params": f"transfer={transfer}"})
+    table = tmp_path / "own.csv"
+    np.savetxt(table, np.linspace(0, 1, 64) ** 3)
+
+    with pytest.raises(SourceError, match=rf"phone.*is HDR \({name}\)"):
+        synthesize(path, {"window": 7})
+    pairs = synthesize(path, {"window": 7, "curve": str(table)})
+    assert pairs[0].meta["transfer"] == name.lower()
