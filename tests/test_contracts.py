@@ -20,7 +20,7 @@ from blurdata.training.networks import NETWORKS
 
 def published(name):
     """The miniature of a published layout that the tests of the layouts build."""
-    spec = importlib.util.spec_from_file_location("layouts", Path(__file__).parent / "datasets" / "test_published_layouts.py")
+    spec = importlib.util.spec_from_file_location("layouts", Path(__file__).parent / "datasets" / "layouts.py")
     layouts = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(layouts)
     build, query, *_ = layouts.LAYOUTS[name]

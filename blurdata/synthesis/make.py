@@ -84,8 +84,8 @@ def open_films(
     for film in films:
         if (transfer := film.notes.get("transfer")) and not Path(plan.curve).is_file():
             msg = (
-                f"{film.name}: is HDR ({str(transfer).upper()}), whose codes do not follow the curve '{plan.curve}'; convert it to SDR first "
-                "(FFmpeg's zscale and tonemap), or name a table of its response as `curve`."
+                f"{film.name}: is HDR ({str(transfer).upper()}), whose codes do not follow the curve '{plan.curve}'; "
+                "convert it to SDR first (FFmpeg's zscale and tonemap), or name a table of its response as `curve`."
             )
             raise SourceError(msg)
         times = seen[film.split, film.name] = seen.get((film.split, film.name), 0) + 1
