@@ -222,7 +222,7 @@ def test_a_published_set_is_audited_and_scored(tmp_path):
     refused(blurdata(tmp_path, "evaluate", "mien", "mine", "--protocol", "plain"), "mien: there is no such folder", "check the path")
     assert not (tmp_path / "scores.json").exists()
     listed.write_text(line)
-    assert "over 1 images" in done(blurdata(tmp_path, *score))
+    assert "over 1 image" in done(blurdata(tmp_path, *score))
     assert (tmp_path / "scores.json").exists()
 
 

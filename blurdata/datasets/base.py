@@ -172,7 +172,7 @@ def match_names(
     told = [f"{name}: has no sharp half" for name in only_blurry] + [f"{name}: has no blurry half" for name in only_sharp]
     if told and unmatched == "error":
         sides = [
-            f"{len(names)} {half} pictures have no {other} half ({some(names)})"
+            f"{counted(len(names), f'{half} picture')} without a {other} half ({some(names)})"
             for names, half, other in ((only_blurry, "blurry", "sharp"), (only_sharp, "sharp", "blurry"))
             if names
         ]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from blurdata.errors import PairMismatch, SourceError
-from blurdata.naming import RESTORED_WORDS, SHARP_WORDS, SPLITS, Tokens, name_tokens, some, walk_images
+from blurdata.naming import RESTORED_WORDS, SHARP_WORDS, SPLITS, Tokens, counted, name_tokens, some, walk_images
 
 _MARKS = ("gt", "sharp", "target")  # words that mark a ground truth within a file's own name
 
@@ -126,8 +126,8 @@ def _candidates(tokens: Tokens, by_last: Mapping[str, Sequence[tuple[str, Tokens
 def _unmatched(strangers: Sequence[str], missing: Sequence[str], *, allow_missing: bool) -> str:
     sides = []
     if strangers:
-        sides.append(f"{len(strangers)} restored pictures belong to no sharp one ({some(strangers)})")
+        sides.append(f"{counted(len(strangers), 'restored picture')} without a sharp one ({some(strangers)})")
     if missing and not allow_missing:
-        sides.append(f"{len(missing)} sharp pictures have no restored one ({some(missing)})")
+        sides.append(f"{counted(len(missing), 'sharp picture')} without a restored one ({some(missing)})")
     remedy = "restore the rest, or score a part with --allow-missing" if missing and not strangers else "pictures are paired by name"
     return f"{'; '.join(sides) or 'No restored picture belongs to a sharp one'}; {remedy}."

@@ -10,6 +10,7 @@ from typing import Any
 
 from blurdata.metrics.evaluation import Row, finite
 from blurdata.metrics.protocols import Protocol, versions
+from blurdata.naming import counted
 
 
 def means(rows: Sequence[Row]) -> dict[str, float | None]:
@@ -69,7 +70,7 @@ def as_text(rows: Sequence[Row], protocol: Protocol) -> str:
     lines = []
     if mean["ssim"] is not None:
         ratio = "infinite" if mean["psnr"] is None else f"{mean['psnr']:.2f} dB"
-        lines.append(f"PSNR {ratio}   SSIM {mean['ssim']:.4f}   over {len(scored)} images   ({protocol.name})")
+        lines.append(f"PSNR {ratio}   SSIM {mean['ssim']:.4f}   over {counted(len(scored), 'image')}   ({protocol.name})")
     for status, meaning in _FLAGS.items():
         flagged = [row for row in rows if row.status == status]
         if flagged:

@@ -42,7 +42,7 @@ def test_unmatched_names_are_listed(tmp_path: Path) -> None:
     """Pictures without a partner are an error that lists those of both sides, and can be left out on purpose."""
     plant(tmp_path, ["1.png", "2.png", "3.png"], ["2.png", "4.png"])
 
-    with pytest.raises(PairMismatch, match=r"2 blurry pictures have no sharp half \(1, 3\); 1 sharp pictures have no blurry half \(4\)"):
+    with pytest.raises(PairMismatch, match=r"2 blurry pictures without a sharp half \(1, 3\); 1 sharp picture without a blurry half \(4\)"):
         open_source(f"pairs:{tmp_path}")
     source = open_source(f"pairs:{tmp_path}?unmatched=leave-out")
 

@@ -110,7 +110,7 @@ def test_frames_that_lost_a_half_are_listed(tmp_path: Path) -> None:
     gopro(tmp_path)
     (tmp_path / "train/GOPR0372_07_00/sharp/000048.png").unlink()
 
-    with pytest.raises(PairMismatch, match=r"1 blurry pictures have no sharp half \(000048\)"):
+    with pytest.raises(PairMismatch, match=r"1 blurry picture without a sharp half \(000048\)"):
         open_gopro(tmp_path, variant="blur")
     source = open_gopro(tmp_path, variant="blur", split="train", unmatched="leave-out")
 
