@@ -51,6 +51,7 @@ def survey(source: PairSource, *, sample: int | None = None, seed: int = 0, work
         progress: Called after each run of pairs.
 
     Example:
+        >>> import cv2
         >>> from blurdata.pairs import Pair, PairSource
         >>> class Three(PairSource):
         ...     keys, recipe = ("a", "b", "c"), {"kind": "example"}

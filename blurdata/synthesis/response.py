@@ -69,7 +69,7 @@ def calibrate_response(pictures: Sequence[NDArray[np.uint8]], exposure_s: Sequen
         SourceError: If the pictures cannot say: sizes or depth differ, equal times, no overlap, times that do not fit.
 
     Example:
-        >>> light = np.tile(np.geomspace(0.001, 1.0, 4000).reshape(40, 100, 1), 3)
+        >>> light = np.tile(np.geomspace(0.001, 1.0, 40000).reshape(200, 200, 1), 3)
         >>> times = [0.25, 0.5, 1.0, 2.0]
         >>> shots = [np.rint(255 * np.clip(light * t, 0, 1) ** (1 / 2.2)).astype(np.uint8) for t in times]
         >>> table = calibrate_response(shots, times).table[:, 1]
