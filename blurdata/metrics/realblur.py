@@ -56,7 +56,7 @@ def realblur_score(restored: Picture, sharp: Picture, *, clip: bool = False) -> 
     Example:
         >>> from blurdata.metrics import psnr
         >>> rng = np.random.default_rng(0)
-        >>> sharp = cv2.GaussianBlur(rng.integers(0, 256, (64, 64, 3), np.uint8), (0, 0), 2)
+        >>> sharp = cv2.GaussianBlur(rng.integers(0, 256, (128, 128, 3), np.uint8), (0, 0), 2)
         >>> shifted = np.roll(sharp, 1, axis=1)
         >>> realblur_score(shifted, sharp).psnr > psnr(shifted, sharp) + 10  # a shift is undone
         True
