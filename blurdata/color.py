@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
+from blurdata.paths import user_path
 
 Float = NDArray[np.float64]
 
@@ -162,7 +163,7 @@ def curve(name: str | Path | Curve) -> Curve:
         raise TypeError(msg)
     if str(name) in _NAMES:
         return Curve(str(name))
-    path = Path(name).expanduser()
+    path = user_path(name)
     if not path.exists():
         msg = f"There is no curve '{name}'; use {', '.join(_NAMES)} or the path of a table."
         raise ValueError(msg)

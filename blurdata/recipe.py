@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from blurdata.errors import RecipeError
+from blurdata.paths import user_path
 
 _MAX_BYTES = 1 << 20
 _KINDS = {  # a field that only recipes of one kind have, and how such a recipe is used
@@ -74,7 +75,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
     Raises:
         RecipeError: If there is none; the message lists the names, nearest first.
     """
-    path = Path(name_or_path).expanduser()
+    path = user_path(name_or_path)
     if path.suffix in (".yaml", ".yml") or path.is_file() or path.parent != Path():  # a folder of that name hides no recipe
         if path.is_file():
             return path

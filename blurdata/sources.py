@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from blurdata.errors import SourceError
 from blurdata.pairs import PairSource
+from blurdata.paths import user_path
 
 _KINDS = {
     "pairs": "blurdata.datasets:open_folders",
@@ -75,8 +76,8 @@ def open_source(text: str) -> PairSource:
     if not colon or kind not in _KINDS:
         near = difflib.get_close_matches(kind, kinds(), n=1)
         hint = f"did you mean '{near[0]}:'? " if near and colon else ""
-        if Path(text).expanduser().exists():
-            hint = f"did you mean '{'pairs' if Path(text).expanduser().is_dir() else 'video'}:{text}'? "
+        if user_path(text).exists():
+            hint = f"did you mean '{'pairs' if user_path(text).is_dir() else 'video'}:{text}'? "
         msg = f"'{text}' names no source; {hint}write KIND:PATH?option=value with one of the kinds {', '.join(kinds())}."
         raise SourceError(msg)
     path, _, query = rest.partition("?")
@@ -88,7 +89,7 @@ def open_source(text: str) -> PairSource:
     if "\x00" in path:
         msg = f"{text!r} holds a NUL character; no path does."
         raise SourceError(msg)
-    location = path if kind == "hf" and not Path(path).exists() else str(Path(path).expanduser().resolve())
+    location = path if kind == "hf" and not Path(path).exists() else str(user_path(path).resolve())
     source = opener(location, **options)
     source.text = f"{kind}:{location}" + (f"?{query}" if query else "")
     return source

@@ -24,3 +24,10 @@ def test_wrong_texts_are_sentences(text, words):
     """The error says what is wrong and what to write instead."""
     with pytest.raises(SourceError, match=words):
         open_source(text)
+
+
+@pytest.mark.parametrize("text", ["~nobody-of-this-name", "~:/tmp", "pairs:~nobody-of-this-name/set", "video:~:x"])
+def test_the_home_of_nobody_is_one_sentence(text):
+    """Pathlib raises a RuntimeError for it."""
+    with pytest.raises(SourceError):
+        open_source(text)

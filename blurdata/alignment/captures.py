@@ -14,6 +14,7 @@ from blurdata.alignment.recipe import AlignRecipe
 from blurdata.errors import SourceError
 from blurdata.files import IMAGE_SUFFIXES, natural_key, read_image
 from blurdata.pairs import Image
+from blurdata.paths import user_path
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def read_lenses(recipe: AlignRecipe) -> Lenses:
     if not recipe.undistort:
         return Lenses()
     paths = (recipe.lens_blurry, recipe.lens_sharp)
-    return Lenses(*(read_lens(Path(path).expanduser()) if path else None for path in paths))
+    return Lenses(*(read_lens(user_path(path)) if path else None for path in paths))
 
 
 def load_views(capture: Capture, recipe: AlignRecipe, lenses: Lenses) -> tuple[View, View]:

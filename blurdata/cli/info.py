@@ -1,6 +1,5 @@
 """``blurdata info``: what is in shards or a source, and where it came from."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -22,10 +21,11 @@ def run(
     """
     import json
 
+    from blurdata.paths import user_path
     from blurdata.shards import describe
     from blurdata.shards.records import is_shards
 
-    folder = Path(source.removeprefix("shards:")).expanduser()
+    folder = user_path(source.removeprefix("shards:"))
     shards = is_shards(folder) or (source.startswith("shards:") and "?" not in source)
     told = describe(folder) if shards else _describe_source(source)
     if as_json:

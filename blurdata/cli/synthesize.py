@@ -36,6 +36,7 @@ def run(
 
     from blurdata.errors import BlurDataError
     from blurdata.files import make_folder
+    from blurdata.paths import user_path
     from blurdata.progress import progress
     from blurdata.synthesis.folder import write_folder
     from blurdata.synthesis.make import open_films, resolve
@@ -45,7 +46,7 @@ def run(
         raise typer.BadParameter(msg)
     fields = {"variant": variant, "window": window, "step": step, "capture_fps": capture_fps, "seed": seed}
     if interpolator is not None:
-        fields |= {"interpolation": "torchscript", "interpolator": str(interpolator.expanduser().resolve())}
+        fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
     fresh = not out.exists()
     make_folder(out)

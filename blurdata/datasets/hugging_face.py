@@ -13,6 +13,7 @@ from blurdata.errors import PairMismatch, SourceError
 from blurdata.files import decode_image, read_image
 from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, some
 from blurdata.pairs import Image, Pair, PairSource
+from blurdata.paths import user_path
 
 _SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves
 
@@ -113,7 +114,7 @@ def _load(location: str, config: str | None) -> dict[str, Any]:
     import datasets
 
     datasets.disable_progress_bars()
-    folder = Path(location).expanduser()
+    folder = user_path(location)
     try:
         if folder.is_dir() and any((folder / name).is_file() for name in _SAVED):
             loaded = datasets.load_from_disk(str(folder))

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from blurdata.pairs import Pair, PairSource
+from blurdata.paths import user_path
 from blurdata.shards.reader import ShardReader
 from blurdata.shards.records import is_shards, shard_folders
 from blurdata.sources import open_source
@@ -90,7 +91,7 @@ def open_input(text: str) -> PairSource:
         Traceback (most recent call last):
         blurdata.errors.SourceError: /no/such/folder: holds no shards (there is no plan.json); give the folder that `blurdata pack` wrote.
     """
-    folder = Path(text).expanduser()
+    folder = user_path(text)
     if is_shards(folder) or shard_folders(folder):
         return open_shards(folder)
     return open_source(text)

@@ -11,6 +11,7 @@ from blurdata.color import decodable_curve
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import user_cache
 from blurdata.pairs import Image
+from blurdata.paths import user_path
 from blurdata.recipe import parse_recipe, read_recipe
 from blurdata.synthesis.frames import ArrayFilm, find_films
 from blurdata.synthesis.learned import InterpolateFrames
@@ -79,7 +80,7 @@ def open_films(
     show_progress: bool = False,
 ) -> FilmPairs:
     """One source of the films at several paths; films of one name are told apart by a number."""
-    films = [film for path in paths for film in find_films(path.expanduser(), color_matrix=plan.color_matrix)]
+    films = [film for path in paths for film in find_films(user_path(path), color_matrix=plan.color_matrix)]
     seen: dict[tuple[str, str], int] = {}
     for film in films:
         if (transfer := film.notes.get("transfer")) and not Path(plan.curve).is_file():
@@ -155,6 +156,6 @@ def open_video(
     fields = {"variant": variant, "window": window, "step": step, "interpolation": interpolation, "max_blur_px": max_blur_px}
     fields |= {"capture_fps": capture_fps, "seed": seed}
     if interpolator:
-        fields |= {"interpolation": "torchscript", "interpolator": str(Path(interpolator).expanduser().resolve())}
+        fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
     return open_films([Path(path)], plan, cache=Path(cache) if cache else user_cache("analysis"), shots=only)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
 from blurdata.files import list_images, natural_key, read_image
+from blurdata.paths import user_path
 from blurdata.progress import SILENT, Advance
 
 _TRAIN, _TEST = ("train", "training"), ("test", "val", "valid", "validation")
@@ -64,7 +65,7 @@ def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> P
         >>> pictures.images.shape, pictures.labels, pictures.classes
         ((3, 32, 32, 3), array([0, 1, 1]), ('green', 'ripe'))
     """
-    listed = _of_hugging_face(text[3:]) if text.startswith("hf:") else _of_folder(Path(text).expanduser())
+    listed = _of_hugging_face(text[3:]) if text.startswith("hf:") else _of_folder(user_path(text))
     classes = sorted({label for _, _, label, _ in listed}, key=natural_key)
     if len(classes) < 2:
         msg = f"{text}: holds {len(classes)} classes; give a folder with one folder of pictures for each class, or hf:NAME."
