@@ -83,7 +83,7 @@ def open_films(
     films = [film for path in paths for film in find_films(user_path(path), color_matrix=plan.color_matrix)]
     seen: dict[tuple[str, str], int] = {}
     for film in films:
-        if (transfer := film.notes.get("transfer")) and not Path(plan.curve).is_file():
+        if (transfer := film.notes.get("transfer")) and not user_path(plan.curve).is_file():
             msg = (
                 f"{film.name}: is HDR ({str(transfer).upper()}), whose codes do not follow the curve '{plan.curve}'; "
                 "convert it to SDR first (FFmpeg's zscale and tonemap), or name a table of its response as `curve`."
