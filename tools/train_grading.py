@@ -93,7 +93,7 @@ def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> No
             if answers is None:
                 train, test = parts[part]
                 model = train_arm(pictures, train, recipe, recipe.arms[name], seed, device, advance)
-                answers = {name: grade(model, blurred[name][[at[i] for i in test]], device) for name in ALL_TESTS}
+                answers = {name: grade(model, blurred[name][[at[i] for i in test]], recipe, device) for name in ALL_TESTS}
                 keep(path, answers, recipe, data)
             else:
                 advance(recipe.steps)
@@ -149,7 +149,8 @@ def train_arm(
         for view in views:
             torch.manual_seed(1_000_003 * seed + step)  # both views, and all arms, are cropped alike
             batches.append(torch.stack([colour(geometry(picture)) for picture in view]))
-        logits = model(as_input(torch.cat(batches), device)).chunk(len(batches))
+        with in_precision(recipe, device):
+            logits = model(as_input(torch.cat(batches), device)).float().chunk(len(batches))
         loss = torch.stack([cross_entropy(one, labels, label_smoothing=recipe.smoothing) for one in logits]).mean()
         if arm.consistency:
             loss = loss + arm.consistency * kl_div(
@@ -194,18 +195,25 @@ def order(train: list[int], recipe: GradingRecipe, seed: int) -> Iterator[list[i
         queue = queue[recipe.batch :]
 
 
+def in_precision(recipe: GradingRecipe, device: torch.device) -> torch.autocast:
+    """The precision that the recipe asks for."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16")
+
+
 def as_input(batch: Tensor, device: torch.device) -> Tensor:
     """(B, 3, H, W) uint8 as the network wants it."""
     return ((batch.float() / 255 - MEAN) / DEVIATION).to(device, memory_format=torch.channels_last)
 
 
 @torch.inference_mode()
-def grade(model: nn.Module, images: NDArray[np.uint8], device: torch.device) -> NDArray[np.float32]:
+def grade(model: nn.Module, images: NDArray[np.uint8], recipe: GradingRecipe, device: torch.device) -> NDArray[np.float32]:
     """(N, classes) probabilities."""
     found = []
     for start in range(0, len(images), CHUNK):
         batch = torch.from_numpy(np.ascontiguousarray(images[start : start + CHUNK])).permute(0, 3, 1, 2)
-        found.append(softmax(model(as_input(batch, device)), 1).cpu().numpy())
+        with in_precision(recipe, device):
+            logits = model(as_input(batch, device)).float()
+        found.append(softmax(logits, 1).cpu().numpy())
     return np.concatenate(found)
 
 
