@@ -49,6 +49,15 @@ def walk_images(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix()))
 
 
+def first_image(folder: Path) -> Path | None:
+    """The picture under ``folder`` that is met first, or None; no more is listed than that takes.
+
+    Raises:
+        SourceError: If ``folder`` cannot be listed.
+    """
+    return next((path for inside, names in _walk(folder) for name in sorted(names) if _is_image(path := inside / name)), None)
+
+
 def walk_folders(folder: Path) -> list[Path]:
     """``folder`` and every folder under it, in natural order; hidden ones are skipped, links that lead back up too.
 

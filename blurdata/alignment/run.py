@@ -19,6 +19,7 @@ from blurdata.alignment.recipe import AlignRecipe
 from blurdata.alignment.records import VERSION, Record, align_capture, content_of, counts_of, overlay_of
 from blurdata.errors import OutputError, SourceError
 from blurdata.files import make_folder, sweep, write_atomic, write_png
+from blurdata.layouts import refuse_shards
 from blurdata.processes import worker_pool
 from blurdata.progress import SILENT, Advance
 from blurdata.recipe import recipe_id
@@ -63,8 +64,9 @@ def align_folder(
 
     Raises:
         SourceError: If there are no captures.
-        OutputError: If ``out`` cannot be written or was made with another recipe.
+        OutputError: If ``out`` cannot be written, holds shards, or was made with another recipe.
     """
+    refuse_shards(out)
     scenes = find_captures(captures, recipe)
     lenses = read_lenses(recipe)
     make_folder(out)

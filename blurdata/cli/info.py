@@ -21,9 +21,9 @@ def run(
     """
     import json
 
+    from blurdata.layouts import is_shards
     from blurdata.paths import user_path
     from blurdata.shards import describe
-    from blurdata.shards.records import is_shards
 
     folder = user_path(source.removeprefix("shards:"))
     shards = is_shards(folder) or (source.startswith("shards:") and "?" not in source)

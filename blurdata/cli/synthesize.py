@@ -36,6 +36,7 @@ def run(
 
     from blurdata.errors import BlurDataError
     from blurdata.files import make_folder
+    from blurdata.layouts import refuse_pictures, refuse_shards
     from blurdata.paths import user_path
     from blurdata.progress import progress
     from blurdata.synthesis.folder import write_folder
@@ -48,6 +49,7 @@ def run(
     if interpolator is not None:
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
+    (refuse_shards if format == "folder" else refuse_pictures)(out)
     fresh = not out.exists()
     make_folder(out)
     try:

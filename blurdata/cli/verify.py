@@ -113,8 +113,9 @@ def _tell_verdict(verdict: "Verdict") -> None:
 
 def _count(shards: Path) -> int:
     from blurdata.errors import ShardCorrupt
+    from blurdata.layouts import PLAN
     from blurdata.shards import Plan
-    from blurdata.shards.records import PLAN, read_record
+    from blurdata.shards.records import read_record
 
     try:
         return len(read_record(shards / PLAN, Plan).keys)

@@ -11,13 +11,14 @@ import h5py
 import blurdata
 from blurdata.errors import PlanMismatch, ShardCorrupt, SourceError
 from blurdata.files import output_error
+from blurdata.layouts import INDEX, PLAN, refuse_pictures
 from blurdata.pairs import Pair, PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.shards.encode import encode_shard
 from blurdata.shards.plan import Plan, Settings, make_plan
 from blurdata.shards.pool import run_all
 from blurdata.shards.publish import prove_writable, publish, sweep
-from blurdata.shards.records import INDEX, PLAN, Sidecar, finished, make_index, plan_ids, read_record, shard_path, sidecar_path, to_json
+from blurdata.shards.records import Sidecar, finished, make_index, plan_ids, read_record, shard_path, sidecar_path, to_json
 from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.sink import Sink
 from blurdata.shards.source import open_input
@@ -54,7 +55,7 @@ def build(
 
     Raises:
         PlanMismatch: If ``out`` holds shards of another source, recipe or setting, or the source changes while it is read.
-        OutputError: If ``out`` is full or read-only.
+        OutputError: If ``out`` is full or read-only, or holds pictures.
         ShardError: If a worker dies; finished shards stay.
 
     Example:
@@ -69,6 +70,7 @@ def build(
     """
     _check_arguments(workers, task, of, engine)
     out = Path(out)
+    refuse_pictures(out)
     source = open_input(source) if isinstance(source, str) else source
     plan = prepare(source, out, settings)
     mine = range(task, len(plan), of)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from blurdata.errors import ShardCorrupt
+from blurdata.layouts import INDEX
 from blurdata.shards.publish import leftovers
 from blurdata.shards.reader import ShardReader
-from blurdata.shards.records import INDEX, finished, shard_path
+from blurdata.shards.records import finished, shard_path
 
 
 def describe(root: Path | str) -> dict[str, Any]:

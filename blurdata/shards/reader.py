@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import Incomplete, PairMismatch, ShardCorrupt, SourceError
+from blurdata.layouts import INDEX, PLAN
 from blurdata.pairs import Pair
 from blurdata.shards.chunks import Box, Make
 from blurdata.shards.plan import HALVES, Plan
-from blurdata.shards.records import INDEX, PLAN, Index, finished, no_plan, read_record, shard_path
+from blurdata.shards.records import Index, finished, no_plan, read_record, shard_path
 from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.where import parse_where
 

@@ -10,12 +10,12 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from blurdata.errors import ShardCorrupt, SourceError
+from blurdata.errors import ShardCorrupt
+from blurdata.layouts import INDEX, PLAN, is_shards
 from blurdata.naming import some
 from blurdata.recipe import Recipe
 from blurdata.shards.plan import Plan
 
-PLAN, INDEX = "plan.json", "index.json"
 _MAX_BYTES = 1 << 30
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -52,15 +52,6 @@ class Index(Recipe):
     pairs: int
     bytes: int
     shards: tuple[ShardEntry, ...]
-
-
-def is_shards(folder: Path) -> bool:
-    """Whether a folder holds shards, or what is left of them."""
-    try:
-        return folder.is_dir() and ((folder / PLAN).exists() or (folder / INDEX).exists() or any(folder.glob("shard-*.h5")))
-    except PermissionError as error:
-        msg = f"{folder}: cannot be read ({error.strerror}); change its rights."
-        raise SourceError(msg) from error
 
 
 def shard_folders(folder: Path) -> list[str]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from blurdata.layouts import is_shards
 from blurdata.pairs import Pair, PairSource
 from blurdata.paths import user_path
 from blurdata.shards.reader import ShardReader
-from blurdata.shards.records import is_shards, shard_folders
+from blurdata.shards.records import shard_folders
 from blurdata.sources import open_source
 
 KIND = "shards"

@@ -6,17 +6,15 @@ from pathlib import Path
 
 from blurdata.errors import PlanMismatch, ShardCorrupt, SourceError
 from blurdata.files import output_error
+from blurdata.layouts import INDEX, PLAN, is_shards
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.shards.build import build_all, write_index
 from blurdata.shards.plan import Plan, make_plan
 from blurdata.shards.publish import hash_file, prove_writable, publish
 from blurdata.shards.records import (
-    INDEX,
-    PLAN,
     Index,
     Sidecar,
-    is_shards,
     make_index,
     no_plan,
     plan_ids,

@@ -17,6 +17,7 @@ import numpy as np
 
 from blurdata.errors import OutputError
 from blurdata.files import make_folder, sweep, write_atomic, write_png
+from blurdata.layouts import refuse_shards
 from blurdata.pairs import Pair
 from blurdata.recipe import recipe_id
 from blurdata.synthesis.source import FilmPairs
@@ -37,8 +38,9 @@ def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None
         advance: Told how many pairs are done.
 
     Raises:
-        OutputError: If the folder cannot be written or holds pairs of other frames or another recipe.
+        OutputError: If the folder cannot be written or holds shards, or pairs of other frames or another recipe.
     """
+    refuse_shards(out)
     make_folder(out)
     claim = {
         "format": "blurdata-synthesis",

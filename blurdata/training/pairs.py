@@ -15,12 +15,12 @@ from torchvision.transforms import v2
 from blurdata import transforms
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files, image_size, read_image
+from blurdata.layouts import is_shards
 from blurdata.naming import walk_images
 from blurdata.pair_types import Sharp
 from blurdata.shards import Augment, ShardDataset
 from blurdata.shards.augment import draw_box
 from blurdata.shards.order import sample_seed
-from blurdata.shards.records import is_shards
 from blurdata.training.recipe import TrainRecipe
 
 Sample = dict[str, Any]
