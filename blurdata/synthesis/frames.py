@@ -83,7 +83,8 @@ class Film(ABC):
         split: ``train``, ``test`` … where the tree says so, else ``""``.
         fps: Frames per second that the container claims, or None.
         length: Number of frames, where it is known before reading.
-        notes: What a reader should know of the file: colour matrix, range, rotation, codec. Flat and JSON-able; part of each pair's meta.
+        notes: What a reader should know of the file: colour matrix, range, rotation, mirroring, codec. Flat and JSON-able; part of each
+            pair's meta.
     """
 
     name: str
@@ -95,7 +96,7 @@ class Film(ABC):
     @property
     def notes(self) -> dict[str, str | int | float]:
         """What the frames are converted from; those of folders and arrays are RGB already."""
-        return {"color_matrix": "rgb", "color_range": "full", "rotation_deg": 0}
+        return {"color_matrix": "rgb", "color_range": "full", "rotation_deg": 0, "mirrored": False}
 
     def gaps(self) -> list[int]:
         """Frames before which frames are missing, by the numbers of their files."""

@@ -64,15 +64,21 @@ class VideoFilm(Film):
 
     @cached_property
     def notes(self) -> dict[str, str | int | float]:
-        """Codec and pixel format; the colour matrix and range that the frames are converted with, and how far they are turned upright."""
+        """Codec and pixel format; the colour matrix and range that the frames are converted with; how they are put upright.
+
+        ``rotation_deg`` is how far they are turned to the left, ``mirrored`` whether they are mirrored left to right after that, both
+        as the file's display matrix asks for.
+        """
         with self._open() as (container, stream):
             frame = next(self._decode(container, stream))
+        turns, mirrored = _orientation(frame)
         return {
             **self._notes,
             "color_matrix": "rgb" if frame.format.is_rgb else self._matrix_of(frame),
             "color_range": _range_of(frame),
             **({"transfer": hdr} if (hdr := _HDR.get(int(getattr(frame, "color_trc", 0) or 0))) else {}),
-            "rotation_deg": _orientation(frame)[0] * 90,
+            "rotation_deg": turns * 90,
+            "mirrored": mirrored,
         }
 
     @contextmanager

@@ -277,7 +277,7 @@ def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
     ],
 )
 def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[int, int, int, int], turns: int, mirrored: bool) -> None:
-    """The display matrix in the file turns the frames upright, (0, 1, -1, 0) a quarter clockwise, and mirrors those of front cameras."""
+    """The display matrix turns the frames upright, (0, 1, -1, 0) a quarter clockwise, and mirrors a front camera's; meta says both."""
     path = tmp_path / "phone.mp4"
     frames = _moving(6, (48, 80))
     _write(path, frames, codec="libx264", pix_fmt="yuv444p", options={"qp": "1"})
@@ -293,6 +293,8 @@ def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[in
     expected = np.rot90(frames[2], turns)[:, :: -1 if mirrored else 1]
     assert pair.sharp.shape == expected.shape
     assert np.abs(pair.sharp.astype(int) - expected).mean() < 6
+    assert pair.meta["rotation_deg"] % 360 == 90 * turns % 360
+    assert pair.meta["mirrored"] is mirrored
 
 
 @pytest.mark.parametrize(("matrix", "full"), [("bt709", False), ("bt601", True), ("bt2020", False)])
@@ -310,6 +312,7 @@ def test_meta_says_how_colours_were_read(tmp_path: Path, matrix: str, full: bool
     assert (meta["color_matrix"], meta["color_range"], meta["rotation_deg"]) == (matrix, "full" if full else "limited", 0)
     assert overruled["color_matrix"] == "bt709"
     assert (plain["color_matrix"], plain["color_range"], plain["bits"]) == ("rgb", "full", 8)
+    assert (meta["mirrored"], plain["mirrored"]) == (False, False)
 
 
 @pytest.mark.parametrize(("transfer", "name"), [("arib-std-b67", "HLG"), ("smpte2084", "PQ")])
