@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from blurdata.errors import PairMismatch, SourceError
+from blurdata.files import IMAGE_SUFFIXES
 from blurdata.naming import RESTORED_WORDS, SHARP_WORDS, SPLITS, Tokens, counted, name_tokens, some, walk_images
 
 _MARKS = ("gt", "sharp", "target")  # words that mark a ground truth within a file's own name
@@ -49,7 +50,8 @@ def match_restored(restored: Iterable[str], sharp: Iterable[str], *, allow_missi
     """(restored name, sharp name) for every restored picture, in the order of ``sharp``.
 
     Equal names belong together; otherwise names whose tokens are equal, or of which one ends with the other's (so that a folder more
-    on either side does no harm).
+    on either side does no harm). ``a.jpg.png`` counts as ``a.jpg`` where it is nobody's own name: restored pictures are named so after
+    blurry ones that differ in nothing but their suffix.
 
     Args:
         restored: Relative names.
@@ -64,11 +66,13 @@ def match_restored(restored: Iterable[str], sharp: Iterable[str], *, allow_missi
         [('scene001_blur_1.png', 'scene001/gt/gt_1.png')]
         >>> match_restored(["run7/GOPR0384_11_00-000001.png"], ["GOPR0384_11_00/sharp/000001.png"])
         [('run7/GOPR0384_11_00-000001.png', 'GOPR0384_11_00/sharp/000001.png')]
+        >>> match_restored(["a.jpg.png", "a.bmp.png"], ["a.bmp", "a.jpg"])
+        [('a.bmp.png', 'a.bmp'), ('a.jpg.png', 'a.jpg')]
     """
     restored, sharp = list(restored), list(sharp)
-    stems = {_stem(name): name for name in sharp}
-    partner = {name: stems[_stem(name)] for name in restored if _stem(name) in stems}
-    left = [name for name in restored if name not in partner]
+    partner = _by_name({name: name for name in restored}, sharp)
+    partner |= _by_name({name: _named_after(name) for name in restored if name not in partner}, sharp)
+    left = {name: _named_after(name) for name in restored if name not in partner}
     partner |= _by_tokens(left, [name for name in sharp if name not in set(partner.values())])
     owners: dict[str, list[str]] = {}
     for name, truth in partner.items():
@@ -89,16 +93,38 @@ def _stem(name: str) -> str:
     return PurePosixPath(name).with_suffix("").as_posix()
 
 
-def _by_tokens(restored: Sequence[str], sharp: Sequence[str]) -> dict[str, str]:
-    """Partners by tokens; names of splits are set aside only where nothing fits with them."""
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _named_after(name: str) -> str:
+    """The file's name that a restored picture was named after: ``a.jpg`` for ``a.jpg.png``; any other name itself."""
+    inner = PurePosixPath(name).with_suffix("")
+    return inner.as_posix() if _suffix(inner.name) in IMAGE_SUFFIXES else name
+
+
+def _by_name(called: Mapping[str, str], sharp: Sequence[str]) -> dict[str, str]:
+    """Partners of the restored pictures that are ``called`` as a sharp one, or as one alone is but for the suffix."""
+    stems: dict[str, list[str]] = {}
+    for name in sharp:
+        stems.setdefault(_stem(name), []).append(name)
+    alike = {name: stems.get(_stem(alias), []) for name, alias in called.items()}
+    same = {name: [alias] if alias in alike[name] else alike[name] for name, alias in called.items()}
+    return {name: truths[0] for name, truths in same.items() if len(truths) == 1}
+
+
+def _by_tokens(called: Mapping[str, str], sharp: Sequence[str]) -> dict[str, str]:
+    """Partners by tokens of what the restored pictures are ``called``; names of splits are set aside only where nothing fits with them."""
     partner: dict[str, str] = {}
     for tokens_of in (name_tokens, _without_split):
         by_last: dict[str, list[tuple[str, Tokens]]] = {}
         for name in sharp:
             if tokens := tokens_of(name):
                 by_last.setdefault(tokens[-1], []).append((name, tokens))
-        for name in restored:
-            if name not in partner and (candidates := _candidates(tokens_of(name), by_last)):
+        for name, alias in called.items():
+            if name not in partner and (candidates := _candidates(tokens_of(alias), by_last)):
+                if len(candidates) > 1 and alias != name:
+                    candidates = [one for one in candidates if _suffix(one) == _suffix(alias)] or candidates
                 if len(candidates) > 1:
                     msg = f"'{name}' could belong to {len(candidates)} sharp pictures ({some(candidates)}); name it with its scene."
                     raise PairMismatch(msg)

@@ -86,6 +86,30 @@ def test_pictures_without_a_partner_are_listed() -> None:
     assert match_restored(["a.png"], ["a.png", "b.png"], allow_missing=True) == [("a.png", "a.png")]
 
 
+@pytest.mark.parametrize(
+    ("restored", "sharp"),
+    [
+        (["a.jpg.png"], ["a.jpg"]),
+        (["a.JPG.png"], ["a.JPG"]),
+        (["a.jpg.png"], ["a.png"]),
+        (["a.jpg.png", "a.png.png"], ["a.jpg", "a.png"]),
+        (["run1/s1/a.jpg.png", "run1/s1/a.png.png"], ["s1/a.jpg", "s1/a.png"]),
+        (["a.jpg.png", "a.png"], ["a.jpg.png", "a.png"]),
+    ],
+)
+def test_restored_pictures_named_after_whole_file_names_find_their_partner(restored: list[str], sharp: list[str]) -> None:
+    """``a.jpg.png`` is the restored ``a.jpg``, where the suffix is all that tells two pictures apart too."""
+    assert match_restored(restored, sharp) == list(zip(restored, sharp, strict=True))
+
+
+def test_suffixes_that_leave_a_choice_are_refused() -> None:
+    """No partner is picked where two would do, on either side."""
+    with pytest.raises(PairMismatch, match="could belong to 2 sharp pictures"):
+        match_restored(["a.bmp.png"], ["a.jpg", "a.png"], allow_missing=True)
+    with pytest.raises(PairMismatch, match="more than one restored picture"):
+        match_restored(["a.jpg.png", "a.png"], ["a.jpg"])
+
+
 def test_names_that_could_mean_two_pictures_are_refused() -> None:
     """A number alone is ambiguous where two scenes have it, and two restored pictures of one truth are an error."""
     with pytest.raises(PairMismatch, match="could belong to 2 sharp pictures"):
