@@ -13,8 +13,10 @@ from blurdata.shards.order import advance, balanced, permutation, rank_steps
 class ShardSampler(Sampler[tuple[int, int]]):
     """Yields (epoch, index) so that a :class:`ShardDataset` can seed each sample from (seed, epoch, key) alone.
 
-    One iteration is the rest of the present epoch for this rank. Every rank yields equally many; where the numbers do not
-    divide, the last few are the first of the next epoch, which then starts after them: nothing is dropped or repeated.
+    One iteration is the rest of the present epoch for this rank. Every rank yields equally many, the rest divided by ``world`` and
+    rounded up. So where ``world`` does not divide the rest, the up to ``world - 1`` ranks that would go short get the first samples
+    of the next epoch (of the next ones, if the data set is smaller than that), and the next iteration starts after those: nothing is
+    dropped or repeated. Only ``set_epoch`` goes back to the beginning of an epoch, and repeats them.
 
     Args:
         dataset: What is sampled.
@@ -26,10 +28,13 @@ class ShardSampler(Sampler[tuple[int, int]]):
             repeats, instead of once each.
 
     To resume, save ``state_dict()`` after ``advance(samples of this step on all ranks)``, and load it into samplers of any
-    number of ranks: with the same global batch, the remaining steps see the same samples with the same augmentations.
+    number of ranks: with the same global batch, the remaining steps see the same samples with the same augmentations, as long as
+    both numbers of ranks divide what is left of an epoch (else its last step ends elsewhere, and later ones are shifted).
     Loaders that prefetch are ahead of training, often by a whole epoch, so the sampler itself cannot know what was used; where
     ``advance`` is not called after an iteration has begun, the next one simply goes on to the next epoch. The last step of an
-    epoch is smaller where batches do not divide it; it is a step all the same, so leave ``drop_last`` off.
+    epoch is smaller where batches do not divide it, equally small on all ranks; it is a step all the same, so leave ``drop_last``
+    off. Batches that are cut from one iteration after the other without a break, as ``tools/train_deblur.py`` cuts them, are all
+    full and do not depend on the number of ranks.
 
     Example:
         >>> sampler = ShardSampler(range(10), seed=3, rank=0, world=2)

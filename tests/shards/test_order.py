@@ -75,6 +75,42 @@ def test_elastic_resume(resumed_world: int) -> None:
         assert rest[: 15 - stop] == full[stop + 1 : 16]
 
 
+@pytest.mark.parametrize(
+    ("size", "world", "batch", "sizes"),
+    [
+        (10, 1, 8, [8, 2, 8, 2]),  # an epoch of its own each
+        (10, 2, 4, [8, 2, 8, 2]),
+        (10, 4, 2, [8, 4, 8, 8, 4]),  # the first epoch's last step takes two of the second's ten
+        (10, 4, 3, [12, 8, 12]),
+        (3, 8, 1, [8, 8, 8]),  # more ranks than samples: steps reach over epochs
+    ],
+)
+def test_the_last_step_of_an_epoch_is_rounded_up_to_all_ranks(size: int, world: int, batch: int, sizes: list[int]) -> None:
+    """It is what is left of the epoch, and the first of the next one so that every rank has equally many; no sample is lost or doubled."""
+    crew = [ShardSampler(range(size), shuffle=False, rank=rank, world=world) for rank in range(world)]
+    seen: list[list[tuple[int, int]]] = []
+    while len(seen) < len(sizes):
+        parts = [list(sampler) for sampler in crew]
+        for start in range(0, len(parts[0]), batch):
+            assert len({len(part[start : start + batch]) for part in parts}) == 1
+            seen.append(sorted(item for part in parts for item in part[start : start + batch]))
+
+    assert [len(step) for step in seen[: len(sizes)]] == sizes
+    stream = [item for step in seen for item in step]
+    assert stream == [divmod(place, size) for place in range(len(stream))]
+
+
+def test_batches_without_a_break_are_the_same_for_any_number_of_ranks() -> None:
+    """Iterations that follow each other in one stream a rank give full steps that do not show where an epoch ends."""
+
+    def full_steps(world: int) -> list[list[tuple[int, int]]]:
+        crew = [ShardSampler(range(10), seed=5, rank=rank, world=world) for rank in range(world)]
+        streams = [itertools.chain.from_iterable(itertools.repeat(sampler, 9)) for sampler in crew]
+        return [sorted(item for stream in streams for item in itertools.islice(stream, 8 // world)) for _ in range(7)]
+
+    assert full_steps(1) == full_steps(2) == full_steps(4) == full_steps(8)
+
+
 def test_balanced_draws_are_even_and_repeatable() -> None:
     """Every octave of blur is drawn equally often up to one, and within it items come once before any comes again."""
     values = [0.2] * 70 + [3.0] * 20 + [9.0] * 9 + [100.0]
