@@ -25,6 +25,16 @@ _HARD = h5l.TYPE_HARD
 _AS_STORED = ((h5t.STD_U8LE, np.dtype("u1")), (h5t.STD_U16LE, np.dtype("<u2")), (h5t.IEEE_F32LE, np.dtype("<f4")))
 
 
+_HDF5_SAYS = ("Unable to ", "Can't ")  # how every message of HDF5 begins
+_OUR_WORDS = (
+    ("metadata checksum", "a checksum of its structure is wrong"),
+    ("filter returned failure", "a chunk has another checksum than was written"),
+    ("truncated file", "it is cut off"),
+    ("file signature not found", "it does not begin as an HDF5 file does"),
+    ("can't locate attribute", "it lacks an attribute that every shard has"),
+)
+
+
 @dataclass(frozen=True)
 class Array:
     """A data set that was found harmless.
@@ -56,6 +66,21 @@ def open_file(path: str) -> h5f.FileID:
     access.set_file_locking(False, True)
     access.set_cache(0, 1, 0, 0.0)  # a crop is read once: a cache would only fill memory
     return h5f.open(os.fsencode(path), h5f.ACC_RDONLY, access)
+
+
+def cause(error: Exception) -> str:
+    """Why something could not be read, in a few words; HDF5's own, which name its functions, are put into ours.
+
+    Example:
+        >>> cause(KeyError("Unable to synchronously open dataset (incorrect metadata checksum after all read attempts)"))
+        'a checksum of its structure is wrong'
+    """
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    told = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    if told.startswith(_HDF5_SAYS):
+        return next((ours for words, ours in _OUR_WORDS if words in told), "its structure is damaged")
+    return told.split("\n")[0] or type(error).__name__
 
 
 def attribute(owner: h5f.FileID | h5d.DatasetID, name: str) -> str | int:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from blurdata.errors import ShardCorrupt, ShardError
 from blurdata.shards.chunks import Box, Make, read_array
 from blurdata.shards.encode import FORMAT, VERSION, plain_name
-from blurdata.shards.guard import Array, attribute, check_links, open_array, open_file
+from blurdata.shards.guard import Array, attribute, cause, check_links, open_array, open_file
 from blurdata.shards.plan import Compression
 
 _OPEN_ELSEWHERE = ("flag values don't match", "close degree doesn't match")  # HDF5: one way a process
@@ -84,9 +84,7 @@ class ShardFile:
             if isinstance(error, OSError) and any(words in str(error) for words in _OPEN_ELSEWHERE):
                 msg = f"{self.path}: is open in this process by other means, such as h5py.File; close it there first."
                 raise ShardError(msg) from error
-            told = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-            reason = told.split("\n")[0] or type(error).__name__
-            raise ShardCorrupt(self.path, key, f"cannot be read ({reason})") from error
+            raise ShardCorrupt(self.path, key, f"cannot be read ({cause(error)})") from error
 
     def _array(self, name: str) -> Array:
         if name not in self._arrays:
