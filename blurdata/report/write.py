@@ -10,6 +10,7 @@ from typing import Any
 import blurdata
 from blurdata.errors import OutputError, SourceError
 from blurdata.files import make_folder, write_atomic
+from blurdata.locks import only_writer
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.quality import Finding, Survey, judge, measure_pair, survey
@@ -76,7 +77,8 @@ def write_report(
 
     Raises:
         SourceError: If the source holds no pair, or a key of ``samples`` is not in it.
-        OutputError: If ``out`` is some other page and ``overwrite`` is off, or cannot be written.
+        OutputError: If ``out`` is some other page and ``overwrite`` is off, cannot be written, or is being written by another run, as
+            is ``findings``.
 
     Example:
         >>> import tempfile
@@ -97,22 +99,23 @@ def write_report(
     harmless = read_ignore(Path(ignore)) if ignore is not None else frozenset()
     for file in (page, listing):  # a long survey must not be lost to a folder that cannot be written
         make_folder(file.parent)
-    measured = survey(source, sample=sample, seed=seed, workers=workers, progress=progress)
-    everything = judge(measured.facts)
-    kept = [f for f in everything if (f.kind, f.key) not in harmless]
-    text = render(
-        source,
-        measured,
-        kept,
-        title=title or _title(source),
-        notes=notes,
-        scores=scores,
-        pictures=_pictures(source, measured, kept, samples, restored),
-        ignored=len(everything) - len(kept),
-        findings_name=listing.name,
-    )
-    write_atomic(listing, json.dumps(findings_json(source, measured, kept, ignored=len(everything) - len(kept)), indent=1) + "\n")
-    write_atomic(page, text)
+    with only_writer(page, listing):
+        measured = survey(source, sample=sample, seed=seed, workers=workers, progress=progress)
+        everything = judge(measured.facts)
+        kept = [f for f in everything if (f.kind, f.key) not in harmless]
+        text = render(
+            source,
+            measured,
+            kept,
+            title=title or _title(source),
+            notes=notes,
+            scores=scores,
+            pictures=_pictures(source, measured, kept, samples, restored),
+            ignored=len(everything) - len(kept),
+            findings_name=listing.name,
+        )
+        write_atomic(listing, json.dumps(findings_json(source, measured, kept, ignored=len(everything) - len(kept)), indent=1) + "\n")
+        write_atomic(page, text)
     return Report(page, listing, measured, tuple(kept), len(everything) - len(kept))
 
 

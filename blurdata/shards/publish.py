@@ -1,10 +1,8 @@
 """How a file gets its name: written aside under a lock, checked, synced, renamed, and the folder synced.
 
-A temporary file belongs to a living builder if and only if its ``flock`` is held. A test of the process id would not do:
-killed workers stay zombies where nothing reaps them, and ids repeat between containers.
+A temporary file belongs to a living builder if and only if its lock is held (:mod:`blurdata.locks`).
 """
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -17,8 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from blurdata.files import output_error
+from blurdata.locks import lock, same_file
 
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _SYNC_EVERY_S = 0.2
 _PATTERNS = (".shard-*.tmp", ".plan.json.*.tmp", ".index.json.*.tmp")
 
@@ -114,7 +112,7 @@ def _temporary(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
     while True:
         path = target.with_name(f".{target.name}.{_host()}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
         stream = path.open("x+b")
-        if _lock(stream) and _same_file(path, stream):
+        if lock(stream) and same_file(path, stream):
             break
         stream.close()  # a sweep took it between its making and its lock
     try:
@@ -122,25 +120,6 @@ def _temporary(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
             yield path, stream
     finally:
         path.unlink(missing_ok=True)
-
-
-def _lock(stream: BinaryIO) -> bool:
-    """Take the lock; file systems without locks count as locked."""
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-    return True
-
-
-def _same_file(path: Path, stream: BinaryIO) -> bool:
-    try:
-        return path.stat().st_ino == os.fstat(stream.fileno()).st_ino
-    except FileNotFoundError:
-        return False
 
 
 def leftovers(folder: Path, *, any_host: bool) -> list[Path]:

@@ -114,6 +114,38 @@ def test_sample_is_said(folder, tmp_path):
     assert json.loads((tmp_path / "findings.json").read_text())["sample_seed"] == 5
 
 
+@pytest.mark.parametrize("second", ["r.html", "other.html"])
+def test_two_reports_at_once_never_share_a_findings_file(folder, tmp_path, second):
+    """While one run writes, another that would write its page or its findings is refused at once; no lock outlives its run."""
+    source, refused = open_source(f"pairs:{folder}"), []
+    (tmp_path / ".findings.json.lock").touch()  # a killed run's
+
+    def meanwhile(*_, **__):
+        with pytest.raises(OutputError, match="is being written by another run") as error:
+            write_report(source, tmp_path / second, sample=1)
+        refused.append(str(error.value))
+
+    report = write_report(source, tmp_path / "r.html", sample=2, progress=meanwhile)
+
+    assert refused
+    assert json.loads(report.findings_file.read_text())["examined"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["findings.json", "r.html", "set"]
+    write_report(source, tmp_path / second, sample=1)
+    assert json.loads(report.findings_file.read_text())["examined"] == 1
+
+
+def test_reports_of_their_own_files_do_not_wait_for_each_other(folder, tmp_path):
+    """One folder may get two reports at once where pages and findings have names of their own."""
+    source = open_source(f"pairs:{folder}")
+
+    def meanwhile(*_, **__):
+        write_report(source, tmp_path / "b.html", findings=tmp_path / "b.json", sample=1)
+
+    write_report(source, tmp_path / "a.html", sample=2, progress=meanwhile)
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html", "b.json", "findings.json", "set"]
+
+
 def test_foreign_page_is_not_overwritten(folder, tmp_path):
     """A page that this tool did not write is kept unless --overwrite says so; its own page is replaced."""
     source = open_source(f"pairs:{folder}")
