@@ -81,7 +81,8 @@ class Film(ABC):
         name: Stem of the sequence names.
         place: What a message calls it: the path, where there is one.
         split: ``train``, ``test`` … where the tree says so, else ``""``.
-        fps: Frames per second that the container claims, or None.
+        fps: Frames per second that the file states, or None.
+        rate_unknown: Whether it is a video that states none, as raw streams (.h264) may; then no recipe's ``folder_fps`` is meant for it.
         length: Number of frames, where it is known before reading.
         notes: What a reader should know of the file: colour matrix, range, rotation, mirroring, codec. Flat and JSON-able; part of each
             pair's meta.
@@ -91,6 +92,7 @@ class Film(ABC):
     place: str = "the frames"
     split: str = ""
     fps: float | None = None
+    rate_unknown: bool = False
     length: int | None = None
 
     @property

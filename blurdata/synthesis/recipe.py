@@ -33,7 +33,7 @@ class SynthesisRecipe(Recipe):
             last, x to the right, y down (:class:`~blurdata.synthesis.vectors.BlurVectors`); costs one optical flow a frame.
         end_weight: Weight of the first and last sample, 1 (plain mean) or 0.5 (trapezoid).
         capture_fps: Frames per second at capture where the file says otherwise (slow motion tagged 30).
-        folder_fps: The rate of sources that carry none (frame folders, arrays).
+        folder_fps: The rate of sources that carry none (frame folders, arrays); not of a video that fails to state its own.
         source_exposure_s: Shutter time of the source's own frames, recorded with every pair.
         min_blur_px: Windows blurred less than this (95th percentile) are left out and counted.
         max_blur_px: Windows blurred more than this (95th percentile) are left out and counted; None for no limit.

@@ -163,7 +163,6 @@ class FilmPairs(PairSource):
 
     def _meta(self, take: _Take, exposure: Exposure) -> dict[str, Any]:
         film, analysis, window, recipe = self._films[take.film], self._analyses[take.film], take.window, self._plan
-        capture = recipe.capture_fps or film.fps or recipe.folder_fps
         mean, p95, longest = window.blur_px
         return {
             "source": film.name,
@@ -181,7 +180,7 @@ class FilmPairs(PairSource):
             "virtual_frames": window.virtual,
             "interpolation": recipe.interpolation,
             "exposure_s": _exposure_s(film, analysis, window, recipe),
-            "capture_fps": capture,
+            "capture_fps": _capture_fps(film, recipe),
             "container_fps": film.fps,
             "source_exposure_s": recipe.source_exposure_s,
             "curve": recipe.curve,
@@ -221,6 +220,7 @@ class FilmPairs(PairSource):
             "frames": sum(analysis.frames for analysis in self._analyses),
             "shots": self._shots,
             **{name: self._counts[name] for name in names},
+            "films_of_unknown_rate": 0 if self._plan.capture_fps else sum(film.rate_unknown for film in self._films),
             "refused_by_flow_share": round(self._counts["windows_refused_by_flow"] / max(1, considered), 4),
         }
 
@@ -239,13 +239,17 @@ def _between(
     return known[id(last)]
 
 
+def _capture_fps(film: Film, recipe: SynthesisRecipe) -> float | None:
+    return recipe.capture_fps or film.fps or (None if film.rate_unknown else recipe.folder_fps)
+
+
 def _exposure_s(film: Film, analysis: Analysis, window: Window, recipe: SynthesisRecipe) -> float | None:
     """Seconds from the first to the last sample; the container's time, stretched where the capture rate is another.
 
     Matroska rounds times to milliseconds: times that are even but for that, are even.
     """
     first, last = window.frames[0], window.frames[-1]
-    rate = recipe.capture_fps or film.fps or recipe.folder_fps
+    rate = _capture_fps(film, recipe)
     even_s = (last - first) / rate if rate else None
     if not analysis.times_s.size:
         return None if even_s is None else round(even_s, 9)

@@ -27,6 +27,7 @@ _MATRICES = {0: "rgb", 1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "f
 _SWSCALE = {"bt601": 5, "bt709": 1, "bt2020": 9, "smpte240m": 7, "fcc": 4}
 _WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593), "smpte240m": (0.212, 0.087), "fcc": (0.3, 0.11)}
 _LIMITED, _FULL = 1, 2
+_WITHOUT_CLOCK = {"h261", "h263", "h264", "hevc", "vvc", "m4v", "mpegvideo", "mjpeg", "obu", "vc1", "cavsvideo", "dirac", "dnxhd"}
 _MAX_SIDE = 16384
 
 
@@ -46,8 +47,9 @@ class VideoFilm(Film):
         self._path, self._matrix = path, color_matrix
         with self._open() as (container, stream):
             self._promised_s = _promised_s(container, stream)
-            rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-            self.fps = float(rate) if rate else None
+            self.fps = _fps(container, stream)
+            self.rate_unknown = self.fps is None
+            self._timed = not (self.rate_unknown and _without_clock(container))
             self._promised = int(stream.frames or 0)
             self.length = self._promised or None
             self._notes: dict[str, str | int | float] = {
@@ -105,7 +107,8 @@ class VideoFilm(Film):
         reformatter = VideoReformatter()
         with self._open() as (_, stream):
             for frame in self._decode(stream.container, stream):
-                yield Scan(_grey(frame, reformatter), frame.time, frame.pts, bool(frame.key_frame), 16 if _deep(frame) else 8)
+                time_s = frame.time if self._timed else None
+                yield Scan(_grey(frame, reformatter), time_s, frame.pts, bool(frame.key_frame), 16 if _deep(frame) else 8)
                 count += 1
                 if frame.time is not None:
                     held_s = float((frame.duration or 0) * frame.time_base)
@@ -209,6 +212,18 @@ def _promised_s(container: Any, stream: Any) -> float:
     except ValueError:
         return 0.0
     return min(3600 * hours + 60 * minutes + seconds, (container.duration or 0) / 1e6)
+
+
+def _without_clock(container: Any) -> bool:
+    """Whether a format holds bare pictures: FFmpeg takes it for 25 frames a second, and may make up times to match."""
+    return container.format.name in _WITHOUT_CLOCK or container.format.name.endswith("_pipe")
+
+
+def _fps(container: Any, stream: Any) -> float | None:
+    """Frames per second that a file states, without a clock at most in the headers of its pictures; None where it says nothing."""
+    stated = stream.average_rate or stream.guessed_rate or stream.base_rate
+    rate = stream.codec_context.framerate if _without_clock(container) else stated
+    return float(rate) if rate else None
 
 
 def _number(pts: int | None, index: FrameIndex) -> int:

@@ -327,3 +327,29 @@ def test_hdr_is_not_averaged_under_a_curve_that_is_not_its_own(tmp_path: Path, t
         synthesize(path, {"window": 7})
     pairs = synthesize(path, {"window": 7, "curve": str(table)})
     assert pairs[0].meta["transfer"] == name.lower()
+
+
+@pytest.mark.parametrize("suffix", [".h264", ".hevc"])
+def test_raw_streams_have_the_rate_of_their_headers(tmp_path: Path, suffix: str) -> None:
+    """FFmpeg takes every raw stream for 25 frames a second; what the pictures' own headers say is believed instead."""
+    codec = {".h264": "libx264", ".hevc": "libx265"}[suffix]
+    _write(tmp_path / f"raw{suffix}", _moving(12), codec=codec, pix_fmt="yuv420p", options={"x265-params": "log-level=none"})
+
+    meta = synthesize(tmp_path / f"raw{suffix}", {"window": 7})[0].meta
+
+    assert (meta["container_fps"], meta["capture_fps"]) == (30, 30)
+    assert meta["exposure_s"] == pytest.approx(6 / 30)
+
+
+def test_a_raw_stream_without_a_rate_has_no_times(tmp_path: Path) -> None:
+    """A rate that nobody stated is not made up: it is null, counted, and taken from --capture-fps alone."""
+    path = tmp_path / "raw.mjpeg"  # JPEG has no place for a rate
+    _write(path, _moving(12), codec="mjpeg", pix_fmt="yuvj420p")
+
+    pairs = synthesize(path, {"window": 7, "folder_fps": 240})
+    given = synthesize(path, {"window": 7, "capture_fps": 120})
+
+    assert [pairs[0].meta[name] for name in ("container_fps", "capture_fps", "exposure_s")] == [None, None, None]
+    assert pairs.summary()["films_of_unknown_rate"] == 1
+    assert [given[0].meta[name] for name in ("container_fps", "capture_fps", "exposure_s")] == [None, 120, 6 / 120]
+    assert given.summary()["films_of_unknown_rate"] == 0
