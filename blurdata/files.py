@@ -20,6 +20,7 @@ from blurdata.pairs import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 _ORIENTATION = 0x0112  # the EXIF tag
+_SUBFILE_TYPE = 254  # the TIFF tag; its lowest bit marks a reduced copy of another page
 _PNG_HEADER = 33  # bytes of a PNG's signature and first chunk
 _MAX_EXIF_BYTES = 1 << 20
 _ROWS = 128
@@ -105,6 +106,21 @@ def image_bytes(path: Path) -> int:
     """
     height, width = image_size(path)
     return height * width * 3 * (2 if _is_deep(path) else 1)
+
+
+def count_pages(path: Path) -> int:
+    """Pictures in a TIFF file, small previews apart; 1 for every other file, and for one that cannot be read."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return 1
+    try:
+        with open_header(path) as picture:
+            pages = 0
+            for page in range(getattr(picture, "n_frames", 1)):
+                picture.seek(page)
+                pages += not getattr(picture, "tag_v2", {}).get(_SUBFILE_TYPE, 0) & 1
+            return max(pages, 1)
+    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError):
+        return 1
 
 
 def _is_deep(path: Path) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
-from blurdata.files import IMAGE_SUFFIXES, fingerprint_files, list_images, natural_key, read_image
+from blurdata.files import IMAGE_SUFFIXES, count_pages, fingerprint_files, list_images, natural_key, read_image
 from blurdata.pairs import Image
 
 VIDEO_SUFFIXES = (
@@ -173,8 +173,11 @@ class FolderFilm(Film):
         self.length = len(self._paths)
 
     def scan(self) -> Iterator[Scan]:
-        """Every frame in grey."""
-        for frame in self.read(0, len(self._paths), FrameIndex()):
+        """Every frame in grey; a file of several pages is an error, for it is not one frame."""
+        for path, frame in zip(self._paths, self.read(0, len(self._paths), FrameIndex()), strict=True):
+            if (pages := count_pages(path)) > 1:
+                msg = f"{path}: holds {pages} pages, and a frame is a file of its own; split it into files of one page each first."
+                raise SourceError(msg)
             yield Scan(grey_of(frame), bits=8 * frame.itemsize)
 
     def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:

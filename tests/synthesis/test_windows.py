@@ -1,7 +1,11 @@
 """Which frames make which exposure, and what is left out."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from blurdata.errors import RecipeError, SourceError
 from blurdata.synthesis import synthesize
@@ -19,6 +23,29 @@ def _scene(seed: int, size: tuple[int, int] = (72, 96)) -> np.ndarray:
 def _pan(seed: int, count: int, speed: int = 2) -> list[np.ndarray]:
     scene = _scene(seed)
     return [np.roll(scene, speed * i, axis=1) for i in range(count)]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_file_of_several_pages_is_no_frame(tmp_path: Path, dtype: type) -> None:
+    """A multi-page TIFF among the frames is one sentence: all but its first page would be lost silently."""
+    depth = np.iinfo(dtype).max // 255
+    for number, frame in enumerate(_pan(1, 6)):
+        cv2.imwrite(str(tmp_path / f"{number}.tif"), frame.astype(dtype) * depth)
+    assert len(synthesize(tmp_path, {"window": 3})) == 2
+    cv2.imwritemulti(str(tmp_path / "4.tif"), [frame.astype(dtype) * depth for frame in _pan(2, 3)])
+
+    with pytest.raises(SourceError, match=r"4\.tif: holds 3 pages"):
+        synthesize(tmp_path, {"window": 3})
+
+
+def test_a_preview_in_a_tiff_is_no_page(tmp_path: Path) -> None:
+    """Cameras keep a small copy as a second page, marked as such."""
+    for number, frame in enumerate(_pan(1, 6)):
+        full, preview = PillowImage.fromarray(frame), PillowImage.fromarray(frame[::4, ::4])
+        preview.encoderinfo = {"tiffinfo": {254: 1}}
+        full.save(tmp_path / f"{number}.tif", save_all=True, append_images=[preview])
+
+    assert len(synthesize(tmp_path, {"window": 3})) == 2
 
 
 def test_no_exposure_crosses_a_cut() -> None:
