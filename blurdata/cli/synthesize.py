@@ -41,6 +41,7 @@ def run(
     from blurdata.progress import progress
     from blurdata.synthesis.folder import write_folder
     from blurdata.synthesis.make import open_films, resolve
+    from blurdata.synthesis.source import UNBLURRED_PX
 
     if format not in ("folder", "shards"):
         msg = f"--format must be folder or shards, got '{format}'."
@@ -70,6 +71,9 @@ def run(
         typer.echo(json.dumps(summary))
     else:
         typer.echo("\n".join(f"{name.replace('_', ' '):<26} {value}" for name, value in summary.items() if value))
+    if still := summary["pairs_without_blur"]:
+        told = f"less than {UNBLURRED_PX} px of blur in {still} of {len(pairs)} pairs, as where a film stands still under grain"
+        typer.echo(f"Note: {told}; `min_blur_px` in the recipe leaves such out.", err=True)
     half = "blur" if plan.variant == "blur" else "blur_gamma"
     following = f"blurdata report 'pairs:{out}?blurry={half}'" if format == "folder" else f"blurdata verify {out}"
     typer.echo(f"Next: {following}", err=True)

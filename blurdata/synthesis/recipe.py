@@ -35,7 +35,8 @@ class SynthesisRecipe(Recipe):
         capture_fps: Frames per second at capture where the file says otherwise (slow motion tagged 30).
         folder_fps: The rate of sources that carry none (frame folders, arrays); not of a video that fails to state its own.
         source_exposure_s: Shutter time of the source's own frames, recorded with every pair.
-        min_blur_px: Windows blurred less than this (95th percentile) are left out and counted.
+        min_blur_px: Windows blurred less than this (95th percentile) are left out and counted, such as those of a film that stands
+            still under sensor grain, which is no static stretch.
         max_blur_px: Windows blurred more than this (95th percentile) are left out and counted; None for no limit.
         still_change: Two frames are the same where no spot of 3 x 3 changes by more than this many 8-bit codes; 0 finds only
             exact repeats.

@@ -6,8 +6,11 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
+from typer.testing import CliRunner
 
+from blurdata.cli import build_app
 from blurdata.errors import RecipeError, SourceError
+from blurdata.files import write_png
 from blurdata.synthesis import synthesize
 from blurdata.synthesis.frames import ArrayFilm
 from blurdata.synthesis.make import resolve
@@ -23,6 +26,42 @@ def _scene(seed: int, size: tuple[int, int] = (72, 96)) -> np.ndarray:
 def _pan(seed: int, count: int, speed: int = 2) -> list[np.ndarray]:
     scene = _scene(seed)
     return [np.roll(scene, speed * i, axis=1) for i in range(count)]
+
+
+def _standing_under_grain(seed: int = 6) -> list[np.ndarray]:
+    """A pan that stands still for 18 of 60 frames, under grain of 2 codes."""
+    rng = np.random.default_rng(seed)
+    moving = _pan(seed, 42)
+    frames = moving[:20] + [moving[19]] * 18 + moving[20:]
+    return [np.clip(frame + rng.normal(0, 2, frame.shape), 0, 255).astype(np.uint8) for frame in frames]
+
+
+def test_pairs_of_a_film_that_stands_still_under_grain_are_counted() -> None:
+    """Grain hides that frames repeat; the pairs without blur that follow are counted, and the recipe can leave them out."""
+    pairs = synthesize(_standing_under_grain(), {"window": 5})
+    left_out = synthesize(_standing_under_grain(), {"window": 5, "min_blur_px": 1})
+
+    still = [pair.key for pair in pairs if pair.meta["blur_px_p95"] < 0.5]
+    assert pairs.summary()["static_frames"] == 0
+    assert pairs.summary()["pairs_without_blur"] == len(still) == 3
+    assert left_out.summary()["pairs_without_blur"] == 0
+    assert left_out.summary()["windows_under_min_blur"] == 3
+
+
+def test_synthesize_tells_pairs_without_blur_once(tmp_path: Path) -> None:
+    """The command says at its end how many there are, and how to leave them out; where there are none it says nothing."""
+    for name, frames in (("still", _standing_under_grain()), ("moving", _pan(6, 12))):
+        for number, frame in enumerate(frames):
+            write_png(tmp_path / name / f"{number:03d}.png", frame)
+
+    said = {}
+    for name in ("still", "moving"):
+        words = ["synthesize", str(tmp_path / name), "--window", "5", "--variant", "blur", "--out", str(tmp_path / "out" / name)]
+        said[name] = CliRunner().invoke(build_app(), words).stderr
+
+    assert said["still"].count("less than 0.5 px of blur in 3 of 12 pairs") == 1
+    assert "min_blur_px" in said["still"]
+    assert "px of blur" not in said["moving"]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
