@@ -4,7 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from blurdata.compiled import compiled
+from blurdata.compiled import compiled, part
+
+FIXED_BITS = np.int32(18)  # of the fixed-point factors of yuv8_to_rgb
+CHROMA_UNIT = 16  # what one code of chroma is after its interpolation there
+_FOUR = np.int32(4)
+_QUARTERS = (np.int32(0), np.int32(1), np.int32(2), np.int32(3))
 
 
 @compiled
@@ -69,3 +74,56 @@ def yuv_to_rgb(out: Any, y: Any, cb: Any, cr: Any, scale: Any, offset: Any, matr
             out[i, j, 0] = np.uint16(min(max(light + matrix[0] * red, 0.0), 1.0) * 65535 + 0.5)
             out[i, j, 1] = np.uint16(min(max(light + matrix[1] * blue + matrix[2] * red, 0.0), 1.0) * 65535 + 0.5)
             out[i, j, 2] = np.uint16(min(max(light + matrix[3] * blue, 0.0), 1.0) * 65535 + 0.5)
+
+
+@compiled
+def yuv8_to_rgb(out: Any, y: Any, cb: Any, cr: Any, across: int, down: int, centred: bool, black: int, factors: Any) -> None:
+    """(H, 3 W) uint8 RGB of three planes of 8 bits, whose rows may be longer than the picture's; integers, alike on every processor.
+
+    Args:
+        out: Where the result goes.
+        y: Luma.
+        cb: Blue difference.
+        cr: Red difference.
+        across: 1 where a row has half as many chroma samples, else 0.
+        down: The same for columns; the samples lie between two rows.
+        centred: Whether chroma samples lie between two columns, instead of on the left one.
+        black: Code of black luma.
+        factors: int32: luma; Cr to red, Cb to green, Cr to green (both taken away), Cb to blue.
+    """
+    height, width = out.shape[0], out.shape[1] // 3
+    few = (width + across) >> across
+    last = ((height + down) >> down) - 1
+    # quarters: of an even pixel the sample before it and its own, of an odd one its own and the next
+    even, odd = (_QUARTERS[1], _QUARTERS[3]) if centred else (_QUARTERS[0], _QUARTERS[2])
+    half = np.int32(1 << (FIXED_BITS - 1))
+    luma, slopes = factors[0], (factors[1], factors[2], factors[3], factors[4])
+    blue, red = np.empty(few + 2, np.int32), np.empty(few + 2, np.int32)
+    for i in range(height):
+        near = i >> down
+        far = min(max(near - 1 + 2 * (i & 1), 0), last) if down else near
+        for j in range(few):
+            blue[j + 1] = np.int32(3) * np.int32(cb[near, j]) + np.int32(cb[far, j]) - np.int32(512)
+            red[j + 1] = np.int32(3) * np.int32(cr[near, j]) + np.int32(cr[far, j]) - np.int32(512)
+        blue[0], blue[few + 1], red[0], red[few + 1] = blue[1], blue[few], red[1], red[few]
+        if across:
+            for j in range(width >> 1):
+                u, v = even * blue[j] + (_FOUR - even) * blue[j + 1], even * red[j] + (_FOUR - even) * red[j + 1]
+                _put(out, i, 6 * j, (np.int32(y[i, 2 * j]) - black) * luma + half, u, v, slopes)
+                u, v = odd * blue[j + 1] + (_FOUR - odd) * blue[j + 2], odd * red[j + 1] + (_FOUR - odd) * red[j + 2]
+                _put(out, i, 6 * j + 3, (np.int32(y[i, 2 * j + 1]) - black) * luma + half, u, v, slopes)
+            if width & 1:
+                u, v = even * blue[few - 1] + (_FOUR - even) * blue[few], even * red[few - 1] + (_FOUR - even) * red[few]
+                _put(out, i, 3 * width - 3, (np.int32(y[i, width - 1]) - black) * luma + half, u, v, slopes)
+        else:
+            for j in range(width):
+                _put(out, i, 3 * j, (np.int32(y[i, j]) - black) * luma + half, _FOUR * blue[j + 1], _FOUR * red[j + 1], slopes)
+
+
+@part
+def _put(out: Any, i: int, at: int, light: Any, u: Any, v: Any, slopes: Any) -> None:
+    """One pixel; a row of its own instead of ``out`` and ``i`` would keep the loop from being vectorised."""
+    low, high = np.int32(0), np.int32(255)
+    out[i, at] = min(max((light + slopes[0] * v) >> FIXED_BITS, low), high)
+    out[i, at + 1] = min(max((light - slopes[1] * u - slopes[2] * v) >> FIXED_BITS, low), high)
+    out[i, at + 2] = min(max((light + slopes[3] * u) >> FIXED_BITS, low), high)

@@ -11,22 +11,15 @@ from typing import Any
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
-from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
 from blurdata.files import fingerprint_files
 from blurdata.pairs import Image
 from blurdata.synthesis.frames import Film, FrameIndex, Scan
-from blurdata.synthesis.kernels import yuv_to_rgb
-from blurdata.synthesis.room import Room
+from blurdata.synthesis.rgb import ToRgb, is_deep, range_of
 from blurdata.synthesis.whole import missing_bytes
 
-# AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601
 _HDR = {16: "pq", 18: "hlg"}  # transfers whose codes no curve of ours decodes
-_MATRICES = {0: "rgb", 1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "fcc", 9: "bt2020", 10: "bt2020"}
-_SWSCALE = {"bt601": 5, "bt709": 1, "bt2020": 9, "smpte240m": 7, "fcc": 4}
-_WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593), "smpte240m": (0.212, 0.087), "fcc": (0.3, 0.11)}
-_LIMITED, _FULL = 1, 2
 _WITHOUT_CLOCK = {"h261", "h263", "h264", "hevc", "vvc", "m4v", "mpegvideo", "mjpeg", "obu", "vc1", "cavsvideo", "dirac", "dnxhd"}
 _MAX_SIDE = 16384
 
@@ -76,8 +69,8 @@ class VideoFilm(Film):
         turns, mirrored = _orientation(frame)
         return {
             **self._notes,
-            "color_matrix": "rgb" if frame.format.is_rgb else self._matrix_of(frame),
-            "color_range": _range_of(frame),
+            "color_matrix": self._to_rgb().matrix_of(frame),
+            "color_range": range_of(frame),
             **({"transfer": hdr} if (hdr := _HDR.get(int(getattr(frame, "color_trc", 0) or 0))) else {}),
             "rotation_deg": turns * 90,
             "mirrored": mirrored,
@@ -108,7 +101,7 @@ class VideoFilm(Film):
         with self._open() as (_, stream):
             for frame in self._decode(stream.container, stream):
                 time_s = frame.time if self._timed else None
-                yield Scan(_grey(frame, reformatter), time_s, frame.pts, bool(frame.key_frame), 16 if _deep(frame) else 8)
+                yield Scan(_grey(frame, reformatter), time_s, frame.pts, bool(frame.key_frame), 16 if is_deep(frame) else 8)
                 count += 1
                 if frame.time is not None:
                     held_s = float((frame.duration or 0) * frame.time_base)
@@ -131,15 +124,14 @@ class VideoFilm(Film):
 
     def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
         """Decode from an entry point at or before ``start``."""
-        reformatter, room = VideoReformatter(), Room()
-        number = 0
+        to_rgb, number = self._to_rgb(), 0
         for frame in self._entered(start, index):
             if index.pts.size:
                 number = _number(frame.pts, index)
             if number >= stop:
                 return
             if number >= start:
-                yield self._rgb(frame, reformatter, room)
+                yield np.ascontiguousarray(_upright(to_rgb(frame), frame))
             number += 1
 
     def _entered(self, start: int, index: FrameIndex) -> Iterator[Any]:
@@ -171,37 +163,12 @@ class VideoFilm(Film):
             msg = f"{self._path}: is damaged ({error.strerror}); fetch or export it again."
             raise SourceError(msg) from error
 
-    def _matrix_of(self, frame: Any) -> str:
-        return self._matrix if self._matrix != "auto" else _MATRICES.get(int(frame.colorspace), "bt601")
-
-    def _rgb(self, frame: Any, reformatter: VideoReformatter, room: Room) -> Image:
-        name = self._matrix_of(frame)
-        if _deep(frame) and not frame.format.is_rgb:
-            rgb: Any = _deep_rgb(frame, reformatter, name, room)
-        else:
-            picture = reformatter.reformat(
-                frame,
-                format="rgb48le" if _deep(frame) else "rgb24",
-                src_colorspace=_SWSCALE.get(name),
-                src_color_range=int(frame.color_range) or None,
-                threads=1,
-            )
-            rgb = _array_of(picture, room)
-        return np.ascontiguousarray(_upright(rgb, frame))
+    def _to_rgb(self) -> ToRgb:
+        return ToRgb(self._matrix, str(self._notes["codec"]))
 
     def fingerprint(self) -> str:
         """Hash over the file."""
         return fingerprint_files([self._path], root=self._path.parent)
-
-
-def _array_of(picture: Any, room: Room) -> Any:
-    """(H, W, 3) of an RGB frame."""
-    deep = _deep(picture)
-    plane = picture.planes[0]
-    rows = np.frombuffer(plane, np.uint16 if deep else np.uint8).reshape(picture.height, -1)[:, : 3 * picture.width]
-    out = room.empty(rows.shape, rows.dtype)
-    out[...] = rows
-    return out.reshape(picture.height, picture.width, 3)
 
 
 def _promised_s(container: Any, stream: Any) -> float:
@@ -232,36 +199,6 @@ def _number(pts: int | None, index: FrameIndex) -> int:
         return -1
     number = int(np.searchsorted(index.pts, pts))
     return number if number < index.pts.size and index.pts[number] == pts else -1
-
-
-def _deep_rgb(frame: Any, reformatter: VideoReformatter, matrix: str, room: Room) -> NDArray[np.uint16]:
-    """RGB of a frame of more than 8 bits by the definition; FFmpeg's own conversion ends at 99.6 % of white."""
-    spread = int(frame.color_range) or _LIMITED  # the same before and after, so that only chroma is scaled up
-    full = reformatter.reformat(frame, format="yuv444p16le", src_color_range=spread, dst_color_range=spread, threads=1)
-    planes: Any = full.planes
-    y, cb, cr = (np.frombuffer(p, np.uint16).reshape(p.height, -1)[:, : frame.width] for p in planes[:3])
-    bits = frame.format.components[0].bits
-    if spread == _FULL:
-        one = float(((1 << bits) - 1) << (16 - bits))
-        scale, offset = np.array([1 / one, 1 / one]), np.array([0.0, 32768.0])
-    else:
-        scale, offset = np.array([1 / (219 * 256), 1 / (224 * 256)]), np.array([4096.0, 32768.0])
-    red, blue = _WEIGHTS.get(matrix, _WEIGHTS["bt601"])
-    green = 1 - red - blue
-    rows = np.array([2 * (1 - red), -2 * (1 - blue) * blue / green, -2 * (1 - red) * red / green, 2 * (1 - blue)])
-    out = room.empty((frame.height, frame.width, 3), np.uint16)
-    yuv_to_rgb(out, y, cb, cr, scale, offset, rows)
-    return out
-
-
-def _deep(frame: Any) -> bool:
-    return any(component.bits > 8 for component in frame.format.components)
-
-
-def _range_of(frame: Any) -> str:
-    """``limited`` or ``full``; where the frame does not say, formats of full range are taken for it as FFmpeg does."""
-    unsaid = _FULL if frame.format.is_rgb or frame.format.name.startswith(("yuvj", "gray")) else _LIMITED
-    return "full" if (int(frame.color_range) or unsaid) == _FULL else "limited"
 
 
 def _orientation(frame: Any) -> tuple[int, bool]:
