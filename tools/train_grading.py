@@ -17,7 +17,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
 import matplotlib
 import numpy as np
 import torch
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 from torchvision import models
 from torchvision.transforms import v2
+from torchvision.transforms.v2.functional import resize
 
 from blurdata.errors import BlurDataError, SourceError
 from blurdata.files import atomic_path, make_folder, write_atomic
@@ -125,8 +125,10 @@ def blurred_tests(clean: NDArray[np.uint8], recipe: GradingRecipe, folder: Path)
 
 
 def reduce(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Down to what the network sees."""
-    return image if len(image) == side else cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA)
+    """Down to what the network sees, by the filter that the crops of training are reduced with: grades rest on sharpness."""
+    if len(image) == side:
+        return image
+    return resize(torch.from_numpy(image).permute(2, 0, 1), [side, side], antialias=True).permute(1, 2, 0).numpy()
 
 
 def train_arm(
@@ -136,7 +138,9 @@ def train_arm(
     model = build(recipe, len(pictures.classes), seed).to(device, memory_format=torch.channels_last).train()  # 1.7 times as fast on a CPU
     optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     blur = blur_for_training(arm, recipe)
-    geometry = v2.Compose([v2.RandomHorizontalFlip(), v2.RandomResizedCrop(recipe.input_side, scale=(0.6, 1.0), antialias=True)])
+    # from 0.9 to 1.1 of the size at which pictures are tested, for wrinkles and spots are told by theirs
+    crop = v2.RandomResizedCrop(recipe.input_side, scale=(0.67, 1.0), ratio=(0.9, 1.1), antialias=True)
+    geometry = v2.Compose([v2.RandomHorizontalFlip(), v2.Pad(recipe.side // 18, padding_mode="reflect"), crop])
     colour = v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2)
     for step, chosen in enumerate(order(train, recipe, seed)):
         for group in optimiser.param_groups:
