@@ -12,7 +12,7 @@ from blurdata.training.interval import Interval, bootstrap
 from blurdata.training.linear import fit_filter
 from blurdata.training.patches import Crop, draw_all, draw_crops
 from blurdata.training.recipe import TrainRecipe
-from blurdata.training.trial import run_trials
+from blurdata.training.trial import Trial, run_trials
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _gains(
     train: Sequence[Crop], judged: Sequence[Crop], recipes: Sequence[TrainRecipe], workers: int, advance: Advance
 ) -> NDArray[np.float64]:
     kernel = fit_filter([crop.blurry for crop in train], [crop.sharp for crop in train])
-    outcomes = run_trials(train, judged, kernel, recipes, workers=workers, advance=advance)
+    outcomes = run_trials([Trial(train, judged, kernel, recipe) for recipe in recipes], workers=workers, advance=advance)
     return np.array([[one.restored_psnr - one.input_psnr for one in row] for row in outcomes])
 
 

@@ -41,7 +41,8 @@ def bootstrap(
     interval over single pictures leaves both out and is too narrow several times over.
 
     Args:
-        values: One or more (seeds, items) arrays, for example gains in dB; paired differences where two things are compared.
+        values: One or more (seeds, items) arrays, for example gains in dB; paired differences where two things are compared. NaN is
+            what a seed does not say of an item, in all of them alike.
         groups: The group of each item.
         figure: What is made of the means of ``values``, elementwise: a ratio, for example. The same draws serve all of them.
         level: Share of the drawn figures inside.
@@ -57,6 +58,8 @@ def bootstrap(
     Example:
         >>> bootstrap(np.full((3, 4), 0.5), groups=["a", "a", "b", "c"])
         Interval(mean=0.5, low=0.5, high=0.5)
+        >>> bootstrap(np.array([[0.5, np.nan], [np.nan, 0.5]]), groups=["a", "b"])  # each seed was tried on other items
+        Interval(mean=0.5, low=0.5, high=0.5)
         >>> bootstrap(np.full((3, 2), 1.0), np.full((3, 2), 4.0), groups=["a", "b"], figure=lambda a, b: a / b).mean
         0.25
     """
@@ -66,16 +69,20 @@ def bootstrap(
         msg = f"values must be (seeds, items) with a group for each item, got {[array.shape for array in arrays]} and {len(groups)} groups."
         raise ValueError(msg)
     names, member = np.unique(np.asarray(groups), return_inverse=True)
-    counts = np.bincount(member, minlength=len(names)).astype(np.float64)
     rng = np.random.default_rng([seed, 4])
     drawn = _times_drawn(rng, draws, len(names))
-    seeds = _times_drawn(rng, draws, shape[0]) / shape[0]
-    means = []
-    for array in arrays:
-        sums = np.stack([np.bincount(member, row, minlength=len(names)) for row in array])
-        means.append(np.einsum("ds,sg,dg->d", seeds, sums, drawn, optimize=True) / (drawn @ counts))
+    seeds = _times_drawn(rng, draws, shape[0])
+
+    def total(table: Float) -> Float:
+        """The sum of a (seeds, items) table in each draw."""
+        by_group = np.stack([np.bincount(member, row, minlength=len(names)) for row in table])
+        return np.asarray(np.einsum("ds,sg,dg->d", seeds, by_group, drawn, optimize=True))
+
+    count = total(np.isfinite(arrays[0]).astype(np.float64))
+    told = count > 0  # seeds may be drawn that say nothing of the groups drawn
+    means = [total(np.nan_to_num(array))[told] / count[told] for array in arrays]
     low, high = np.quantile(figure(*means), [(1 - level) / 2, (1 + level) / 2])
-    return Interval(float(figure(*(array.mean() for array in arrays))), float(low), float(high))
+    return Interval(float(figure(*(np.nanmean(array) for array in arrays))), float(low), float(high))
 
 
 def _times_drawn(rng: np.random.Generator, draws: int, count: int) -> Float:

@@ -14,6 +14,7 @@ _TEST_SPLITS = ("test", "val", "valid", "validation")
 _EVERY = 3  # of the scenes of a set without a split of its own one in three is held out
 _BLOCKS = 9  # into which a set without scenes is cut
 _LEAST = 12  # pairs
+_SIDE = 2  # crops on either side of a split
 _SMALLEST = 64  # px, of a side
 
 
@@ -46,7 +47,7 @@ def draw_crops(
     keep: Callable[[Mapping[str, Any]], bool] | None = None,
     advance: Advance = SILENT,
 ) -> tuple[list[Crop], list[Crop]]:
-    """Crops to train on and crops to judge by, from different scenes, evenly over the source.
+    """Crops to train on and crops to judge by, from different scenes, evenly over the source: the first of :func:`draw_rounds`.
 
     The source's own split decides where its pairs name one; else every third scene is held out; a set of one scene is cut into
     nine runs of pairs. Where a crop lies depends on (seed, number of the pair) alone, so two sets with the same pictures get the same.
@@ -63,6 +64,24 @@ def draw_crops(
     Raises:
         SourceError: If there are too few pairs, they are too small, or one side of the split is empty.
     """
+    return draw_rounds(source, rounds=1, train=train, test=test, side=side, seed=seed, keep=keep, advance=advance)[0]
+
+
+def draw_rounds(
+    source: PairSource,
+    *,
+    rounds: int = _EVERY,
+    train: int = 480,
+    test: int = 64,
+    side: int = 192,
+    seed: int = 0,
+    keep: Callable[[Mapping[str, Any]], bool] | None = None,
+    advance: Advance = SILENT,
+) -> list[tuple[list[Crop], list[Crop]]]:
+    """As :func:`draw_crops`, with another third of the scenes held out in each round, so that few scenes are all judged by.
+
+    A set with a split of its own has that one in every round; ``test`` is shared by the rounds where they hold out different crops.
+    """
     name = source.text or "the source"
     indices = _spread(len(source), train + 2 * test)
     if len(indices) < _LEAST:
@@ -73,15 +92,26 @@ def draw_crops(
     for index in indices:
         drawn.append(_crops(source[index], index, times, side, seed))
         advance()
-    held = _held_out([crops[0] for crops in drawn])
+    splits = [_held_out([crops[0] for crops in drawn], turn + 1) for turn in range(rounds)]
+    few = test if all(split == splits[0] for split in splits) else -(-test // len(splits))
+    sides = [_sides(drawn, held, train, few, keep) for held in splits]
+    filled = [(learn, judge) for learn, judge in sides if len(learn) >= _SIDE and len(judge) >= _SIDE]
+    if not filled:
+        learn, judge = sides[0]
+        msg = f"{name}: {len(learn)} pairs are left to train on and {len(judge)} to judge by; it takes {_SIDE} of each at least."
+        raise SourceError(msg)
+    return filled
+
+
+def _sides(
+    drawn: Sequence[Sequence[Crop]], held: Sequence[bool], train: int, test: int, keep: Callable[[Mapping[str, Any]], bool] | None
+) -> tuple[list[Crop], list[Crop]]:
+    """Crops to train on and to judge by."""
     learn = [
         crops for crops, out in zip(drawn, held, strict=True) if not out and (keep is None or keep({**crops[0].meta, "key": crops[0].key}))
     ]
     judge = [crops[0] for crops, out in zip(drawn, held, strict=True) if out]
-    if len(learn) < 2 or len(judge) < 2:
-        msg = f"{name}: {len(learn)} pairs are left to train on and {len(judge)} to judge by; it takes 2 of each at least."
-        raise SourceError(msg)
-    flat = [crops[turn] for turn in range(times) for crops in learn]
+    flat = [crops[turn] for turn in range(len(drawn[0])) for crops in learn]
     return [flat[i] for i in _spread(len(flat), train)], [judge[i] for i in _spread(len(judge), test)]
 
 
@@ -120,16 +150,16 @@ def _crops(pair: Pair, index: int, times: int, side: int, seed: int) -> list[Cro
     return crops
 
 
-def _held_out(crops: Sequence[Crop]) -> list[bool]:
-    """Whether each pair is to judge by: by the source's own split, else by scenes, else by runs of pairs."""
+def _held_out(crops: Sequence[Crop], first: int) -> list[bool]:
+    """Whether each pair is to judge by: by the source's own split, else every third scene from ``first``, else such runs of pairs."""
     by_split = _held_by_split(crops)
     if by_split:
         return by_split
     scenes = list(dict.fromkeys(crop.scene for crop in crops))
     if len(scenes) > 1:
-        out = set(scenes[1::_EVERY])
+        out = set(scenes[first % min(_EVERY, len(scenes)) :: _EVERY])
         return [crop.scene in out for crop in crops]
-    return [i * _BLOCKS // len(crops) % _EVERY == 1 for i in range(len(crops))]
+    return [i * _BLOCKS // len(crops) % _EVERY == first % _EVERY for i in range(len(crops))]
 
 
 def _held_by_split(crops: Sequence[Crop]) -> list[bool] | None:

@@ -45,35 +45,44 @@ class Outcome:
     restored_agreement: float
 
 
-def run_trial(
-    train: Sequence[Crop],
-    test: Sequence[Crop],
-    kernel: NDArray[np.float64],
-    recipe: TrainRecipe,
-    on_step: Callable[[], None] = lambda: None,
-) -> list[Outcome]:
-    """Train on ``train`` by ``recipe`` (weights, order and crops from its seed) and score ``test``, one outcome a crop in order.
-
-    The network sees the pictures through the filter and begins by leaving them as they are, so what it gains over the filter is what
-    it learnt, from the first step on. Started from the blurry pictures it spends hundreds of steps on learning the filter.
+@dataclass(frozen=True)
+class Trial:
+    """What one training is given.
 
     Args:
         train: Crops to learn from.
         test: Crops to judge by.
         kernel: The best fixed linear filter of ``train``.
-        recipe: How to train.
+        recipe: How to train; weights, order and crops follow from its seed.
+    """
+
+    train: Sequence[Crop]
+    test: Sequence[Crop]
+    kernel: NDArray[np.float64]
+    recipe: TrainRecipe
+
+
+def run_trial(trial: Trial, on_step: Callable[[], None] = lambda: None) -> list[Outcome]:
+    """Train on ``trial.train`` and score ``trial.test``, one outcome a crop in order.
+
+    The network sees the pictures through the filter and begins by leaving them as they are, so what it gains over the filter is what
+    it learnt, from the first step on. Started from the blurry pictures it spends hundreds of steps on learning the filter.
+
+    Args:
+        trial: Crops, filter and recipe.
         on_step: Called after each step.
 
     Raises:
         Diverged: If the loss is no number.
     """
+    kernel, recipe = trial.kernel, trial.recipe
     trainer = Trainer(build_model(recipe.model, small=recipe.small, seed=recipe.seed), recipe)
-    for blurry, sharp, keys in batches([through_filter(crop, kernel) for crop in train], recipe):
+    for blurry, sharp, keys in batches([through_filter(crop, kernel) for crop in trial.train], recipe):
         trainer.step(blurry, sharp, keys=keys)
         on_step()
     model = trainer.evaluated.eval()
     outcomes = []
-    for crop in test:
+    for crop in trial.test:
         filtered = through_filter(crop, kernel)
         pictures = [_codes(picture, crop.sharp.dtype) for picture in (filtered.blurry, restore(model, filtered.blurry))]
         outcomes.append(outcome(crop, *pictures))
@@ -145,24 +154,16 @@ def _gradient(picture: Image) -> NDArray[np.float64]:
     return np.stack([cv2.Sobel(grey, cv2.CV_64F, 1, 0), cv2.Sobel(grey, cv2.CV_64F, 0, 1)])
 
 
-def run_trials(
-    train: Sequence[Crop],
-    test: Sequence[Crop],
-    kernel: NDArray[np.float64],
-    recipes: Sequence[TrainRecipe],
-    *,
-    workers: int = 1,
-    advance: Advance = SILENT,
-) -> list[list[Outcome]]:
-    """:func:`run_trial` for each recipe, in order, in processes of one thread each; ``advance`` is called with shares that add up to 100.
+def run_trials(trials: Sequence[Trial], *, workers: int = 1, advance: Advance = SILENT) -> list[list[Outcome]]:
+    """:func:`run_trial` for each, in order, in processes of one thread each; ``advance`` is called with shares that add up to 100.
 
     The processes start clean, so the answer does not depend on how many there are.
     """
-    steps = sum(recipe.steps for recipe in recipes)
+    steps = sum(trial.recipe.steps for trial in trials)
     counter = multiprocessing.get_context("forkserver").Value("l", 0)
     told = 0
-    with worker_pool(min(workers, len(recipes)), __name__, _start_worker, train, test, kernel, counter) as pool:
-        futures = [pool.submit(_worker_trial, recipe) for recipe in recipes]
+    with worker_pool(min(workers, len(trials)), __name__, _start_worker, trials, counter) as pool:
+        futures = [pool.submit(_worker_trial, number) for number in range(len(trials))]
         waiting: set[Future[list[Outcome]]] = set(futures)
         while waiting:
             done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
@@ -175,18 +176,18 @@ def run_trials(
     return [future.result() for future in futures]
 
 
-_given: tuple[Sequence[Crop], Sequence[Crop], NDArray[np.float64]]
+_trials: Sequence[Trial]
 _counter: Any
 
 
-def _start_worker(train: Sequence[Crop], test: Sequence[Crop], kernel: NDArray[np.float64], counter: Any) -> None:
-    global _given, _counter
+def _start_worker(trials: Sequence[Trial], counter: Any) -> None:
+    global _trials, _counter
     torch.set_num_threads(1)
-    _given, _counter = (train, test, kernel), counter
+    _trials, _counter = trials, counter
 
 
-def _worker_trial(recipe: TrainRecipe) -> list[Outcome]:
-    return run_trial(*_given, recipe, on_step=_count_step)
+def _worker_trial(number: int) -> list[Outcome]:
+    return run_trial(_trials[number], on_step=_count_step)
 
 
 def _count_step() -> None:

@@ -21,9 +21,9 @@ from blurdata.progress import SILENT, Advance
 from blurdata.quality import PairFacts, survey
 from blurdata.training.interval import Interval, bootstrap
 from blurdata.training.linear import fit_filter
-from blurdata.training.patches import Crop, draw_crops
+from blurdata.training.patches import Crop, draw_rounds
 from blurdata.training.recipe import TrainRecipe
-from blurdata.training.trial import Outcome, run_trials
+from blurdata.training.trial import Outcome, Trial, run_trials
 
 # The floors stand between what good and what spoilt sets reach in `tools/bench/verdict.py`.
 GAIN_FLOOR_DB = 0.15
@@ -99,6 +99,8 @@ def verify_by_training(
 ) -> Verdict:
     """Train the recipe's network on a set's own training pairs with several seeds and judge by pairs of other scenes.
 
+    A set without a split of its own has another third of its scenes held out from seed to seed, so that all are judged by.
+
     Args:
         source: Any source with at least 12 pairs.
         recipe: What to train; its seed is the first of the seeds.
@@ -122,19 +124,27 @@ def verify_by_training(
     if seeds < 3:
         msg = f"seeds must be at least 3, got {seeds}: two trainings say nothing of how much they differ."
         raise ValueError(msg)
-    train, test = draw_crops(source, seed=recipe.seed, keep=keep)
-    kernel = fit_filter([crop.blurry for crop in train], [crop.sharp for crop in train])
-    recipes = [recipe.model_copy(update={"seed": recipe.seed + i}) for i in range(seeds)]
-    outcomes = run_trials(train, test, kernel, recipes, workers=workers, advance=advance)
+    rounds = draw_rounds(source, seed=recipe.seed, keep=keep)
+    kernels = [fit_filter([crop.blurry for crop in train], [crop.sharp for crop in train]) for train, _ in rounds]
+    trials = [
+        Trial(*rounds[i % len(rounds)], kernels[i % len(rounds)], recipe.model_copy(update={"seed": recipe.seed + i})) for i in range(seeds)
+    ]
+    judged = [
+        {crop.key: one for crop, one in zip(trial.test, row, strict=True)}
+        for trial, row in zip(trials, run_trials(trials, workers=workers, advance=advance), strict=True)
+    ]
+    test = list({crop.key: crop for _, crops in rounds for crop in crops}.values())
     facts = survey(PairList([Pair(f"{i}/{crop.key}", crop.blurry, crop.sharp, crop.meta) for i, crop in enumerate(test)])).facts
-    return judge_training(outcomes, test, facts, train_crops=len(train))
+    return judge_training([[row.get(crop.key) for crop in test] for row in judged], test, facts, train_crops=len(rounds[0][0]))
 
 
-def judge_training(outcomes: Sequence[Sequence[Outcome]], test: Sequence[Crop], facts: Sequence[PairFacts], *, train_crops: int) -> Verdict:
+def judge_training(
+    outcomes: Sequence[Sequence[Outcome | None]], test: Sequence[Crop], facts: Sequence[PairFacts], *, train_crops: int
+) -> Verdict:
     """The verdict from what was measured.
 
     Args:
-        outcomes: One row a seed, one outcome a held-out crop.
+        outcomes: One row a seed, one outcome a held-out crop; None where that seed trained on the crop's scene or did not judge it.
         test: The held-out crops.
         facts: Measurements of their halves.
         train_crops: How many were trained on.
@@ -142,7 +152,7 @@ def judge_training(outcomes: Sequence[Sequence[Outcome]], test: Sequence[Crop], 
     scenes = [crop.scene if len({c.scene for c in test}) > 1 else crop.key for crop in test]
 
     def interval(of: Callable[[Outcome], float]) -> Interval:
-        return bootstrap(np.array([[of(one) for one in row] for row in outcomes]), groups=scenes)
+        return bootstrap(_table(outcomes, of), groups=scenes)
 
     gain = interval(lambda one: one.restored_psnr - one.input_psnr)
     over = interval(lambda one: one.restored_psnr - one.filtered_psnr)
@@ -160,7 +170,7 @@ def judge_training(outcomes: Sequence[Sequence[Outcome]], test: Sequence[Crop], 
     return Verdict(
         status,
         tuple(reasons),
-        float(np.mean([one.input_psnr for one in outcomes[0]])),
+        float(np.nanmean(_table(outcomes, lambda one: one.input_psnr))),
         gain,
         over,
         agreement,
@@ -208,9 +218,16 @@ def _short(gain: Interval, over: Interval, agreement: Interval) -> list[str]:
     return found
 
 
-def bins(outcomes: Sequence[Sequence[Outcome]], test: Sequence[Crop], facts: Sequence[PairFacts], scenes: Sequence[str]) -> list[Bin]:
+def _table(outcomes: Sequence[Sequence[Outcome | None]], of: Callable[[Outcome], float]) -> NDArray[np.float64]:
+    """(seeds, crops), NaN where there is no outcome."""
+    return np.array([[np.nan if one is None else of(one) for one in row] for row in outcomes])
+
+
+def bins(
+    outcomes: Sequence[Sequence[Outcome | None]], test: Sequence[Crop], facts: Sequence[PairFacts], scenes: Sequence[str]
+) -> list[Bin]:
     """The gain over the input by blur length, darkness and clipping of the held-out crops; bins of fewer than four crops are left out."""
-    gains = np.array([[one.restored_psnr - one.input_psnr for one in row] for row in outcomes])
+    gains = _table(outcomes, lambda one: one.restored_psnr - one.input_psnr)
     length = np.array([f.measured_px for f in facts])
     dark = np.array([float(crop.sharp.mean()) / np.iinfo(crop.sharp.dtype).max for crop in test])
     clipped = np.array([float((crop.sharp >= np.iinfo(crop.sharp.dtype).max * 250 / 255).mean()) for crop in test])

@@ -5,7 +5,7 @@ import pytest
 
 from blurdata.errors import SourceError
 from blurdata.pairs import Pair, PairList
-from blurdata.training.patches import draw_crops
+from blurdata.training.patches import draw_crops, draw_rounds
 
 
 def _source(keys: list[str], size: tuple[int, int] = (80, 100), **metas: list[object]) -> PairList:
@@ -70,3 +70,26 @@ def test_too_few_or_too_small_pairs_are_told() -> None:
         draw_crops(_source([f"{s}/{i}" for s in "ab" for i in range(6)], size=(60, 100)))
     with pytest.raises(SourceError, match="0 pairs are left to train on"):
         draw_crops(_source([f"{s}/{i}" for s in "ab" for i in range(6)]), keep=lambda _: False)
+
+
+def test_every_scene_is_held_out_in_one_of_three_rounds() -> None:
+    """The rounds share the scenes out, and none is on both sides of one; a set with a split of its own keeps it."""
+    source = _source([f"{scene}/{i}" for scene in "abcdefg" for i in range(4)])
+    rounds = draw_rounds(source, train=30, test=30)
+    held = [{crop.scene for crop in test} for _, test in rounds]
+    assert len(rounds) == 3
+    assert sorted(scene for scenes in held for scene in scenes) == list("abcdefg")
+    assert all(not scenes & {crop.scene for crop in train} for scenes, (train, _) in zip(held, rounds, strict=True))
+    assert all(len(test) <= 10 for _, test in rounds)
+    first = draw_crops(source, train=30, test=30)
+    assert {crop.scene for crop in first[1]} == held[0]
+
+    split = ["test" if i < 6 else "train" for i in range(18)]
+    own = draw_rounds(_source([f"s/{i}" for i in range(18)], split=split), train=20)
+    assert all([c.key for c in test] == [f"s/{i}" for i in range(6)] for _, test in own)
+
+
+def test_a_round_that_holds_out_next_to_nothing_is_left_out() -> None:
+    """Two scenes, one of a single pair: what can be judged by is judged by."""
+    rounds = draw_rounds(_source([*(f"a/{i}" for i in range(12)), "b/0", *(f"c/{i}" for i in range(4))]), train=20)
+    assert [{crop.scene for crop in test} for _, test in rounds] == [{"c"}, {"a"}]

@@ -9,7 +9,7 @@ from blurdata.quality import measure_pair
 from blurdata.training import TrainRecipe, Verdict, verify_by_training
 from blurdata.training.linear import fit_filter
 from blurdata.training.patches import Crop, draw_crops
-from blurdata.training.trial import Outcome, agreement, batches, run_trial, run_trials
+from blurdata.training.trial import Outcome, Trial, agreement, batches, run_trial, run_trials
 from blurdata.training.verdict import judge_training
 
 TINY = TrainRecipe(model="baseline", small=True, stages=[{"steps": 3, "crop": 32, "batch": 2}], learning_rate=1e-3)
@@ -127,8 +127,9 @@ def test_trials_are_the_same_in_any_number_of_processes() -> None:
     kernel = fit_filter([c.blurry for c in train], [c.sharp for c in train], side=5, samples=2000)
     recipes = [TINY.model_copy(update={"seed": seed}) for seed in (0, 1)]
     shown: list[float] = []
-    rows = run_trials(train, test, kernel, recipes, workers=2, advance=lambda steps=1, *, note="": shown.append(steps))
-    assert rows == run_trials(train, test, kernel, recipes, workers=1)
+    trials = [Trial(train, test, kernel, recipe) for recipe in recipes]
+    rows = run_trials(trials, workers=2, advance=lambda steps=1, *, note="": shown.append(steps))
+    assert rows == run_trials(trials, workers=1)
     assert rows[0] != rows[1]
     assert sum(shown) == pytest.approx(100)
 
@@ -138,7 +139,7 @@ def test_an_untrained_network_is_the_filter() -> None:
     train, test = draw_crops(_set("good"), train=8, test=3, side=64)
     kernel = fit_filter([c.blurry for c in train], [c.sharp for c in train], side=5, samples=2000)
     still = TINY.model_copy(update={"learning_rate": 1e-12, "final_learning_rate": 0.0})
-    for one in run_trial(train, test, kernel, still):
+    for one in run_trial(Trial(train, test, kernel, still)):
         assert one.restored_psnr == pytest.approx(one.filtered_psnr, abs=1e-3)
         assert one.filtered_psnr != one.input_psnr
 
@@ -160,7 +161,7 @@ def test_the_whole_verdict_runs_and_says_what_it_did() -> None:
     """From a source to a verdict with its counts; a few steps cannot pass."""
     verdict = verify_by_training(_set("good"), TINY, seeds=3)
     assert verdict.status in ("weak", "fail")
-    assert (verdict.seeds, verdict.test_crops, verdict.scenes) == (3, 6, 3)
+    assert (verdict.seeds, verdict.test_crops, verdict.scenes) == (3, 18, 9)
     assert verdict.reasons
 
 
