@@ -182,9 +182,8 @@ class PairList(PairSource):
         return self._pairs[index]
 
     def nbytes(self, index: int) -> int:
-        """Raw bytes of both halves of a pair."""
-        pair = self._pairs[index]
-        return int(pair.blurry.nbytes + pair.sharp.nbytes)
+        """Raw bytes of both halves of a pair: its own, as none has to be made to tell."""
+        return super().nbytes(index)
 
     def fingerprint(self) -> str:
         """Hash over keys, pixels, meta data and extras."""
@@ -207,7 +206,7 @@ class JoinedSource(PairSource):
         self._splits = dict(splits)
         self.recipe: Mapping[str, Any] = {name: dict(source.recipe) for name, source in self._splits.items()}
         self._places = [(name, index) for name, source in self._splits.items() for index in range(len(source))]
-        self._keys = [f"{name}/{self._splits[name].keys[index]}" for name, index in self._places]
+        self._keys = [f"{name}/{key}" for name, source in self._splits.items() for key in source.keys]
 
     @property
     def splits(self) -> Mapping[str, PairSource]:

@@ -2,11 +2,10 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-Item = TypeVar("Item")
 _PLAIN_EVERY_S = 10.0
 
 
@@ -92,11 +91,3 @@ class _Lines:
         share = 100 * self._done / max(self._total, 1e-9)
         text = f"{self._label}: {share:.0f} %, {self._done:.0f}/{self._total:.0f} {self._unit}, {rate:.1f} {self._unit}/s{rest}"
         print(text.rstrip(), file=sys.stderr, flush=True)  # noqa: T201  progress for people goes to stderr
-
-
-def track(items: Iterable[Item], label: str, total: float, *, unit: str = "pairs") -> Iterator[Item]:
-    """Yield ``items`` while showing progress."""
-    with progress(label, total, unit=unit) as advance:
-        for item in items:
-            yield item
-            advance()

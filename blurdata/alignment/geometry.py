@@ -53,12 +53,6 @@ def corners(size: tuple[int, int]) -> Float:
     return np.array([[0.0, 0.0], [right, 0.0], [right, bottom], [0.0, bottom]])
 
 
-def corner_distance(one: Float, other: Float, size: tuple[int, int]) -> Float:
-    """Distance in px between where two homographies put each corner of a (height, width) picture: (4,)."""
-    at = corners(size)
-    return np.asarray(np.linalg.norm(apply(one, at) - apply(other, at), axis=1))
-
-
 def map_of(homography: Float, size: tuple[int, int]) -> Float32:
     """Where each pixel of a (height, width) picture goes: (height, width, 2) as (x, y)."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)

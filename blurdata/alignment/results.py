@@ -36,13 +36,11 @@ class Reference:
         homography: 3x3 float64, sharp pixel to blurry.
         gain: (3,) float64: blurry code = gain * sharp code + offset.
         offset: (3,) float64, code values.
-        correlation: Of the two pictures once aligned.
     """
 
     homography: Float
     gain: Float
     offset: Float
-    correlation: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,27 +71,25 @@ def solve_reference(blurry: View, sharp: View, recipe: AlignRecipe, *, min_corre
     least = recipe.min_correlation if min_correlation is None else min_correlation
     halves = Halves(blurry, sharp, recipe)
     if recipe.reference == "none":
-        return _matched(halves, np.eye(3), 1.0)
+        return _matched(halves, np.eye(3))
     found = find_homography(halves.codes.mean(2), sharp.codes(np.eye(3))[0].mean(2), halves.inside > 0.5)
     if found is None:
         return "ECC finds no homography between the two pictures: they show nothing in common, or nothing at all"
     homography, correlation = found
     if correlation < least:
         return f"the two pictures correlate by {correlation:.2f} only, below {least:g}: they do not show the same"
-    known = _matched(halves, homography, correlation)
+    known = _matched(halves, homography)
     for _ in range(_POLISHED):  # in light, without the clipped samples, three channels: a quarter of ECC's error
         step = Drift(halves.lit(known), *halves.moved(known.homography), sigma_px=_STATIC_SIGMA_PX).homography()
         if step is None or np.abs(apply(step, corners(blurry.size)) - corners(blurry.size)).max() > 1:
             return known  # blurred or clipped: ECC's is better than none
-        known = _matched(halves, normalized(step @ known.homography), correlation)
+        known = _matched(halves, normalized(step @ known.homography))
     return known
 
 
-def _matched(halves: Halves, homography: Float, correlation: float) -> Reference:
+def _matched(halves: Halves, homography: Float) -> Reference:
     codes, inside = halves.sharp.codes(inverse(homography))
-    return Reference(
-        homography, *photometric.robust(halves.codes, codes, halves.inside * inside, np.ones((1, 1)), halves.light), correlation
-    )
+    return Reference(homography, *photometric.robust(halves.codes, codes, halves.inside * inside, np.ones((1, 1)), halves.light))
 
 
 def align_static(blurry: View, sharp: View, known: Reference, recipe: AlignRecipe) -> Alignment:

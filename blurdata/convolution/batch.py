@@ -114,8 +114,8 @@ def _checked(kernels: Kernels, batch: int) -> list[Tensor]:
 
 def _stacked(each: list[Tensor], device: torch.device, dtype: torch.dtype) -> Tensor:
     """(B, K, L) of the largest sides, each PSF in the middle."""
-    height, width = (max((kernel.shape[axis] for kernel in each), default=1) for axis in (0, 1))
-    stack = torch.zeros(len(each), height, width, dtype=dtype, device=each[0].device if each else device)
+    height, width = (max(kernel.shape[axis] for kernel in each) for axis in (0, 1))
+    stack = torch.zeros(len(each), height, width, dtype=dtype, device=each[0].device)
     for place, kernel in zip(stack, each, strict=True):
         top, left = (height - kernel.shape[0]) // 2, (width - kernel.shape[1]) // 2
         place[top : top + kernel.shape[0], left : left + kernel.shape[1]] = kernel

@@ -1,12 +1,10 @@
 """What lies beyond the edge of a picture?"""
 
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Border = Literal["reflect", "replicate", "constant"]
 BORDERS = ("reflect", "replicate", "constant")
 
 

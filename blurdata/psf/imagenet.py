@@ -13,7 +13,6 @@ DEFOCUS = ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5))  # radius in px, s
 MOTION = ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15))  # radius in px (the stroke has 2 radius + 1 taps), sigma in px
 GAUSSIAN = (1, 2, 3, 4, 6)  # sigma in px
 BORDER = {"defocus": "reflect", "motion": "replicate", "gaussian": "replicate"}  # what each does beyond the edge
-ANGLES_DEG = (-45.0, 45.0)  # the range imagecorruptions draws the motion's angle from
 
 
 def imagenet_c(kind: str, severity: int, *, angle_deg: float = 0.0, image_hw: tuple[int, int] | None = None) -> Psf:

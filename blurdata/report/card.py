@@ -15,7 +15,7 @@ from blurdata.quality import KINDS
 from blurdata.recipe import recipe_id
 from blurdata.report.scale import finite, show
 from blurdata.report.sections import count_scenes
-from blurdata.report.write import Report
+from blurdata.report.write import Report, title_of
 
 _BEGIN, _END = "<!-- blurdata report: begin (this part is replaced by every run) -->", "<!-- blurdata report: end -->"
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
@@ -50,7 +50,7 @@ def write_card(source: PairSource, report: Report, path: Path | str) -> None:
     card = Path(path)
     old = check_card(card)
     part = f"{_BEGIN}\n{_facts(source, report)}\n{_END}"
-    write_atomic(card, _new(source, report, part) if old is None else _filled(old, part))
+    write_atomic(card, _new(source, part) if old is None else _filled(old, part))
 
 
 def check_card(card: Path) -> str | None:
@@ -77,7 +77,7 @@ def _filled(old: str, part: str) -> str:
     return old.rstrip() + "\n\n" + part + "\n"
 
 
-def _new(source: PairSource, report: Report, part: str) -> str:
+def _new(source: PairSource, part: str) -> str:
     size = next((name for most, name in _SIZES if len(source) < most), "n>10M")
     return f"""---
 task_categories:
@@ -91,17 +91,13 @@ size_categories:
 # license: write the licence of the pictures here, for example cc-by-4.0
 ---
 
-# {_name(source)}
+# {title_of(source)}
 
 What the set shows, who made it and for whom: please write it here. Uses it is not meant for, people in the pictures, and the licence
 belong here too.
 
 {part}
 """
-
-
-def _name(source: PairSource) -> str:
-    return Path(source.text.partition(":")[2].partition("?")[0]).name or "A set of blurry and sharp pairs"
 
 
 def _facts(source: PairSource, report: Report) -> str:

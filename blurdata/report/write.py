@@ -107,7 +107,7 @@ def write_report(
             source,
             measured,
             kept,
-            title=title or _title(source),
+            title=title or title_of(source),
             notes=notes,
             scores=scores,
             pictures=_pictures(source, measured, kept, samples, restored),
@@ -135,7 +135,8 @@ def _check(source: PairSource, page: Path, samples: Sequence[str] | None, *, ove
         raise OutputError(msg)
 
 
-def _title(source: PairSource) -> str:
+def title_of(source: PairSource) -> str:
+    """The last name in the source's path, or a plain heading for pairs made in memory."""
     path = source.text.partition(":")[2].partition("?")[0]
     return Path(path).name or "A set of blurry and sharp pairs"
 
