@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-_EXAMPLE = re.compile(r"^\s*(?:\[bold\])?(blurdata .*?)(?:\[/bold\])?\s*$")
+_EXAMPLE = re.compile(r"\s*(blurdata .*?)\s*")
 
 
 def split_examples(text: str) -> tuple[list[str], str]:
@@ -18,15 +18,10 @@ def split_examples(text: str) -> tuple[list[str], str]:
         (['blurdata hello you'], 'Say hello.\n\nIt is polite.')
     """
     examples, rest = [], []
-    lines = iter(text.replace("\\b", "\b").splitlines())
-    for line in lines:
-        found = _EXAMPLE.match(line)
-        if found:
-            example = found[1]
-            while example.endswith("\\"):
-                example = example[:-1].rstrip() + " " + next(lines, "").strip()
-            examples.append(example)
-        elif line.strip() not in ("Example:", "Examples:", "\b"):
+    for line in text.splitlines():
+        if found := _EXAMPLE.fullmatch(line):
+            examples.append(found[1])
+        elif line.strip() != "Examples:":
             rest.append(line.rstrip())
     return examples, _flowing(re.sub(r"\n{3,}", "\n\n", "\n".join(rest)).strip())
 

@@ -16,14 +16,14 @@ def run(
     overlay: Annotated[
         list[str] | None, typer.Option("--overlay", help="Key of a pair (scene001/3) to draw before and after, or 'all'; may be repeated.")
     ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print what alignment.json holds.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what alignment.json holds.")] = False,
 ) -> None:
     """Align two-camera captures into blurry/sharp pairs in RealBlur's layout.
 
     Examples:
-        blurdata align captures --out pairs --recipe realblur_j
+      blurdata align captures --out pairs --recipe realblur_j
 
-        blurdata align captures --out pairs --recipe mine.yaml --overlay scene001/3 --overlay scene002/1
+      blurdata align captures --out pairs --recipe mine.yaml --overlay scene001/3 --overlay scene002/1
 
     A scene is a folder with left/NAME.jpg (sharp, mirrored) and right/NAME.jpg (blurry); its first pair is the static reference. The
     recipe says where else files are, and the crop, scale and limits. Pairs that cannot be aligned are listed with the reason in
@@ -35,6 +35,7 @@ def run(
     from blurdata.alignment.run import INDEX, align_folder, draw_overlays
     from blurdata.alignment.source import read_align_recipe
     from blurdata.errors import SourceError
+    from blurdata.naming import counted
     from blurdata.progress import progress
 
     plan = read_align_recipe(recipe)
@@ -43,7 +44,7 @@ def run(
         index = align_folder(captures, out, plan, workers=count, advance=lambda total: stack.enter_context(progress("align", total)))
     drawn = draw_overlays(captures, out, plan, index["pairs"], overlay or [])
     refused = [pair for pair in index["pairs"] if pair["status"] != "ok"]
-    if json_:
+    if as_json:
         typer.echo(json.dumps(index))
     else:
         for name, value in index["summary"].items():
@@ -55,7 +56,7 @@ def run(
         for path in drawn:
             typer.echo(f"overlay    {path}")
     if not index["summary"]["pairs"]:
-        msg = f"{captures}: not one of {len(refused)} pairs could be aligned; the first: {refused[0]['status'].rstrip('.')}."
+        msg = f"{captures}: not one of {counted(len(refused), 'pair')} could be aligned; the first: {refused[0]['status'].rstrip('.')}."
         raise SourceError(msg)
     kind = "realblur-r" if plan.curve == "linear" else "realblur-j"
     typer.echo(f"Next: blurdata report {kind}:{out}", err=True)

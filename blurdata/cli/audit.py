@@ -26,13 +26,15 @@ def run(
 ) -> None:
     """Check a set: variant, missing and doubled frames, counts, sizes, alignment, brightness, leaks between splits.
 
-    \b
-    blurdata audit 'gopro:GOPRO_Large?variant=blur_gamma'
-    blurdata audit realblur-j:RealBlur --json
-    blurdata audit pairs:data/mine --sample 200
+    Examples:
+      blurdata audit 'gopro:GOPRO_Large?variant=blur_gamma'
+
+      blurdata audit realblur-j:RealBlur --json
+
+      blurdata audit pairs:data/mine --sample 200
 
     Open all splits at once (no split=…) to find leaks between them. Exits 1 where something is wrong.
-    """  # noqa: D301  \b keeps typer from joining the examples
+    """
     from blurdata.naming import counted
     from blurdata.progress import progress
     from blurdata.quality.audit import audit

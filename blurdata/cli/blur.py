@@ -55,14 +55,14 @@ def run(
     save_psf: Annotated[
         bool, typer.Option("--save-psf", help="Write NAME.psf.npy, the PSF, beside each copy that is one convolution.")
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Make blurred copies of pictures, in linear light.
 
     Examples:
-        blurdata blur photo.jpg --kind motion --length-px 15 --angle-deg 30 --out blurred
+      blurdata blur photo.jpg --kind motion --length-px 15 --angle-deg 30 --out blurred
 
-        blurdata blur photos --kind defocus --radius-px 1,10 --blades 5,9 --save-psf --out blurred
+      blurdata blur photos --kind defocus --radius-px 1,10 --blades 5,9 --save-psf --out blurred
 
     Copies are PNG, so that no compression is taken for blur; depth, grey, transparency and an RGB or grey colour profile stay (the
     light is --curve's, whatever the profile says); sub-folders are mirrored. blur.json in the output folder says what each picture got.
@@ -70,6 +70,7 @@ def run(
     import json
 
     from blurdata.errors import SourceError
+    from blurdata.naming import counted
     from blurdata.progress import progress
     from blurdata.transforms.copies import blur_copies, plan_copies
     from blurdata.transforms.kinds import make_degradation
@@ -89,14 +90,14 @@ def run(
     copies = plan_copies(images, out)
     with progress("blur", len(copies), unit="pictures") as advance:
         outcome = blur_copies(copies, out, degradation, seed=seed, settings=settings, save_psf=save_psf, advance=advance)
-    if json_:
-        typer.echo(json.dumps({"blurred": outcome.blurred, "kept": outcome.kept, "failed": list(outcome.failed), "out": str(out)}))
+    if as_json:
+        typer.echo(json.dumps({"blurred": outcome.made, "kept": outcome.kept, "failed": list(outcome.failed), "out": str(out)}))
     else:
         kept = f", {outcome.kept} were there already" if outcome.kept else ""
-        typer.echo(f"{outcome.blurred} pictures blurred{kept}; {out / 'blur.json'} says how")
+        typer.echo(f"{counted(outcome.made, 'picture')} blurred{kept}; {out / 'blur.json'} says how")
     if outcome.failed:
         more = f" (and {len(outcome.failed) - 1} more, see {out / 'blur.json'})" if len(outcome.failed) > 1 else ""
-        msg = f"{len(outcome.failed)} of {len(copies)} pictures could not be blurred: {outcome.failed[0].rstrip('.')}{more}."
+        msg = f"{len(outcome.failed)} of {counted(len(copies), 'picture')} could not be blurred: {outcome.failed[0].rstrip('.')}{more}."
         raise SourceError(msg)
     doubled = next((copy for copy in copies if Path(copy.name).stem == copy.source.name), None)
     if doubled:

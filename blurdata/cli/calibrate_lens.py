@@ -10,12 +10,12 @@ def run(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures of a flat checkerboard, or folders of them.", metavar="PICTURE…")],
     out: Annotated[Path, typer.Option("--out", help="Calibration to write, OpenCV YAML.")],
     corners: Annotated[str, typer.Option("--corners", help="Inner corners of the board, across x down.")] = "9x6",
-    json_: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Find a lens's distortion from checkerboard pictures taken by one camera at one setting.
 
     Examples:
-        blurdata calibrate-lens board/*.jpg --corners 9x6 --out left.yaml
+      blurdata calibrate-lens board/*.jpg --corners 9x6 --out left.yaml
 
     Ten or more pictures, the board tilted and near every corner of the frame, as the camera wrote them (not mirrored, not cropped).
     Write the file's path into lens_sharp or lens_blurry of an align recipe.
@@ -47,7 +47,7 @@ def run(
         "error_px": round(error_px, 4),
         "distortion": list(lens.distortion),
     }
-    if json_:
+    if as_json:
         typer.echo(json.dumps(result))
     else:
         typer.echo(f"{result['pictures']} of {len(files)} pictures, reprojection error {error_px:.3f} px, written to {out}")

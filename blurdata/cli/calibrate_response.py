@@ -19,9 +19,10 @@ def run(
 ) -> None:
     """Measure a camera's response curve from an exposure bracket.
 
-    [bold]blurdata calibrate-response bracket/*.jpg --out mine.txt[/bold]
+    Examples:
+      blurdata calibrate-response bracket/*.jpg --out mine.txt
 
-    [bold]blurdata calibrate-response a.png b.png c.png --exposures 1/60,1/30,1/15 --out mine.txt[/bold]
+      blurdata calibrate-response a.png b.png c.png --exposures 1/60,1/30,1/15 --out mine.txt
 
     Camera and scene stand still, aperture, ISO and white balance are fixed, only the exposure time changes; seven pictures one
     stop apart are good, and the brightest should be partly white. The scale of light is undetermined: full code becomes 1.

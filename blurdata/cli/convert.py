@@ -31,6 +31,8 @@ def run(
     if to not in ("folders", "hf"):
         msg = f"--to is folders or hf, got '{to}'."
         raise typer.BadParameter(msg)
+    if license_id is not None and to != "hf":
+        raise typer.BadParameter("--license goes with --to hf: plain folders have no card.")
     opened = open_input(source)
     with progress("writing", len(opened)) as advance:
         if to == "folders":

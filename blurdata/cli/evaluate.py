@@ -36,17 +36,19 @@ def run(
     allow_missing: Annotated[
         bool, typer.Option("--allow-missing", help="Score a part: ground truths may lack a restored picture.")
     ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Score restored pictures against their ground truth.
 
-    \b
-    blurdata evaluate results/gopro GOPRO_Large/test --protocol gopro-matlab
-    blurdata evaluate results/RealBlur_J 'realblur-j:RealBlur?split=test' --protocol realblur --out scores.json
-    blurdata evaluate mine/restored mine/sharp --protocol plain --out scores.csv
+    Examples:
+      blurdata evaluate results/gopro GOPRO_Large/test --protocol gopro-matlab
+
+      blurdata evaluate results/RealBlur_J 'realblur-j:RealBlur?split=test' --protocol realblur --out scores.json
+
+      blurdata evaluate mine/restored mine/sharp --protocol plain --out scores.csv
 
     Pictures are paired by name. With --out a run that is stopped carries on where it was.
-    """  # noqa: D301  \b keeps typer from joining the examples
+    """
     if clip and protocol is not ProtocolName.realblur:
         raise typer.BadParameter("only the realblur protocol can clip.", param_hint="--clip")
     files = out or []
@@ -58,9 +60,9 @@ def run(
     if workers != 1:
         start_fork_server("blurdata.metrics.evaluation")  # which imports at the same time as this process
     from blurdata.files import write_atomic
-    from blurdata.metrics import Protocol, Task, evaluate, match_restored
+    from blurdata.metrics import Protocol, Task, evaluate, match_restored, tables
     from blurdata.metrics.matching import restored_names
-    from blurdata.metrics.tables import as_csv, as_json, as_text
+    from blurdata.naming import counted
     from blurdata.progress import progress
 
     chosen = Protocol(protocol.value, clip=clip)
@@ -70,15 +72,18 @@ def run(
     journal = _journal(files)
     with progress("scoring", len(tasks), unit="images") as advance:
         rows = evaluate(tasks, chosen, workers=workers or available_cpus(), journal=journal, advance=advance)
-    record = json.dumps(as_json(rows, chosen, {"restored": str(restored), **about}), indent=1, allow_nan=False)
+    record = json.dumps(tables.as_json(rows, chosen, {"restored": str(restored), **about}), indent=1, allow_nan=False)
     for path in files:
-        write_atomic(path, as_csv(rows, chosen) if path.suffix.lower() == ".csv" else record + "\n")
-    typer.echo(record if json_ else as_text(rows, chosen))
+        write_atomic(path, tables.as_csv(rows, chosen) if path.suffix.lower() == ".csv" else record + "\n")
+    typer.echo(record if as_json else tables.as_text(rows, chosen))
     failed = sum(row.status == "failed" for row in rows)
     if journal is not None and not failed:
         journal.unlink(missing_ok=True)
     if failed:
-        typer.echo(f"blurdata: {failed} of {len(rows)} pictures could not be scored; mend them and run the same command again.", err=True)
+        typer.echo(
+            f"blurdata: {failed} of {counted(len(rows), 'picture')} could not be scored; mend them and run the same command again.",
+            err=True,
+        )
         raise typer.Exit(1)
     typer.echo(_next(files), err=True)
 

@@ -17,10 +17,11 @@ def run(
 ) -> None:
     """Write pairs as Parquet files with Image features and a dataset card, for Hugging Face `datasets`.
 
-    \b
-    blurdata export pairs:data/mine --out hub/mine --license cc-by-4.0
-    blurdata export shards/ --out hub/mine
-    """  # noqa: D301  \b keeps typer from joining the examples
+    Examples:
+      blurdata export pairs:data/mine --out hub/mine --license cc-by-4.0
+
+      blurdata export shards/ --out hub/mine
+    """
     from blurdata.datasets import export_parquet
     from blurdata.naming import counted
     from blurdata.progress import progress

@@ -25,7 +25,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
     workers: Workers = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page that is no report of blurdata.")] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Write one self-contained page about a set: what it is, its blur, and which pairs are suspect.
 
@@ -62,4 +62,4 @@ def run(
         )
     if card is not None:
         write_card(opened, report, card)
-    say_result(report, kinds, card=card, as_json=json_)
+    say_result(report, kinds, card=card, as_json=as_json)

@@ -21,23 +21,23 @@ def run(
 ) -> None:
     """Blend the published frames again and compare with the published blur.
 
-    [bold]blurdata reproduce GOPRO_Large_all GOPRO_Large[/bold]
+    Examples:
+      blurdata reproduce GOPRO_Large_all GOPRO_Large
 
-    Ground truths are located by content, since file numbers are wrong in places. PSNR is given to blur (mean of code values) and
-    to blur_gamma (mean of light, gamma 2.2), over the windows that are whole: the mean, and the
-    lowest with its picture. Exit code 1 where something is missing.
+    Ground truths are located by content, since file numbers are wrong in places. PSNR is given to blur (mean of code values) and to
+    blur_gamma (mean of light, gamma 2.2), over the windows that are whole: the mean, and the lowest with its picture. Exit code 1 where
+    something is missing.
     """
     import json
 
-    from blurdata.progress import Advance, progress
+    from blurdata.progress import progress
     from blurdata.synthesis.reproduce import find_sequences, reproduce_sequence
 
     reports = []
     for name, all_frames, folder in find_sequences(frames, published):
         pairs = sum(1 for _ in (folder / "sharp").glob("*.*"))
-        shown: Advance
-        with progress(name, pairs) as shown:
-            reports.append(reproduce_sequence(name, all_frames, folder, workers=workers or available_cpus(), advance=shown))
+        with progress(name, pairs) as advance:
+            reports.append(reproduce_sequence(name, all_frames, folder, workers=workers or available_cpus(), advance=advance))
     complete = all(report.complete for report in reports)
     if as_json:
         typer.echo(json.dumps({"complete": complete, "sequences": [report.as_json() for report in reports]}))

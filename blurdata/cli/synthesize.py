@@ -20,14 +20,14 @@ def run(
     interpolator: Annotated[Path | None, typer.Option("--interpolator", help="TorchScript file that makes the frames between.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything drawn at random.")] = None,
     workers: Workers = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Blend the sharp frames of videos into blurry/sharp pairs.
 
     Examples:
-        blurdata synthesize ride.mp4 --recipe gopro --out pairs
+      blurdata synthesize ride.mp4 --recipe gopro --out pairs
 
-        blurdata synthesize ride.mp4 walk.mov --recipe reds --out shards --format shards --variant blur_gamma
+      blurdata synthesize ride.mp4 walk.mov --recipe reds --out shards --format shards --variant blur_gamma
 
     Cuts, repeated frames, static stretches and windows that had to be refused are counted and reported, never dropped silently.
     """
@@ -67,7 +67,7 @@ def run(
             shutil.rmtree(out)  # no pair was made, so there is nothing to go on with
         raise
     summary = dict(pairs.summary())
-    if json_:
+    if as_json:
         typer.echo(json.dumps(summary))
     else:
         typer.echo("\n".join(f"{name.replace('_', ' '):<26} {value}" for name, value in summary.items() if value))

@@ -44,6 +44,8 @@ def run(
 
     if (where or seeds != 4) and not by_training:
         raise typer.BadParameter("--where and --seeds go with --by-training.")
+    if source is not None and not repair:
+        raise typer.BadParameter("--source goes with --repair.")
     with progress("checking", _count(shards)) as advance:
         faults = (
             repair_shards(shards, source, workers=workers or available_cpus(), advance=advance)
@@ -66,13 +68,11 @@ def run(
         )
         typer.echo(f"Next: {hint} {shards}", err=True)
         raise typer.Exit(1)
-    if verdict:
-        if not as_json:
-            _tell_verdict(verdict)
-        if verdict.status == "fail":
-            typer.echo(f"Next: blurdata report {shards} --out report.html", err=True)
-            raise typer.Exit(1)
+    if verdict and not as_json:
+        _tell_verdict(verdict)
     typer.echo(f"Next: blurdata report {shards} --out report.html", err=True)
+    if verdict and verdict.status == "fail":
+        raise typer.Exit(1)
 
 
 def _train(shards: Path, where: str, seeds: int, workers: int | None) -> "Verdict":

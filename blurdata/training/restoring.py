@@ -16,7 +16,7 @@ from blurdata.models import restore
 from blurdata.pairs import Image
 from blurdata.progress import SILENT, Advance
 from blurdata.training.checkpoint import load_network
-from blurdata.transforms.copies import Copy, Outcome
+from blurdata.transforms.copies import Copy, Outcome, is_fresh
 
 RECORD = "deblur.json"
 
@@ -117,7 +117,7 @@ def restore_files(copies: Sequence[Copy], out: Path, restorer: Restorer, *, over
     Pictures that are there already and no older than their source are kept, so the same call carries on where a killed one stopped.
 
     Args:
-        copies: From :func:`blurdata.transforms.copies.plan_copies`.
+        copies: From :func:`blurdata.transforms.copies.plan_copies` for ``out``, which sees to it that no picture is written over.
         out: Folder for the restored pictures.
         restorer: The network.
         overwrite: Restore again what is there, also what something else put there.
@@ -126,7 +126,6 @@ def restore_files(copies: Sequence[Copy], out: Path, restorer: Restorer, *, over
     Raises:
         OutputError: If ``out`` cannot be written, or holds such files that another checkpoint or something else made.
     """
-    _refuse_own_sources(copies, out)
     make_folder(out)
     if not overwrite:
         _check_claim(copies, out, restorer.settings)
@@ -135,7 +134,7 @@ def restore_files(copies: Sequence[Copy], out: Path, restorer: Restorer, *, over
     for copy in copies:
         target = out / copy.name
         try:
-            if not overwrite and _is_fresh(target, copy.source):
+            if not overwrite and is_fresh(target, copy.source):
                 kept += 1
             else:
                 write_png(target, restorer(read_image(copy.source)))
@@ -147,14 +146,6 @@ def restore_files(copies: Sequence[Copy], out: Path, restorer: Restorer, *, over
     about = {"settings": restorer.settings, "checkpoint": dict(restorer.checkpoint), "pictures": record}
     write_atomic(out / RECORD, json.dumps(about, indent=1) + "\n")
     return Outcome(len(record) - kept, kept, failed)
-
-
-def _refuse_own_sources(copies: Sequence[Copy], out: Path) -> None:
-    sources = {copy.source.resolve() for copy in copies}
-    for copy in copies:
-        if (out / copy.name).resolve() in sources:
-            msg = f"{out / copy.name}: is one of the pictures to restore; choose another --out."
-            raise OutputError(msg)
 
 
 def _check_claim(copies: Sequence[Copy], out: Path, settings: Mapping[str, Any]) -> None:
@@ -170,10 +161,6 @@ def _check_claim(copies: Sequence[Copy], out: Path, settings: Mapping[str, Any])
         made = "something else" if found is None else "another checkpoint or other settings"
         msg = f"{taken}: was made by {made}; choose another --out, or give --overwrite."
         raise OutputError(msg)
-
-
-def _is_fresh(target: Path, source: Path) -> bool:
-    return target.exists() and source.exists() and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
 
 
 def _digest(path: Path) -> str:

@@ -41,9 +41,9 @@ class Copy:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a run: counts, and the sentences of the pictures that failed."""
+    """What became of a run: how many pictures were made, how many kept, and the sentences of those that failed."""
 
-    blurred: int
+    made: int
     kept: int
     failed: Sequence[str]
 
@@ -144,7 +144,7 @@ def _blur_one(copy: Copy, out: Path, degradation: Degradation, params: Params | 
     try:
         kernel = degradation.kernel(params) if save_psf and params is not None else None
         beside = target.with_suffix(".psf.npy") if kernel is not None else None
-        if _is_fresh(target, copy.source) and (beside is None or beside.exists()):
+        if is_fresh(target, copy.source) and (beside is None or beside.exists()):
             return False
         picture, alpha = _as_stored(copy.source)
         if params is not None:
@@ -172,7 +172,8 @@ def _as_stored(path: Path) -> tuple[Any, Any]:
     return picture, unchanged[..., 3]
 
 
-def _is_fresh(target: Path, source: Path) -> bool:
+def is_fresh(target: Path, source: Path) -> bool:
+    """Whether ``target`` is there and no older than what it is made from."""
     return target.exists() and source.exists() and target.stat().st_mtime_ns >= source.stat().st_mtime_ns
 
 

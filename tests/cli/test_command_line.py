@@ -75,11 +75,9 @@ def test_misspelt_command_is_guessed(typed, meant):
     assert f"Did you mean '{meant}'?" in result.output
 
 
-def test_examples_are_taken_out_of_any_docstring():
-    """Bold lines, lines behind a backspace mark and continued lines are examples alike."""
-    text = "Do it.\n\n[bold]blurdata a x[/bold]\n\n\b\nblurdata b \\\n  --y z\n\nMore."
-
-    examples, rest = split_examples(text)
+def test_examples_are_taken_out_of_the_docstring():
+    """What is left has neither examples nor their heading, and each paragraph is one line."""
+    examples, rest = split_examples("Do\nit.\n\nExamples:\n  blurdata a x\n\n  blurdata b --y z\n\nMore.")
 
     assert examples == ["blurdata a x", "blurdata b --y z"]
     assert rest == "Do it.\n\nMore."

@@ -121,6 +121,12 @@ def test_folders_to_shards_and_back(run: Run, folders: Path, tmp_path: Path) -> 
         np.testing.assert_array_equal(one.sharp, two.sharp)
 
 
+def test_options_that_would_do_nothing_are_wrong_usage(run: Run) -> None:
+    """A licence for folders, which have no card, and a source for a check that repairs nothing are refused before anything is read."""
+    assert "goes with --to hf" in run("convert", "shards", "--out", "back", "--license", "cc-by-4.0", expect=2).stderr
+    assert "goes with --repair" in run("verify", "shards", "--source", "pairs:set", expect=2).stderr
+
+
 def test_shards_to_hugging_face_and_back(run: Run, folders: Path, tmp_path: Path) -> None:
     """Shards converted to Hugging Face Parquet and packed again hold the same pictures under the same names."""
     build(open_source(f"pairs:{folders}"), tmp_path / "shards")

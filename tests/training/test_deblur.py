@@ -79,7 +79,7 @@ def test_the_same_command_carries_on(place):
     (place / "out/a.png").unlink()
     before = (place / "out/side.png").stat().st_mtime_ns
 
-    assert "1 pictures restored, 2 were there already" in deblur(*arguments).stdout
+    assert "1 picture restored, 2 were there already" in deblur(*arguments).stdout
     assert (place / "out/side.png").stat().st_mtime_ns == before
     assert "3 pictures restored;" in deblur(*arguments, "--overwrite").stdout
 
