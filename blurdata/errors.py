@@ -15,7 +15,8 @@ sentence that says what was wrong, where, and what to do, and the command line p
         └── Incomplete      shards are missing
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 
@@ -89,3 +90,14 @@ class Incomplete(ShardError):
 
     def __reduce__(self) -> tuple[type, tuple[Path, list[int]]]:
         return type(self), (self.path, self.missing)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """What a misspelt word may have meant, as a part of a sentence with a blank behind it; empty where nothing is near.
+
+    Example:
+        >>> did_you_mean("gorpo", ["gopro", "reds"]), did_you_mean("x", ["gopro"])
+        ("did you mean 'gopro'? ", '')
+    """
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"did you mean '{near[0]}'? " if near else ""

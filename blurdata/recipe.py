@@ -5,7 +5,6 @@ file (by path, or by name among those that ship), reads it with ``yaml.safe_load
 and allowed values.
 """
 
-import difflib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from blurdata.errors import RecipeError
+from blurdata.errors import RecipeError, did_you_mean
 from blurdata.paths import user_path
 
 _MAX_BYTES = 1 << 20
@@ -84,12 +83,10 @@ def find_recipe(name_or_path: str | Path) -> Path:
             return shipped
         msg = f"There is no recipe file {path}; the recipes that ship are {', '.join(recipe_names())}."
         raise RecipeError(msg)
-    shipped = recipe_folder() / f"{name_or_path}.yaml"
     if str(name_or_path) in recipe_names():
-        return shipped
-    near = difflib.get_close_matches(str(name_or_path), recipe_names(), n=1)
-    hint = f"Did you mean '{near[0]}'? " if near else ""
-    msg = f"There is no recipe named '{name_or_path}'. {hint}The recipes that ship are {', '.join(recipe_names())}."
+        return recipe_folder() / f"{name_or_path}.yaml"
+    hint = did_you_mean(str(name_or_path), recipe_names())
+    msg = f"There is no recipe named '{name_or_path}'; {hint}the recipes that ship are {', '.join(recipe_names())}."
     raise RecipeError(msg)
 
 
@@ -105,11 +102,11 @@ def read_recipe(name_or_path: str | Path, model: type[AnyRecipe], **overrides: A
     check_kind(path, fields, model)
     over = [name for name, value in overrides.items() if value is not None]
     where = f"{path}, with {', '.join(over)} given over it" if over else str(path)
-    return parse_recipe({**fields, **{name: overrides[name] for name in over}}, model, where=where)
+    return parse_recipe(fields, model, where=where, **overrides)
 
 
 def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str, **overrides: Any) -> AnyRecipe:
-    """Check ``fields`` against ``model``; ``where`` names their origin in errors."""
+    """Check ``fields`` against ``model``; ``where`` names their origin in errors, ``overrides`` are as of :func:`read_recipe`."""
     given = {**fields, **{name: value for name, value in overrides.items() if value is not None}}
     try:
         return model.model_validate(given)
@@ -152,9 +149,7 @@ def _sentence(where: str, model: type[Recipe], detail: ErrorDetails) -> str:
     field = ".".join(str(part) for part in detail["loc"])
     allowed = sorted(model.model_fields)
     if detail["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(field, allowed, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        return f"{where}: unknown field '{field}'; {hint}the fields are {', '.join(allowed)}."
+        return f"{where}: unknown field '{field}'; {did_you_mean(field, allowed)}the fields are {', '.join(allowed)}."
     if detail["type"] == "missing":
         return f"{where}: field '{field}' is missing; add it ({detail['msg'].lower()})."
     reason = detail["msg"].removeprefix("Value error, ")

@@ -4,14 +4,13 @@
 same files. A kind is one line in ``_KINDS``: the function that opens a path, whose keyword arguments are the options.
 """
 
-import difflib
 import inspect
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from blurdata.errors import SourceError
+from blurdata.errors import SourceError, did_you_mean
 from blurdata.pairs import PairSource
 from blurdata.paths import user_path
 
@@ -74,8 +73,7 @@ def open_source(text: str) -> PairSource:
     """
     kind, colon, rest = text.partition(":")
     if not colon or kind not in _KINDS:
-        near = difflib.get_close_matches(kind, kinds(), n=1)
-        hint = f"did you mean '{near[0]}:'? " if near and colon else ""
+        hint = did_you_mean(f"{kind}:", [f"{known}:" for known in kinds()]) if colon else ""
         if user_path(text).exists():
             hint = f"did you mean '{'pairs' if user_path(text).is_dir() else 'video'}:{text}'? "
         msg = f"'{text}' names no source; {hint}write KIND:PATH?option=value with one of the kinds {', '.join(kinds())}."
@@ -111,8 +109,7 @@ def _options(text: str, query: str, opener: Callable[..., PairSource]) -> dict[s
     options = dict(given)
     for name in options:
         if name not in allowed:
-            near = difflib.get_close_matches(name, allowed, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
+            hint = did_you_mean(name, allowed)
             msg = f"'{text}': unknown option '{name}'; {hint}the options are {', '.join(allowed) or 'none'}."
             raise SourceError(msg)
     if len(options) != len(given):

@@ -87,7 +87,7 @@ def test_names_are_found_and_typos_answered():
     assert "gopro" in names
     assert {find_recipe(name).stem for name in names} == set(names)
     assert find_recipe("recipes/gopro.yaml").stem == "gopro"
-    with pytest.raises(RecipeError, match="Did you mean 'gopro'"):
+    with pytest.raises(RecipeError, match="did you mean 'gopro'"):
         find_recipe("goprro")
     with pytest.raises(RecipeError, match="no recipe file nowhere/mine"):
         find_recipe("nowhere/mine.yaml")

@@ -121,7 +121,7 @@ def test_a_phone_video_becomes_pairs(home, tmp_path):
 
     whole = shutil.copy(home / "ride.mp4", tmp_path / "ride.mp4").read_bytes()
     refused(blurdata(tmp_path, "synthesize", "ride.mp4", "--recipee", "gopro", "--out", "pairs"), "--recipee", "--recipe)", code=2)
-    refused(blurdata(tmp_path, "synthesize", "ride.mp4", "--recipe", "gopr", "--out", "pairs"), "'gopr'", "Did you mean 'gopro'?")
+    refused(blurdata(tmp_path, "synthesize", "ride.mp4", "--recipe", "gopr", "--out", "pairs"), "'gopr'", "did you mean 'gopro'?")
     (tmp_path / "mine.yaml").write_text("window: 11\ncurv: srgb\n")
     refused(blurdata(tmp_path, "synthesize", "ride.mp4", "--recipe", "mine.yaml", "--out", "pairs"), "mine.yaml", "'curv'", "'curve'")
     cut(tmp_path / "ride.mp4")

@@ -1,12 +1,13 @@
 """What ``blurdata report`` checks before it starts and says when it is done."""
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+
+from blurdata.errors import did_you_mean
 
 if TYPE_CHECKING:
     from blurdata.report import Report
@@ -19,9 +20,7 @@ def check_kinds(text: str | None) -> list[str]:
     wanted = [kind.strip() for kind in (text or "").split(",") if kind.strip()]
     for kind in wanted:
         if kind != "any" and kind not in KINDS:
-            near = difflib.get_close_matches(kind, KINDS, n=1)
-            hint = f"Did you mean '{near[0]}'? " if near else ""
-            msg = f"'{kind}' is no kind of finding. {hint}The kinds are any, {', '.join(KINDS)}."
+            msg = f"'{kind}' is no kind of finding; {did_you_mean(kind, KINDS)}the kinds are any, {', '.join(KINDS)}."
             raise typer.BadParameter(msg, param_hint="--fail-on")
     return list(KINDS) if "any" in wanted else wanted
 

@@ -1,9 +1,8 @@
 """The file of findings that a person has judged harmless: one ``KIND KEY`` a line, ``#`` begins a comment line."""
 
-import difflib
 from pathlib import Path
 
-from blurdata.errors import SourceError
+from blurdata.errors import SourceError, did_you_mean
 from blurdata.quality import KINDS
 
 
@@ -25,8 +24,7 @@ def read_ignore(path: Path) -> frozenset[tuple[str, str]]:
             continue
         kind, _, key = text.partition(" ")
         if kind not in KINDS or not key.strip():
-            near = difflib.get_close_matches(kind, KINDS, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
+            hint = did_you_mean(kind, KINDS)
             msg = f"{path}, line {number}: '{text}' is no 'KIND KEY'; {hint}the kinds are {', '.join(KINDS)}."
             raise SourceError(msg)
         found.add((kind, key.strip()))

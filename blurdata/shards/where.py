@@ -11,7 +11,6 @@
 ``key`` is the pair's key; other names are fields of its meta data. A comparison with a field that a pair lacks is false.
 """
 
-import difflib
 import fnmatch
 import operator
 import re
@@ -19,7 +18,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blurdata.errors import SourceError
+from blurdata.errors import SourceError, did_you_mean
 
 Test = Callable[[Mapping[str, Any]], Any]
 _TOKEN = re.compile(
@@ -70,8 +69,7 @@ class Where:
         """Raise SourceError where a name is no field of any pair: a slip of the pen would silently choose nothing."""
         known = {*known, "key"}
         for name in sorted(self.names - known):
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{near[0]}'? " if near else ""
+            hint = did_you_mean(name, known)
             msg = f"where: no pair has a field '{name}'; {hint}the fields are {', '.join(sorted(known))}."
             raise SourceError(msg)
 

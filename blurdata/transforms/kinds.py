@@ -1,10 +1,10 @@
 """From a kind's name and texts to a degradation, for command lines."""
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from blurdata.errors import did_you_mean
 from blurdata.transforms.any_blur import KINDS, AnyBlur
 from blurdata.transforms.degradation import Degradation, KernelBlur
 from blurdata.transforms.imagenet_c import ImageNetCBlur
@@ -30,8 +30,7 @@ def make_degradation(
         ValueError: If the kind is unknown, a parameter is not its own, or a text is no number.
     """
     if kind not in ALL_KINDS:
-        near = difflib.get_close_matches(kind, ALL_KINDS, n=1)
-        msg = f"--kind '{kind}' is unknown; {f'did you mean {near[0]}? ' if near else ''}the kinds are {', '.join(ALL_KINDS)}."
+        msg = f"--kind '{kind}' is unknown; {did_you_mean(kind, ALL_KINDS)}the kinds are {', '.join(ALL_KINDS)}."
         raise ValueError(msg)
     if needs_psf and not issubclass(ALL_KINDS[kind], _WITH_PSF):
         kernels = [name for name, degradation in ALL_KINDS.items() if issubclass(degradation, _WITH_PSF)]

@@ -303,7 +303,7 @@ class TestFaults:
     @pytest.mark.parametrize(
         ("options", "sentence"),
         [
-            (["--kind", "mtion"], "did you mean motion"),
+            (["--kind", "mtion"], "did you mean 'motion'"),
             (["--kind", "motion", "--radius-px", "3"], "its parameters are --length-px"),
             (["--kind", "motion", "--length-px", "31,3"], "reversed"),
             (["--kind", "motion", "--length-px", "long"], "must be a number"),
