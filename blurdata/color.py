@@ -15,6 +15,7 @@ so blending and convolution happen there.
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from blurdata.errors import SourceError
 from blurdata.paths import user_path
 
 Float = NDArray[np.float64]
+Real = TypeVar("Real", bound=np.floating)
 
 # Rim et al., ECCV 2022: response of the Sony a7R3, coefficients a_0 to a_7. Not monotonic, so it has no inverse.
 _SONY_A7R3 = (-0.0095228, 8.69851598, -45.15782052, 150.71180862, -308.19782922, 368.30811688, -235.16339846, 61.8322241)
@@ -116,10 +118,7 @@ class Curve:
             >>> curve("gamma22").light_of(np.array([0, 128, 255], np.uint8)).round(6)
             array([0.     , 0.21952, 1.     ])
         """
-        tables = self.light_of_codes(8 * picture.itemsize)
-        if len(tables) == 1:
-            return np.asarray(tables[0][picture])
-        return np.stack([table[picture[..., c]] for c, table in enumerate(tables)], axis=-1)
+        return look_up(self.light_of_codes(8 * picture.itemsize), picture)
 
     def _by_table(self, values: Float, *, decode: bool) -> Float:
         table = np.asarray(self.table)
@@ -137,6 +136,18 @@ def _interpolate(values: Float, codes: Float, light: Float, *, decode: bool) -> 
     inside = np.interp(values, x, y)
     low, high = (y[1] - y[0]) / (x[1] - x[0]), (y[-1] - y[-2]) / (x[-1] - x[-2])
     return np.where(values > x[-1], y[-1] + (values - x[-1]) * high, np.where(values < x[0], y[0] + (values - x[0]) * low, inside))
+
+
+def look_up(tables: NDArray[Real], picture: NDArray[np.unsignedinteger]) -> NDArray[Real]:
+    """What a picture's codes stand for: (1, codes) is one table for all samples, (3, codes) one for each channel of the last axis.
+
+    Example:
+        >>> look_up(np.array([[0.0, 0.5, 1.0]]), np.array([2, 0], np.uint8))
+        array([1., 0.])
+    """
+    if len(tables) == 1:
+        return np.asarray(tables[0][picture])
+    return np.stack([table[picture[..., c]] for c, table in enumerate(tables)], axis=-1)
 
 
 def curve(name: str | Path | Curve) -> Curve:

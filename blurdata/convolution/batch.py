@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from blurdata.color import Curve
-from blurdata.color import curve as open_curve
+from blurdata.color import Curve, decodable_curve
 from blurdata.convolution.border import check_border, source_index
 from blurdata.convolution.single import blur_planes
 from blurdata.convolution.tensor_light import decode, encode
@@ -43,7 +42,7 @@ def convolve_batch(images: Tensor, kernels: Kernels, *, curve: str | Path | Curv
         >>> convolve_batch(images, [psf.motion(9, 30), psf.disk(2.5)]).shape
         torch.Size([2, 3, 16, 16])
     """
-    response = open_curve(curve)
+    response = decodable_curve(curve)
     _check_images(images, response)
     check_border(border)
     each = _checked(kernels, len(images))
@@ -83,9 +82,6 @@ def _check_images(images: Tensor, response: Curve) -> None:
         raise TypeError(msg)
     if images.ndim != 4 or 0 in images.shape[1:]:
         msg = f"images must be (B, C, H, W) and hold something, got shape {tuple(images.shape)}."
-        raise ValueError(msg)
-    if not response.invertible:
-        msg = f"The curve '{response.name}' is forward-only, light cannot be had from codes; use srgb, gamma22, linear or a measured table."
         raise ValueError(msg)
     if response.channels > 1 and images.shape[1] != response.channels:
         msg = f"The curve {response.name} has {response.channels} channels, the images have {images.shape[1]}."

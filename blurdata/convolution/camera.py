@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.color import Curve
-from blurdata.color import curve as open_curve
+from blurdata.color import Curve, decodable_curve
 from blurdata.convolution.border import check_border, source_index
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
 
@@ -47,7 +46,7 @@ def camera_blur(
         >>> camera_blur(np.full((9, 9), 70, np.uint8), zoom=1.2, roll_deg=5)[0, 0]
         np.uint8(70)
     """
-    response = open_curve(curve)
+    response = decodable_curve(curve)
     check_picture(image, response)
     check_border(border)
     if not (math.isfinite(zoom) and zoom > 0 and math.isfinite(roll_deg)):

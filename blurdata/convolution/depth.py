@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata import psf
-from blurdata.color import Curve
-from blurdata.color import curve as open_curve
+from blurdata.color import Curve, decodable_curve
 from blurdata.convolution.border import check_border
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
 from blurdata.convolution.single import blur_light
@@ -55,7 +54,7 @@ def convolve_depth(
         >>> convolve_depth(np.full((12, 12), 70, np.uint8), radius)[6, 6]
         np.uint8(70)
     """
-    response, radius = open_curve(curve), np.asarray(signed_radius_px, np.float64)
+    response, radius = decodable_curve(curve), np.asarray(signed_radius_px, np.float64)
     check_picture(image, response)
     check_border(border)
     if radius.shape != image.shape[:2]:

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from blurdata.color import Curve
-from blurdata.color import curve as open_curve
+from blurdata.color import Curve, decodable_curve
 from blurdata.convolution import strokes, words
 from blurdata.convolution.border import check_border, source_index
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
@@ -45,7 +44,7 @@ def convolve(image: Picture, kernel: NDArray[np.floating], *, curve: str | Path 
         >>> convolve(image, np.array([[0.25, 0.5, 0.25]]), curve="linear")[2]
         array([  0,  50, 100,  50,   0], dtype=uint8)
     """
-    response, weights = open_curve(curve), check_kernel(kernel)
+    response, weights = decodable_curve(curve), check_kernel(kernel)
     check_picture(image, response)
     check_border(border)
     pixels = np.ascontiguousarray(image if image.ndim == 3 else image[..., None])

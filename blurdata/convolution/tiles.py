@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.color import Curve
-from blurdata.color import curve as open_curve
+from blurdata.color import Curve, decodable_curve
 from blurdata.convolution.border import check_border, source_index
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
 from blurdata.convolution.single import blur_light, check_kernel
@@ -44,7 +43,7 @@ def convolve_tiled(
         >>> convolve_tiled(image, [[psf.disk(1), psf.disk(3)], [psf.disk(2), psf.disk(4)]])[3, 3]
         np.uint8(70)
     """
-    response = open_curve(curve)
+    response = decodable_curve(curve)
     check_picture(image, response)
     check_border(border)
     grid = [[check_kernel(kernel) for kernel in row] for row in kernels]

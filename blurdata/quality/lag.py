@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from blurdata.pairs import Pair
 from blurdata.quality.spectrum import Plane
+from blurdata.quality.tone import to_light
 
 _SIDE = 90  # px of the shorter side: motion becomes small against what is left to see
 _LEAST_CHANGE = 0.01  # of the picture's own contrast; stiller film cannot say
@@ -56,8 +57,7 @@ def glimpse(pair: Pair, light: NDArray[np.float32], luma: NDArray[np.float32]) -
     halves = []
     for half in (pair.blurry, pair.sharp):
         small = cv2.resize(half, size, interpolation=cv2.INTER_AREA)
-        lit = light[0][small] if len(light) == 1 else np.stack([light[c][small[..., c]] for c in range(3)], axis=-1)
-        halves.append(cv2.GaussianBlur(np.asarray(lit @ luma, np.float32), (0, 0), 1.0))
+        halves.append(cv2.GaussianBlur(np.asarray(to_light(small, light) @ luma, np.float32), (0, 0), 1.0))
     sequence = str(pair.meta.get("sequence") or pair.key.rpartition("/")[0])
     return Glimpse(sequence, halves[0], halves[1])
 

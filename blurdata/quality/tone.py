@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from blurdata.color import look_up
 from blurdata.pairs import Image
 from blurdata.quality.spectrum import Float, window
 
@@ -83,9 +84,9 @@ def _three(values: list[float]) -> Three:
 
 def to_light(image: Image, light: NDArray[np.float32]) -> NDArray[np.float32]:
     """(H, W, 3) float32 linear light of a picture, by table."""
-    if len(light) == 1:
-        return np.asarray(cv2.LUT(image, light[0]).reshape(image.shape) if image.dtype == np.uint8 else light[0][image])
-    return np.stack([light[c][image[..., c]] for c in range(3)], axis=-1)
+    if len(light) == 1 and image.dtype == np.uint8:  # four times as fast
+        return np.asarray(cv2.LUT(image, light[0]).reshape(image.shape))
+    return look_up(light, image)
 
 
 def _grid(shape: tuple[int, ...]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.color import Curve
+from blurdata.color import Curve, look_up
 from blurdata.pairs import Image
 from blurdata.synthesis.bend import bend
 from blurdata.synthesis.blend import LightSum
@@ -70,7 +70,7 @@ class DisInterpolator:
         return _DisBetween((self._linear(before), self._linear(after)), (forward, backward), self._codes, self._threads)
 
     def _linear(self, frame: Image) -> Light:
-        return np.stack([self._light[c][frame[..., c]] for c in range(3)], axis=-1)
+        return look_up(self._light, frame)
 
 
 class _DisBetween:

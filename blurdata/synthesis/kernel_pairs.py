@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from blurdata import psf
-from blurdata.color import curve
+from blurdata.color import curve, decodable_curve
 from blurdata.convolution import convolve
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files, image_bytes, image_size, list_images, read_image
@@ -65,9 +65,7 @@ class KernelRecipe(Recipe):
         if self.extent_px[0] > self.extent_px[1]:
             msg = "extent_px must be a range from low to high"
             raise ValueError(msg)
-        if not curve(self.curve).invertible:
-            msg = f"curve '{self.curve}' is forward-only, pictures cannot be decoded with it; use srgb, gamma22 or a table"
-            raise ValueError(msg)
+        decodable_curve(self.curve)
         return self
 
 
