@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import pickle
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from blurdata.files import write_png
 from blurdata.models.padding import AnySize
 from blurdata.shards import build
 from blurdata.sources import kinds, open_source
+from blurdata.training import TrainRecipe
 from blurdata.training.networks import NETWORKS
 
 
@@ -134,7 +136,10 @@ def test_every_network_can_be_named_in_a_recipe():
     """A public network is one that a training recipe can name."""
     public = {getattr(models, name) for name in models.__all__ if inspect.isclass(getattr(models, name))}
 
+    named = set(get_args(TrainRecipe.model_fields["model"].annotation))
+
     assert public == set(NETWORKS.values()), "add the new network to NETWORKS in blurdata/training/networks.py"
+    assert named == set(NETWORKS), "add the new network's name to TrainRecipe.model in blurdata/training/recipe.py"
     assert all(issubclass(network, AnySize) for network in public)
 
 

@@ -47,9 +47,9 @@ def open_reds(
     root = Path(path)
     check_option("variant", variant, _REDS_SHARP)
     check_option("subset", subset, (None, "val300"))
-    split = "val" if subset else split
     if split is not None:
-        check_option("split", split, REDS_PUBLISHED)
+        check_option("split", split, ("val",) if subset else REDS_PUBLISHED)
+    split = "val" if subset else split
     halves: list[tuple[str, Path, Path]] = []
     for name in [split] if split else REDS_PUBLISHED:
         for base in (root, root / name):

@@ -41,11 +41,8 @@ class GoProPairs(FilePairs):
     def _variants(self) -> list[str]:
         """A mean taken in light is never darker than the mean of the same codes, at any pixel (Jensen), so swapped folders show."""
         step = max(len(self.entries) // _SAMPLE, 1)
-        folders = [entry.blurry.parent.parent for entry in self.entries[::step]]
-        both = [
-            (folder / "blur" / entry.blurry.name, folder / "blur_gamma" / entry.blurry.name)
-            for folder, entry in zip(folders, self.entries[::step], strict=True)
-        ]
+        files = [entry.blurry for entry in self.entries[::step]]
+        both = [tuple(file.parents[1] / variant / file.name for variant in ("blur", "blur_gamma")) for file in files]
         gains = [_mean(gamma) - _mean(plain) for plain, gamma in both if readable((plain, gamma))]
         if gains and not any(gains):
             return ["the folders blur/ and blur_gamma/ hold the same pictures"]

@@ -71,21 +71,20 @@ def present_pairs(
         PairMismatch: If a pair has one half and ``unmatched`` is ``"error"``; the sentence lists them.
     """
     check_option("unmatched", unmatched, UNMATCHED)
-    there, halves, told = [], [], []
+    there, lone, told = [], {}, []
     for key, blurry, sharp in located:
         has = blurry.is_file(), sharp.is_file()
         if all(has):
             there.append((key, blurry, sharp))
         elif any(has):
-            halves.append(f"{key} has no {'sharp' if has[0] else 'blurry'} half")
+            lone[key] = f"has no {'sharp' if has[0] else 'blurry'} half"
         else:
             told.append(f"{key}: is listed and not there")
-    if halves and unmatched == "error":
-        msg = (
-            f"{where}: {counted(len(halves), 'pair')} without the other half: {some(halves)}; complete the set, or use unmatched=leave-out."
-        )
+    if lone and unmatched == "error":
+        named = some(f"{key} {lacks}" for key, lacks in lone.items())
+        msg = f"{where}: {counted(len(lone), 'pair')} without the other half: {named}; complete the set, or use unmatched=leave-out."
         raise PairMismatch(msg)
-    return there, told + [half.replace(" has", ": has", 1) for half in halves]
+    return there, told + [f"{key}: {lacks}" for key, lacks in lone.items()]
 
 
 def distinct_pairs(entries: Sequence[Entry], *, unmatched: str) -> tuple[list[Entry], list[str]]:

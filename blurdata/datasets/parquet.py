@@ -77,7 +77,8 @@ def export_parquet(
             path = folder / f".{split}-{len(parts.get(split, [])):05d}.part"
             parts.setdefault(split, []).append(path)
             sizes[split] = sizes.get(split, _Size()).plus(_write(path, rows))
-        return _publish(folder, parts, lambda: write_atomic(Path(out) / "README.md", _card(source, sizes, license_id, name)))
+        write_atomic(Path(out) / "README.md", _card(source, sizes, license_id, name))
+        return _publish(folder, parts)
     finally:
         for paths in parts.values():
             for path in paths:
@@ -135,9 +136,8 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> _Size:
     return _Size(len(rows), table.nbytes, path.stat().st_size)
 
 
-def _publish(folder: Path, parts: Mapping[str, list[Path]], write_card: Any) -> list[Path]:
-    """The card first, then the files under their final names, which hold their number."""
-    write_card()
+def _publish(folder: Path, parts: Mapping[str, list[Path]]) -> list[Path]:
+    """The files under their final names, which hold their number."""
     published = []
     for split, paths in parts.items():
         for number, path in enumerate(paths):

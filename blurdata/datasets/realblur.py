@@ -53,8 +53,7 @@ class RealBlurPairs(FilePairs):
         ``"unclear"``.
         """
         step = max(len(self) // _SAMPLE, 1)
-        sampled = self.entries[::step]
-        sampled = [entry for entry in sampled if readable([entry.sharp])]
+        sampled = [entry for entry in self.entries[::step] if readable([entry.sharp])]
         if not sampled:
             return "unclear"
         twins = [(entry.sharp, self._twin[entry.key]) for entry in sampled if entry.key in self._twin and readable([self._twin[entry.key]])]

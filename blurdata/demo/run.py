@@ -77,7 +77,7 @@ def run_demo(out: Path, *, train_seconds: float = _TRAIN_S) -> DemoResult:
             workers=workers,
             progress=advance,
         )
-    write_atomic(out / "result.json", json.dumps(_result(built, scores, mean, steps), indent=1) + "\n")
+    write_atomic(out / "result.json", json.dumps(_result(built, mean, steps), indent=1) + "\n")
     return DemoResult(out / "report.html", out / "result.json", out / "shards", checkpoint, mean)
 
 
@@ -118,7 +118,7 @@ def _listed(shots: Sequence[int]) -> str:
     return "shots " + ", ".join(str(shot) for shot in shots)
 
 
-def _result(built: Built, scores: Sequence[Score], mean: dict[str, float], steps: int) -> dict[str, Any]:
+def _result(built: Built, mean: dict[str, float], steps: int) -> dict[str, Any]:
     return {
         "format": "blurdata-demo",
         "version": 1,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from blurdata.models.padding import AnySize, conv
+from blurdata.models.layers import conv
+from blurdata.models.padding import AnySize
 
 
 class BaselineNet(AnySize):

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from blurdata.models.padding import AnySize, conv
+from blurdata.models.layers import conv, double
+from blurdata.models.padding import AnySize
 
 
 class DehazeDeblurNet(AnySize):
@@ -32,8 +33,8 @@ class DehazeDeblurNet(AnySize):
         self.encode2, self.halve2 = InceptionBlock(w, 2 * w), nn.Conv2d(2 * w, 2 * w, 2, 2)
         self.encode3 = InceptionBlock(2 * w, 4 * w)
         self.pyramid = PyramidPooling(4 * w)
-        self.double1, self.gate1, self.decode1 = _double(4 * w, 2 * w), AttentionGate(2 * w), InceptionBlock(4 * w, 2 * w)
-        self.double2, self.gate2, self.decode2 = _double(2 * w, w), AttentionGate(w), InceptionBlock(2 * w, w)
+        self.double1, self.gate1, self.decode1 = double(4 * w, 2 * w), AttentionGate(2 * w), InceptionBlock(4 * w, 2 * w)
+        self.double2, self.gate2, self.decode2 = double(2 * w, w), AttentionGate(w), InceptionBlock(2 * w, w)
         self.head = nn.Conv2d(w, 3, 1)
 
     @classmethod
@@ -107,7 +108,3 @@ class AttentionGate(nn.Module):
     def forward(self, skip: Tensor, up: Tensor) -> Tensor:
         """The gated skip, (B, C, H, W)."""
         return skip * F.relu(self.weigh(F.relu(self.from_up(up) + self.from_skip(skip))))
-
-
-def _double(inputs: int, outputs: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=1)

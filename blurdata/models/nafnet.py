@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from blurdata.models.padding import AnySize, ChannelNorm, conv
+from blurdata.models.layers import ChannelNorm, conv
+from blurdata.models.padding import AnySize
 
 
 class NAFNet(AnySize):

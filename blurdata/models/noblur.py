@@ -7,7 +7,8 @@ times, skips from encoder levels 3, 2 and 1, and a linear 3-channel head without
 import torch
 from torch import Tensor, nn
 
-from blurdata.models.padding import AnySize, conv
+from blurdata.models.layers import conv, double
+from blurdata.models.padding import AnySize
 
 
 class NoBlurUNet(AnySize):
@@ -31,7 +32,7 @@ class NoBlurUNet(AnySize):
         )
         self.middle = _block(conv(8 * w, 8 * w, 3), 8 * w)
         self.up = nn.ModuleList(
-            [_block(_double(i, o), o) for i, o in [(8 * w, 8 * w), (12 * w, 4 * w), (6 * w, 2 * w), (3 * w, w)]],
+            [_block(double(i, o), o) for i, o in [(8 * w, 8 * w), (12 * w, 4 * w), (6 * w, 2 * w), (3 * w, w)]],
         )
         self.head = nn.ConvTranspose2d(w, 3, 3, 1, 1)
 
@@ -52,10 +53,6 @@ class NoBlurUNet(AnySize):
             x = layer(torch.cat([skip, x], 1))
         restored: Tensor = self.head(x)
         return restored
-
-
-def _double(inputs: int, outputs: int) -> nn.ConvTranspose2d:
-    return nn.ConvTranspose2d(inputs, outputs, 3, 2, 1, output_padding=1)
 
 
 def _block(layer: nn.Module, channels: int) -> nn.Sequential:

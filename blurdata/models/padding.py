@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -50,25 +49,3 @@ def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:
         return pictures
     mode = "reflect" if down < height and right < width else "replicate"
     return F.pad(pictures, (0, right, 0, down), mode=mode)
-
-
-def conv(inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1, bias: bool = True, dilation: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the size (or halves it with stride 2)."""
-    return nn.Conv2d(inputs, outputs, kernel, stride, dilation * (kernel // 2), groups=groups, bias=bias, dilation=dilation)
-
-
-class ChannelNorm(nn.Module):
-    """Layer normalisation over the channels of each pixel of (B, C, H, W), with weight and bias."""
-
-    def __init__(self, channels: int, eps: float) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(channels))
-        self.bias = nn.Parameter(torch.zeros(channels))
-        self.eps = eps
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise each pixel's channel vector."""
-        mean = x.mean(1, keepdim=True)
-        centred = x - mean
-        scale = torch.rsqrt(centred.square().mean(1, keepdim=True) + self.eps)
-        return centred * scale * self.weight[:, None, None] + self.bias[:, None, None]

@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from blurdata.models.padding import AnySize, ChannelNorm, conv
+from blurdata.models.layers import ChannelNorm, conv
+from blurdata.models.padding import AnySize
 
 
 class Restormer(AnySize):

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from blurdata.metrics import psnr, realblur_score, ssim
+from blurdata.metrics import Protocol
 from blurdata.models import restore
 from blurdata.pairs import Image, Pair
 
@@ -31,35 +31,22 @@ class Score:
     restored_ssim: float
 
 
-def evaluate(model: nn.Module, pairs: Iterable[Pair], *, protocol: str = "plain", tile: int | None = None) -> Iterator[tuple[Score, Image]]:
+def evaluate(model: nn.Module, pairs: Iterable[Pair], *, protocol: str = "plain") -> Iterator[tuple[Score, Image]]:
     """Restore each pair and score it; yields the score and the restored picture.
 
     Args:
         model: A network in evaluation mode.
         pairs: Any run of pairs.
         protocol: ``plain``, ``realblur`` or ``gopro-matlab``, see :mod:`blurdata.metrics`.
-        tile: Side of the tiles for large pictures, or None.
-    """
-    for pair in pairs:
-        restored = restore(model, pair.blurry, tile=tile)
-        yield Score(pair.key, *score(pair.blurry, pair.sharp, protocol), *score(restored, pair.sharp, protocol)), restored
-
-
-def score(picture: Image, sharp: Image, protocol: str) -> tuple[float, float]:
-    """PSNR in dB and SSIM of a picture by a named protocol.
 
     Raises:
         ValueError: If there is no such protocol.
     """
-    if protocol == "plain":
-        return psnr(picture, sharp), ssim(picture, sharp)
-    if protocol == "gopro-matlab":
-        return psnr(picture, sharp), ssim(picture, sharp, variant="matlab3d")
-    if protocol == "realblur":
-        scored = realblur_score(picture, sharp)
-        return scored.psnr, scored.ssim
-    msg = f"protocol must be 'plain', 'realblur' or 'gopro-matlab', got {protocol!r}."
-    raise ValueError(msg)
+    named = Protocol(protocol)
+    for pair in pairs:
+        restored = restore(model, pair.blurry)
+        before, after = named.score(pair.blurry, pair.sharp), named.score(restored, pair.sharp)
+        yield Score(pair.key, before.psnr, before.ssim, after.psnr, after.ssim), restored
 
 
 def means(scores: Iterable[Score]) -> dict[str, float]:

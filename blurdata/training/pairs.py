@@ -22,20 +22,11 @@ from blurdata.shards import Augment, ShardDataset
 from blurdata.shards.augment import draw_box
 from blurdata.shards.order import sample_seed
 from blurdata.training.recipe import TrainRecipe
+from blurdata.transforms.kinds import ALL_KINDS
 
 Sample = dict[str, Any]
 Crops = Dataset[Sample]
 _AUGMENT = {"none": None, "geometry": Augment(), "gopro": Augment.gopro()}
-_BLURS = {
-    "motion": "MotionBlur",
-    "shake": "CameraShakeBlur",
-    "defocus": "DefocusBlur",
-    "gaussian": "GaussianBlur",
-    "zoom": "ZoomBlur",
-    "noise": "SensorNoise",
-    "saturation": "Saturation",
-    "any": "AnyBlur",
-}
 
 
 @dataclass(frozen=True)
@@ -136,7 +127,7 @@ class OnBlur:
     def __init__(self, recipe: TrainRecipe) -> None:
         self.margin = recipe.blur_margin_px
         try:
-            chain = [getattr(transforms, _BLURS[blur.kind])(**blur.parameters, curve=blur.curve, p=blur.p) for blur in recipe.blur]
+            chain = [_transform(blur.kind)(**blur.parameters, curve=blur.curve, p=blur.p) for blur in recipe.blur]
         except (TypeError, ValueError) as error:
             msg = f"The recipe's `blur` cannot be made: {str(error).rstrip('.')}."
             raise RecipeError(msg) from error
@@ -147,6 +138,12 @@ class OnBlur:
         pair: Sample = self.pair(sample)
         m = self.margin
         return {**pair, **{half: pair[half][..., m : -m or None, m : -m or None] for half in ("blurry", "sharp")}}
+
+
+def _transform(kind: str) -> Callable[..., Any]:
+    """The torchvision transform of a kind, which has the name of its degradation."""
+    transform: Callable[..., Any] = getattr(transforms, ALL_KINDS[kind].__name__)
+    return transform
 
 
 class SharpPictures(Dataset[Sample]):
@@ -177,8 +174,7 @@ class SharpPictures(Dataset[Sample]):
         if crop.dtype == np.uint16:
             crop = ((crop.astype(np.uint32) + 128) // 257).astype(np.uint8)
         if self._augment is not None:
-            moves = self._augment.draw(rng)
-            crop = moves.geometry(crop)
+            crop = self._augment.draw(rng).geometry(crop)
         sharp: Tensor = torch.from_numpy(crop.transpose(2, 0, 1).copy())
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -66,7 +66,9 @@ class RunRecord:
 
     def curve(self) -> None:
         """Draw the loss and, where there are scores, the PSNR of the restored pictures against that of the blurry ones."""
-        loss, scores = (np.array(table.rows(), np.float64).reshape(-1, width) for table, width in ((self._loss, 6), (self._scores, 6)))
+        loss, scores = (
+            np.array(table.rows(), np.float64).reshape(-1, width) for table, width in ((self._loss, len(LOSS)), (self._scores, len(SCORES)))
+        )
         if not len(loss):
             return
         figure = Figure(figsize=(8, 6 if len(scores) else 3.2), layout="constrained")
@@ -93,7 +95,7 @@ class RunRecord:
         return float(rows[:, 5].sum() / max(rows[:, 4].sum(), 1e-9))
 
     def close(self) -> None:
-        """Close all files."""
+        """End TensorBoard's writer, which holds its last lines back; the other files are whole after every line."""
         if self._board:
             self._board.close()
 

@@ -11,6 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from blurdata.errors import BlurDataError
+from blurdata.naming import some
 from blurdata.training.losses import LOSSES
 from blurdata.training.processes import mean_over_processes
 from blurdata.training.recipe import TrainRecipe
@@ -27,8 +28,8 @@ class Diverged(BlurDataError):
 
     def __init__(self, step: int, keys: Sequence[str]) -> None:
         self.step, self.keys = step, list(keys)
-        some = ", ".join(self.keys[:4]) + (" …" if len(self.keys) > 4 else "")
-        super().__init__(f"The loss or its gradient at step {step} is not finite; look at the pairs {some}, or lower learning_rate.")
+        pairs = some(self.keys, limit=4)
+        super().__init__(f"The loss or its gradient at step {step} is not finite; look at the pairs {pairs}, or lower learning_rate.")
 
     def __reduce__(self) -> tuple[type, tuple[int, list[str]]]:
         return type(self), (self.step, self.keys)
@@ -57,17 +58,20 @@ class Trainer:
         self.steps_done = 0
         self.device = next(model.parameters()).device
         self.optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, recipe.betas, weight_decay=recipe.weight_decay)
-        plain = getattr(model, "module", model)  # under DistributedDataParallel
         self.average: AveragedModel | None = None
         if recipe.ema:
             averaging = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
-            self.average = AveragedModel(plain, multi_avg_fn=averaging, use_buffers=True)
+            self.average = AveragedModel(self._plain, multi_avg_fn=averaging, use_buffers=True)
 
     @property
     def evaluated(self) -> nn.Module:
         """The network to evaluate and ship: the running average where the recipe has one."""
-        plain: nn.Module = self.average.module if self.average else getattr(self.model, "module", self.model)
-        return plain
+        return self.average.module if self.average else self._plain
+
+    @property
+    def _plain(self) -> nn.Module:
+        """The network itself, also under ``DistributedDataParallel``."""
+        return self.model.module if isinstance(self.model, DistributedDataParallel) else self.model
 
     def step(self, blurry: Tensor, sharp: Tensor, *, keys: Sequence[str], progress: float | None = None) -> float:
         """Learn from one batch and return its loss, the mean over all processes; ``rate`` and ``gradient_norm`` tell of it.
@@ -94,7 +98,7 @@ class Trainer:
         self.optimiser.step()
         self.steps_done += 1
         if self.average:
-            self.average.update_parameters(getattr(self.model, "module", self.model))
+            self.average.update_parameters(self._plain)
         return loss
 
     def _rate(self, position: float) -> float:
@@ -136,7 +140,7 @@ class Trainer:
         """Everything the next step depends on besides the data: weights, moments, average, step."""
         return {
             "step": self.steps_done,
-            "model": getattr(self.model, "module", self.model).state_dict(),
+            "model": self._plain.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.state_dict() if self.average else None,
         }
@@ -144,7 +148,7 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where :meth:`state_dict` was taken."""
         self.steps_done = state["step"]
-        getattr(self.model, "module", self.model).load_state_dict(state["model"])
+        self._plain.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         if self.average:
             self.average.load_state_dict(state["average"])

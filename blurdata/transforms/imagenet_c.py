@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from blurdata import psf
 from blurdata.convolution import imagenet_c_blur
 from blurdata.transforms.degradation import Array, Degradation, Degrade
-from blurdata.transforms.ranges import Choice, IntRange, Range
+from blurdata.transforms.ranges import Choice, IntRange
 
 KINDS = ("defocus", "motion", "gaussian")
 
@@ -49,8 +49,7 @@ class ImageNetCBlur(Degradation):
         self._draws["kind"] = Choice(names, (1.0,) * len(names))
         drawn = IntRange.of("severity", severity, at_least=1, at_most=5)
         self._draws["severity"], self.severity = drawn, drawn.value
-        self._draws["angle_deg"] = Range.of("angle_deg", angle_deg)
-        self.angle_deg = Range.of("angle_deg", angle_deg).value
+        self.angle_deg = self._range("angle_deg", angle_deg)
 
     def kernel(self, params: Mapping[str, Any]) -> NDArray[np.float32]:
         """The PSF, in code values: not centred (motion) nor of sum 1 (defocus); a picture smaller than it gets less of motion's."""

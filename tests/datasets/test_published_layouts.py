@@ -131,6 +131,14 @@ def test_rsblur_scenes_are_blocks_of_ids(tmp_path: Path) -> None:
         open_source(f"rsblur:{tmp_path}?saturated=yes&split=train")
 
 
+def test_reds_subset_of_val_is_of_no_other_split(tmp_path: Path) -> None:
+    """The subset that NAFNet scores lies in val: asking for it in another split is an error, not val without a word."""
+    LAYOUTS["reds"][0](tmp_path)
+
+    with pytest.raises(SourceError, match="'split' must be one of val, got 'train'"):
+        open_source(f"reds:{tmp_path}?split=train&subset=val300")
+
+
 def test_kohler_takes_the_frame_that_is_asked_for(tmp_path: Path) -> None:
     """The middle frame of the path by default, any other on request, and one truth for all shakes where there is no path."""
     kohler(tmp_path / "path")
