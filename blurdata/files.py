@@ -40,10 +40,15 @@ def natural_key(path: Path | str) -> tuple[tuple[int, str], ...]:
     return (*key, (-1, text))
 
 
+def is_image(path: Path) -> bool:
+    """Whether a file is named as a picture is, and not hidden."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
 def list_images(folder: Path) -> list[Path]:
     """Picture files directly inside ``folder`` in natural order; hidden files are skipped."""
     try:
-        found = [path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
+        found = [path for path in folder.iterdir() if is_image(path)]
     except OSError as error:
         msg = f"{folder}: cannot be listed ({error.strerror}); give a folder of pictures."
         raise SourceError(msg) from error

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from blurdata.errors import SourceError
-from blurdata.files import IMAGE_SUFFIXES, natural_key
+from blurdata.files import IMAGE_SUFFIXES, is_image, natural_key
 
 BLURRY_WORDS = ("blurry", "blur", "blurred", "input", "lq", "lr", "blur_gamma")
 SHARP_WORDS = ("sharp", "gt", "target", "groundtruth", "ground_truth", "hq", "clean")
@@ -45,7 +45,7 @@ def walk_images(folder: Path) -> list[Path]:
     Raises:
         SourceError: If ``folder`` cannot be listed.
     """
-    found = [path for inside, names in _walk(folder) for name in names if _is_image(path := inside / name)]
+    found = [path for inside, names in _walk(folder) for name in names if is_image(path := inside / name)]
     return sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix()))
 
 
@@ -55,7 +55,7 @@ def first_image(folder: Path) -> Path | None:
     Raises:
         SourceError: If ``folder`` cannot be listed.
     """
-    return next((path for inside, names in _walk(folder) for name in sorted(names) if _is_image(path := inside / name)), None)
+    return next((path for inside, names in _walk(folder) for name in sorted(names) if is_image(path := inside / name)), None)
 
 
 def walk_folders(folder: Path) -> list[Path]:
@@ -89,10 +89,6 @@ def _leads_back(path: Path, top: Path) -> bool:
 def _refuse(error: OSError) -> None:
     msg = f"{error.filename}: cannot be listed ({error.strerror})."
     raise SourceError(msg) from error
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
 
 
 def counted(number: int, noun: str) -> str:

@@ -34,7 +34,7 @@ class Pair:
         extras: Named arrays that go along: ``psf``, ``blur_vectors`` (H, W, 2) float32 px, ``mask`` (H, W) bool.
 
     Raises:
-        PairMismatch: If the halves differ in size or dtype, or are no RGB pictures.
+        PairMismatch: If the halves differ in size or dtype, are empty, or no RGB pictures.
         ValueError: If the key is not a clean relative name or ``meta`` is not flat JSON.
 
     Example:
@@ -52,15 +52,8 @@ class Pair:
     def __post_init__(self) -> None:
         check_key(self.key)
         for half in ("blurry", "sharp"):
-            picture = getattr(self, half)
-            if (
-                not isinstance(picture, np.ndarray)
-                or picture.ndim != 3
-                or picture.shape[2] != 3
-                or picture.dtype not in (np.uint8, np.uint16)
-            ):
-                got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-                msg = f"Pair '{self.key}': {half} must be an (H, W, 3) uint8 or uint16 RGB array, got {got}."
+            if why := not_rgb(getattr(self, half)):
+                msg = f"Pair '{self.key}': {half} {why}"
                 raise PairMismatch(msg)
         if self.blurry.shape != self.sharp.shape or self.blurry.dtype != self.sharp.dtype:
             msg = (
@@ -75,6 +68,20 @@ class Pair:
         """Height and width in pixels."""
         height, width = self.sharp.shape[:2]
         return height, width
+
+
+def not_rgb(picture: object) -> str | None:
+    """Why something is no RGB picture, the rest of a sentence that names it; None where it is one.
+
+    Example:
+        >>> not_rgb(np.zeros((4, 6), np.uint8)), not_rgb(np.zeros((4, 6, 3), np.uint8))
+        ('must be an (H, W, 3) uint8 or uint16 RGB array, got uint8 (4, 6).', None)
+    """
+    if not isinstance(picture, np.ndarray):
+        return f"must be an (H, W, 3) uint8 or uint16 RGB array, got {type(picture).__name__}."
+    if picture.ndim == 3 and picture.shape[2] == 3 and picture.size and picture.dtype in (np.uint8, np.uint16):
+        return None
+    return f"must be an (H, W, 3) uint8 or uint16 RGB array, got {picture.dtype} {picture.shape}."
 
 
 def check_key(key: str) -> None:

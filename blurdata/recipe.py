@@ -45,6 +45,16 @@ class Recipe(BaseModel):
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
+def as_range(value: Any) -> Any:
+    """A single number as the range from itself to itself, for fields that are fixed by one and drawn between two; anything else as it is.
+
+    Example:
+        >>> as_range(3), as_range([1, 3])
+        ((3, 3), [1, 3])
+    """
+    return (value, value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
+
+
 def recipe_id(resolved: Mapping[str, Any]) -> str:
     """The id of a resolved recipe: 16 hex digits of BLAKE2b over its canonical JSON.
 

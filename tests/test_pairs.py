@@ -54,11 +54,12 @@ def test_unclean_keys_are_refused(key):
         (GREY.astype(np.uint16), "both halves must agree"),
         (GREY.astype(np.float32), "blurry must be"),
         (GREY[..., 0], "blurry must be"),
+        (GREY[:0], "blurry must be"),
         ("text", "blurry must be"),
     ],
 )
 def test_halves_must_agree(blurry, words):
-    """Halves of other size, depth or kind are a PairMismatch that names the key."""
+    """Halves of other size, depth or kind, and empty ones, are a PairMismatch that names the key."""
     with pytest.raises(PairMismatch, match=words) as caught:
         Pair("scene/1", blurry, GREY)
     assert "scene/1" in str(caught.value)

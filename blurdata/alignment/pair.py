@@ -11,7 +11,7 @@ from blurdata.alignment.geometry import normalized
 from blurdata.alignment.recipe import AlignRecipe
 from blurdata.alignment.results import Alignment, Reference
 from blurdata.alignment.solve import align_moving, align_static, solve_reference
-from blurdata.pairs import Image
+from blurdata.pairs import Image, not_rgb
 
 
 def align_pair(
@@ -114,7 +114,6 @@ def _known(reference: Any, recipe: AlignRecipe) -> Reference | str | None:
 
 
 def _check_picture(name: str, picture: Any) -> None:
-    if not isinstance(picture, np.ndarray) or picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype not in (np.uint8, np.uint16):
-        got = f"{picture.dtype} {picture.shape}" if isinstance(picture, np.ndarray) else type(picture).__name__
-        msg = f"{name} must be an (H, W, 3) uint8 or uint16 RGB array, got {got}."
+    if why := not_rgb(picture):
+        msg = f"{name} {why}"
         raise TypeError(msg)

@@ -138,7 +138,7 @@ def pad(light: Tensor, top: int, left: int, border: str) -> Tensor:
 
 
 def _fast_length(size: int) -> int:
-    """The next length that has only the factors 2, 3 and 5."""
+    """The next length that has only the factors 2, 3 and 5; SciPy's function for it is none that ``torch.compile`` can trace."""
     while True:
         rest = size
         for factor in (2, 3, 5):

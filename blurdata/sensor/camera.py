@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from blurdata.color import Curve, curve
-from blurdata.recipe import Recipe
+from blurdata.recipe import Recipe, as_range
 from blurdata.sensor.bayer import BAYER_PATTERNS, demosaic, mosaic
 from blurdata.sensor.color_matrices import WHITE_BALANCE_BLUE, WHITE_BALANCE_RED, apply_matrix, camera_matrix
 from blurdata.sensor.noise import NOISE_SCALE, NoiseLevel, draw_noise_level, poisson_gaussian
@@ -23,12 +23,7 @@ Float = NDArray[np.float64]
 Codes = NDArray[np.uint8] | NDArray[np.uint16]
 
 
-def _pair(value: Any) -> Any:
-    """A single number is a fixed value."""
-    return (value, value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
-
-
-Span = Annotated[tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], BeforeValidator(_pair)]
+Span = Annotated[tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]], BeforeValidator(as_range)]
 
 
 class Sensor(Recipe):
@@ -59,7 +54,7 @@ class Sensor(Recipe):
     white_balance_red: Span = WHITE_BALANCE_RED
     white_balance_blue: Span = WHITE_BALANCE_BLUE
     response: str | None = None
-    jpeg_quality: Annotated[tuple[int, int], BeforeValidator(_pair)] | None = None
+    jpeg_quality: Annotated[tuple[int, int], BeforeValidator(as_range)] | None = None
     rim_px: Annotated[int, Field(ge=0, le=64)] = 4
 
     @model_validator(mode="after")
@@ -142,11 +137,11 @@ def photograph(
         bits: 8 or 16.
 
     Returns:
-        Both pictures as uint8 or uint16, smaller by ``sensor.rim_px`` on each side, and what was drawn: ``saturation_alpha``,
-        ``noise``, ``noise_shot``, ``noise_read``, ``bayer``, ``white_balance``, ``response``, ``jpeg_quality``, ``rim_px``.
+        Both pictures as uint8 or uint16, smaller by ``sensor.rim_px`` on each side, and what was drawn: ``response``, ``rim_px``,
+        ``saturation_alpha``, ``noise``, ``noise_shot``, ``noise_read``, ``white_balance``, ``bayer``, ``camera``, ``jpeg_quality``.
 
     Raises:
-        ValueError: If shapes differ or are too small, a mask is missing, or ``bits`` is neither 8 nor 16.
+        ValueError: If shapes differ or are too small, a mask is missing, ``bits`` is not 8 or 16, or is 16 where JPEG is asked for.
 
     Example:
         >>> light = np.full((32, 40, 3), 0.5)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
-from blurdata.files import IMAGE_SUFFIXES, count_pages, fingerprint_files, list_images, natural_key, read_image
-from blurdata.pairs import Image
+from blurdata.files import count_pages, fingerprint_files, is_image, list_images, natural_key, read_image
+from blurdata.pairs import Image, not_rgb
 
 VIDEO_SUFFIXES = (
     ".mp4",
@@ -129,15 +129,8 @@ class ArrayFilm(Film):
         self.length = len(self._frames)
         first = self._frames[0]
         for number, frame in enumerate(self._frames):
-            if (
-                not isinstance(frame, np.ndarray)
-                or frame.ndim != 3
-                or frame.shape[2] != 3
-                or frame.dtype not in (np.uint8, np.uint16)
-                or 0 in frame.shape
-            ):
-                got = f"{frame.dtype} {frame.shape}" if isinstance(frame, np.ndarray) else type(frame).__name__
-                msg = f"Frame {number} must be an (H, W, 3) uint8 or uint16 RGB array, got {got}."
+            if why := not_rgb(frame):
+                msg = f"Frame {number} {why}"
                 raise ValueError(msg)
             if frame.shape != first.shape or frame.dtype != first.dtype:
                 msg = f"Frame {number} is {frame.dtype} {frame.shape}, the first is {first.dtype} {first.shape}; all must agree."
@@ -241,7 +234,7 @@ def find_films(path: Path, *, color_matrix: str = "auto") -> list[Film]:
     if not path.is_dir():
         msg = f"{path}: is neither a file nor a folder; give a video or a folder of frames."
         raise SourceError(msg)
-    if any(child.suffix.lower() in IMAGE_SUFFIXES and not child.name.startswith(".") for child in path.iterdir()):
+    if any(is_image(child) for child in path.iterdir()):
         return [FolderFilm(path)]
     splits = [path / split for split in ("train", "val", "test") if (path / split).is_dir()]
     found: list[Film] = []

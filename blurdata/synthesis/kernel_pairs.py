@@ -20,18 +20,13 @@ from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files, image_bytes, image_size, list_images, read_image
 from blurdata.naming import walk_images
 from blurdata.pairs import Image, Pair, PairSource
-from blurdata.recipe import Recipe, read_recipe
+from blurdata.recipe import Recipe, as_range, read_recipe
 from blurdata.sensor import Sensor, photograph, saturation_mask
 from blurdata.synthesis.windows import generator
 
 Float = NDArray[np.float64]
 
 _BLURRY_FOLDERS = {"blur", "blur_gamma", "blurry", "input", "blurred"}
-
-
-def _range(value: Any) -> Any:
-    """A single number is a fixed value."""
-    return (value, value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 class KernelRecipe(Recipe):
@@ -50,7 +45,7 @@ class KernelRecipe(Recipe):
 
     kernels_per_picture: Annotated[int, Field(ge=1, le=10_000)] = 10
     kind: Literal["shake", "motion", "defocus"] = "shake"
-    extent_px: Annotated[tuple[Annotated[float, Field(ge=0, le=512)], Annotated[float, Field(ge=0, le=512)]], BeforeValidator(_range)] = (
+    extent_px: Annotated[tuple[Annotated[float, Field(ge=0, le=512)], Annotated[float, Field(ge=0, le=512)]], BeforeValidator(as_range)] = (
         5.0,
         45.0,
     )
