@@ -43,7 +43,7 @@ def run(
     opened = open_input(_leaving_out(source))
     looked_at = min(sample or len(opened), len(opened))
     with progress("auditing", 2 * looked_at, unit="pictures") as advance:
-        found = audit(opened, partial=partial, sample=sample, seed=seed, workers=workers or available_cpus(), progress=advance)
+        found = audit(opened, partial=partial, sample=sample, seed=seed, workers=workers or available_cpus(), advance=advance)
     if as_json:
         typer.echo(json.dumps({"source": source, **found.as_dict()}, indent=1, allow_nan=False))
     else:

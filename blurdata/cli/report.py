@@ -58,7 +58,7 @@ def run(
             seed=seed,
             workers=workers or available_cpus(),
             overwrite=overwrite,
-            progress=advance,
+            advance=advance,
         )
     if card is not None:
         write_card(opened, report, card)

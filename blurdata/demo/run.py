@@ -75,7 +75,7 @@ def run_demo(out: Path, *, train_seconds: float = _TRAIN_S) -> DemoResult:
             samples=_samples(scores),
             restored={f"test/{key}": picture for key, picture in restored.items()},
             workers=workers,
-            progress=advance,
+            advance=advance,
         )
     write_atomic(out / "result.json", json.dumps(_result(built, mean, steps), indent=1) + "\n")
     return DemoResult(out / "report.html", out / "result.json", out / "shards", checkpoint, mean)

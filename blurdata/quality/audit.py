@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from blurdata.naming import counted
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.quality.blend import Blend, blend_of
@@ -74,7 +76,7 @@ class Audit:
     shift_px: tuple[float, float]
     brightness: float
     summary: Mapping[str, Any]
-    faults: tuple[Fault, ...] = field(default=())
+    faults: tuple[Fault, ...] = ()
 
     @property
     def sound(self) -> bool:
@@ -92,7 +94,7 @@ class Audit:
 
 
 def audit(
-    source: PairSource, *, partial: bool = False, sample: int | None = None, seed: int = 0, workers: int = 1, progress: Advance = SILENT
+    source: PairSource, *, partial: bool = False, sample: int | None = None, seed: int = 0, workers: int = 1, advance: Advance = SILENT
 ) -> Audit:
     """Audit a set.
 
@@ -102,7 +104,7 @@ def audit(
         sample: Open this many pairs only (leaks and copies are then found among those only).
         seed: Seed of the sample.
         workers: Processes.
-        progress: Called with pairs as they are done; twice the number of pairs in all.
+        advance: Called with pairs as they are done; twice the number of pairs in all.
 
     Example:
         >>> from pathlib import Path
@@ -117,8 +119,8 @@ def audit(
     """
     summary = source.summary()
     indices = choose(len(source), sample, seed)
-    facts = survey(source, sample=sample, seed=seed, workers=workers, progress=progress).facts
-    traces = take_traces(source, indices, workers=workers, progress=progress)
+    facts = survey(source, sample=sample, seed=seed, workers=workers, advance=advance).facts
+    traces = take_traces(source, indices, workers=workers, advance=advance)
     readable = [fact for fact in facts if not fact.error]
     averaging = tell_averaging([trace.evidence for trace in traces])
     blend = blend_of(source)
@@ -165,21 +167,22 @@ def _claimed(facts: Sequence[PairFacts]) -> str:
 
 def _gaps(keys: Sequence[str]) -> list[Fault]:
     """Runs of numbered frames that leave numbers out, where most of the run is there."""
-    runs: dict[str, list[int]] = {}
+    runs: dict[str, list[str]] = {}
     for key in keys:
         run, _, number = key.rpartition("/")
         if number.isdigit() and len(number) >= 5:  # %05d and longer number frames; shorter ones number anything
-            runs.setdefault(run, []).append(int(number))
+            runs.setdefault(run, []).append(number)
     faults = []
-    for run, numbers in runs.items():
-        steps = np.diff(sorted(numbers))
+    for run, texts in runs.items():
+        numbers = sorted(int(text) for text in texts)
+        steps = np.diff(numbers)
         if not len(steps) or (step := int(np.median(steps))) < 1:
             continue
-        missing = [n for a, b in zip(sorted(numbers), sorted(numbers)[1:], strict=False) for n in range(a + step, b, step)]
+        missing = [n for a, b in pairwise(numbers) for n in range(a + step, b, step)]
         if 0 < len(missing) <= len(numbers):
-            width = len(next(key for key in keys if key.rpartition("/")[0] == run).rpartition("/")[2])
-            names = tuple(f"{run}/{number:0{width}d}".lstrip("/") for number in missing)
-            faults.append(Fault("gap", f"{run or 'the set'} leaves out {len(missing)} frame numbers.", names[:_LISTED], len(names)))
+            names = tuple(f"{run}/{number:0{len(texts[0])}d}".lstrip("/") for number in missing)
+            told = f"{run or 'the set'} leaves out {counted(len(missing), 'frame number')}."
+            faults.append(Fault("gap", told, names[:_LISTED], len(names)))
     return faults
 
 
@@ -239,9 +242,7 @@ def _found(findings: Sequence[Finding]) -> list[Fault]:
     for kind, about in KINDS.items():
         mine = [finding for finding in findings if finding.kind == kind]
         if mine:
-            sentence = (
-                f"{about.title}: {len(mine)} {'pair' if len(mine) == 1 else 'pairs'}. {mine[0].key}: {mine[0].sentence} {about.remedy}"
-            )
+            sentence = f"{about.title}: {counted(len(mine), 'pair')}. {mine[0].key}: {mine[0].sentence} {about.remedy}"
             faults.append(Fault(kind, sentence, tuple(finding.key for finding in mine[:_LISTED]), len(mine)))
     return faults
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import curve
-from blurdata.errors import BlurDataError
 from blurdata.pairs import Image, PairSource
 from blurdata.quality.response import Verdict
+from blurdata.quality.survey import read_pair
 
 _WIDEST = 7  # neighbours on either side: windows of up to 15 frames
 _LOOKED_AT = 8  # pairs of a set
@@ -129,9 +129,9 @@ def _fits(source: PairSource) -> Iterator[Fit]:
     fit_for = [index for index, k in enumerate(room) if k >= enough]
     for index in fit_for[:: max(len(fit_for) // _LOOKED_AT, 1)][:_LOOKED_AT]:
         most = room[index]
-        try:
-            pairs = [source[at] for at in range(index - most, index + most + 1)]
-        except BlurDataError:  # told by the survey, with its reason
+        around = (read_pair(source, at) for at in range(index - most, index + most + 1))
+        pairs = [pair for pair in around if pair is not None]
+        if len(pairs) <= 2 * most:
             continue
         blurry, run = pairs[most].blurry, [pair.sharp for pair in pairs]
         if len({(picture.shape, picture.dtype) for picture in (blurry, *run)}) == 1:

@@ -139,7 +139,7 @@ def measure_pair(pair: Pair, index: int = 0, *, usual: str = "srgb") -> PairFact
         "edge_sharp": edge_width(codes_s),
         "contrast": (float(codes_b.std()) * 255, float(codes_s.std()) * 255),
         "blank_foot": (blank_rows(pair.blurry), blank_rows(pair.sharp)),
-        "psnr": _psnr(pair.blurry, pair.sharp),
+        "psnr": psnr(pair.blurry, pair.sharp),
         "added_light": _added_light(pair, light),
     }
     if min(pair.size) >= 32:
@@ -273,6 +273,7 @@ def _code_plane(image: Image) -> NDArray[np.float32]:
     return _luma(image.astype(np.float32)) / np.float32(np.iinfo(image.dtype).max)
 
 
-def _psnr(blurry: Image, sharp: Image) -> float:
-    difference = cv2.norm(blurry, sharp, cv2.NORM_L2SQR) / blurry.size
+def psnr(image: Image, sharp: Image) -> float:
+    """Peak signal-to-noise ratio in dB, as :func:`blurdata.metrics.psnr` gives it and several times as fast; both uint8 or both uint16."""
+    difference = cv2.norm(image, sharp, cv2.NORM_L2SQR) / image.size
     return float(10 * np.log10(float(np.iinfo(sharp.dtype).max) ** 2 / difference)) if difference else float("inf")

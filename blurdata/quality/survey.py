@@ -15,6 +15,7 @@ from blurdata.quality.facts import PairFacts, look_at, measure_pair, usual_curve
 from blurdata.quality.lag import Glimpse, fit_lag
 
 _LOOK = 16  # pairs that tell the curve of a set that names none
+_UNREADABLE = (BlurDataError, OSError, ValueError)
 _RUN = 16  # pairs a task: long enough for video to decode forwards, short enough for even progress
 
 
@@ -38,7 +39,7 @@ class Survey:
         return len(self.facts) < self.total
 
 
-def survey(source: PairSource, *, sample: int | None = None, seed: int = 0, workers: int = 1, progress: Advance = SILENT) -> Survey:
+def survey(source: PairSource, *, sample: int | None = None, seed: int = 0, workers: int = 1, advance: Advance = SILENT) -> Survey:
     """Measure the pairs of ``source``.
 
     A pair that cannot be read becomes a record with its ``error`` and does not stop the rest.
@@ -48,7 +49,7 @@ def survey(source: PairSource, *, sample: int | None = None, seed: int = 0, work
         sample: Look at this many pairs only, drawn in short runs over the whole source; None or more than there are: all.
         seed: Seed of that draw.
         workers: Processes; with more than one the source must survive pickling, as every :class:`PairSource` does.
-        progress: Called after each run of pairs.
+        advance: Called after each run of pairs.
 
     Example:
         >>> import cv2
@@ -68,9 +69,9 @@ def survey(source: PairSource, *, sample: int | None = None, seed: int = 0, work
     usual = _usual_curve(source, indices)
     runs = list(_runs(indices))
     if workers <= 1 or len(runs) < 2:
-        found = [measured for run in runs for measured in _counted(_measure_run(source, run, usual), progress)]
+        found = [measured for run in runs for measured in _counted(_measure_run(source, run, usual), advance)]
     else:
-        with closing(_in_processes(source, usual, runs, workers, progress)) as parts:
+        with closing(_in_processes(source, usual, runs, workers, advance)) as parts:
             found = [measured for part in parts for measured in part]
     found.sort(key=lambda facts: facts.index)
     return Survey(tuple(found), len(source), seed if len(indices) < len(source) else None)
@@ -81,15 +82,22 @@ def _usual_curve(source: PairSource, indices: Sequence[int]) -> str:
 
     def unnamed() -> Iterator[Pair]:
         for at in np.unique(np.linspace(0, len(indices) - 1, min(_LOOK, len(indices))).round().astype(int)):
-            try:
-                pair = source[indices[at]]
-            except (BlurDataError, OSError, ValueError):  # told when it is measured
+            pair = read_pair(source, indices[at])
+            if pair is None:
                 continue
             if pair.meta.get("curve"):
                 return
             yield pair
 
     return usual_curve(unnamed())
+
+
+def read_pair(source: PairSource, index: int) -> Pair | None:
+    """A pair, or None where it cannot be read: the survey says so, with its reason."""
+    try:
+        return source[index]
+    except _UNREADABLE:
+        return None
 
 
 def choose(total: int, sample: int | None, seed: int) -> list[int]:
@@ -127,7 +135,7 @@ def _measure_run(source: PairSource, run: Sequence[int], usual: str) -> list[Pai
                 at += 1
             if at < end:
                 facts[at] = _unreadable(source, at, "the source ended before this pair")
-        except (BlurDataError, OSError, ValueError) as error:
+        except _UNREADABLE as error:
             facts[at] = _unreadable(source, at, str(error))
         at += 1
     return [_in_time(facts[i], views) for i in run]
@@ -144,13 +152,13 @@ def _unreadable(source: PairSource, index: int, why: str) -> PairFacts:
     return PairFacts(index, source.keys[index], error=why)
 
 
-def _counted(facts: list[PairFacts], progress: Advance) -> list[PairFacts]:
-    progress(len(facts))
+def _counted(facts: list[PairFacts], advance: Advance) -> list[PairFacts]:
+    advance(len(facts))
     return facts
 
 
 def _in_processes(
-    source: PairSource, usual: str, runs: list[Sequence[int]], workers: int, progress: Advance
+    source: PairSource, usual: str, runs: list[Sequence[int]], workers: int, advance: Advance
 ) -> Generator[list[PairFacts], None, None]:
     """Runs measured in processes of their own, a few runs ahead at a time."""
     with worker_pool(workers, __name__, _start_worker, source, usual) as pool:
@@ -165,7 +173,7 @@ def _in_processes(
                 return
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
             for future in done:
-                yield _counted(future.result(), progress)
+                yield _counted(future.result(), advance)
 
 
 _source: PairSource | None = None

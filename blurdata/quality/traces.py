@@ -1,16 +1,16 @@
 """What an audit remembers of every pair beside its measurements: a print of its sharp half, and how its blur was averaged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from blurdata.errors import BlurDataError
 from blurdata.pairs import Pair, PairSource
 from blurdata.processes import worker_pool
 from blurdata.progress import SILENT, Advance
 from blurdata.quality.hashes import Print, take_print
 from blurdata.quality.response import Evidence, averaging_evidence
+from blurdata.quality.survey import read_pair
 
 _RUN = 16  # pairs a task
 
@@ -31,32 +31,24 @@ def take_trace(pair: Pair) -> Trace:
     return Trace(print_, averaging_evidence(pair.blurry, pair.sharp), median)
 
 
-def take_traces(source: PairSource, indices: Sequence[int], *, workers: int = 1, progress: Advance = SILENT) -> list[Trace]:
+def take_traces(source: PairSource, indices: Sequence[int], *, workers: int = 1, advance: Advance = SILENT) -> list[Trace]:
     """Traces of the pairs at ``indices``, in order; pairs that cannot be read leave none."""
     runs = [indices[start : start + _RUN] for start in range(0, len(indices), _RUN)]
     if workers <= 1 or len(runs) < 2:
-        return [trace for run in runs for trace in _told(_traces(source, run), len(run), progress)]
+        return [trace for run in runs for trace in _told(_traces(source, run), len(run), advance)]
     with worker_pool(workers, __name__, _start, source) as pool:
         parts = zip(runs, pool.map(_in_worker, runs), strict=True)
-        return [trace for run, part in parts for trace in _told(part, len(run), progress)]
+        return [trace for run, part in parts for trace in _told(part, len(run), advance)]
 
 
-def _told(traces: list[Trace], count: int, progress: Advance) -> list[Trace]:
-    progress(count)
+def _told(traces: list[Trace], count: int, advance: Advance) -> list[Trace]:
+    advance(count)
     return traces
 
 
 def _traces(source: PairSource, run: Sequence[int]) -> list[Trace]:
-    return list(_readable(source, run))
-
-
-def _readable(source: PairSource, run: Sequence[int]) -> Iterator[Trace]:
-    for index in run:
-        try:
-            pair = source[index]
-        except BlurDataError:  # told by the survey, with its reason
-            continue
-        yield take_trace(pair)
+    pairs = (read_pair(source, index) for index in run)
+    return [take_trace(pair) for pair in pairs if pair is not None]
 
 
 _source: PairSource | None = None

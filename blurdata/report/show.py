@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from blurdata.errors import BlurDataError
-from blurdata.pairs import Image, Pair, PairSource
+from blurdata.pairs import Image, Pair
 from blurdata.quality import KINDS, Finding, PairFacts
+from blurdata.quality.facts import psnr
 from blurdata.report.pictures import data_uri, detail_box, fit
 from blurdata.report.scale import show
 
@@ -32,7 +32,7 @@ def sheet_row(pair: Pair, facts: PairFacts, restore: Restore | None) -> dict[str
     parts = [_part("blurry", pair.blurry[box], facts.psnr)]
     restored = _restored(pair, restore)
     if restored is not None:
-        parts.append(_part("restored", restored[box], _psnr(restored, pair.sharp)))
+        parts.append(_part("restored", restored[box], psnr(restored, pair.sharp)))
     parts.append(_part("sharp", pair.sharp[box], None))
     return {"key": pair.key, "caption": caption(facts)[:1], "parts": parts}
 
@@ -54,11 +54,6 @@ def _restored(pair: Pair, restore: Restore | None) -> Image | None:
         )
         raise ValueError(msg)
     return restored
-
-
-def _psnr(image: Image, sharp: Image) -> float:
-    error = float(np.mean((image.astype(np.float64) - sharp) ** 2))
-    return 10 * float(np.log10(float(np.iinfo(sharp.dtype).max) ** 2 / error)) if error else float("inf")
 
 
 def wipe(pair: Pair, facts: PairFacts) -> dict[str, Any]:
@@ -96,11 +91,3 @@ def thumbs(pair: Pair) -> list[tuple[str, str, int, int]]:
     """Small pictures of both halves: (name, source, width, height)."""
     small = [(name, fit(half, 240, 240)) for name, half in (("blurry", pair.blurry), ("sharp", pair.sharp))]
     return [(name, data_uri(image, quality=80), image.shape[1], image.shape[0]) for name, image in small]
-
-
-def read_pair(source: PairSource, index: int) -> Pair | None:
-    """A pair, or None where it cannot be read: the page has said so already."""
-    try:
-        return source[index]
-    except (BlurDataError, OSError, ValueError):
-        return None

@@ -15,6 +15,7 @@ from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.quality import Finding, Survey, judge, measure_pair, survey
 from blurdata.quality.findings import SCHEMA
+from blurdata.quality.survey import read_pair
 from blurdata.recipe import recipe_id
 from blurdata.report import show
 from blurdata.report.ignore import read_ignore
@@ -55,7 +56,7 @@ def write_report(
     seed: int = 0,
     workers: int = 1,
     overwrite: bool = False,
-    progress: Advance = SILENT,
+    advance: Advance = SILENT,
 ) -> Report:
     """Write one self-contained page about ``source``, and its findings as JSON beside it.
 
@@ -73,7 +74,7 @@ def write_report(
         seed: Seed of that draw.
         workers: Processes that measure.
         overwrite: Replace an HTML file that this function did not write.
-        progress: Called as pairs are measured, with their number.
+        advance: Called as pairs are measured, with their number.
 
     Raises:
         SourceError: If the source holds no pair, or a key of ``samples`` is not in it.
@@ -100,7 +101,7 @@ def write_report(
     for file in (page, listing):  # a long survey must not be lost to a folder that cannot be written
         make_folder(file.parent)
     with only_writer(page, listing):
-        measured = survey(source, sample=sample, seed=seed, workers=workers, progress=progress)
+        measured = survey(source, sample=sample, seed=seed, workers=workers, advance=advance)
         everything = judge(measured.facts)
         kept = [f for f in everything if (f.kind, f.key) not in harmless]
         text = render(
@@ -152,7 +153,7 @@ def _pictures(
     with_thumbs = set(show.thumbs_wanted(findings))
     pictures: dict[str, Any] = {"wipes": [], "sheet": [], "thumbs": {}, "example": None}
     for key in dict.fromkeys([*on_sheet, *on_wipe, *sorted(with_thumbs, key=lambda key: place[key])]):
-        pair = show.read_pair(source, place[key])
+        pair = read_pair(source, place[key])
         if pair is None:
             continue
         about = facts.get(key) or measure_pair(pair, place[key])

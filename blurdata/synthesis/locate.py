@@ -6,7 +6,7 @@ follow each other lie M frames apart; where fewer frames lie between them, some 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -36,7 +36,7 @@ class Window:
     number: int
     centre: int | None
     frames: tuple[int, ...] = ()
-    missing: tuple[int, ...] = field(default=())
+    missing: tuple[int, ...] = ()
 
 
 def thumbnail(picture: Image) -> Float:

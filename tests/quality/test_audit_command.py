@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from blurdata.cli import build_app
 from blurdata.files import read_image, write_png
+from blurdata.pairs import Pair, PairList
+from blurdata.quality import audit as audit_source
 
 SIDE = (144, 176)
 SEQUENCES = {"train": ("GOPR0372_07_00", 47), "test": ("GOPR0384_11_00", 1)}
@@ -256,6 +258,28 @@ def test_more_workers_give_the_same_answer(sound: Path) -> None:
     one, two = audit(text), CliRunner().invoke(build_app(), ["audit", text, "--json", "--workers", "2"])
 
     assert json.loads(two.stdout) == one[1]
+
+
+class Refused(PairList):
+    """Pairs of which the second is refused by a library under the loader, not by the loader."""
+
+    def __getitem__(self, index: int) -> Pair:
+        if index == 1:
+            raise ValueError("the library says no")
+        return super().__getitem__(index)
+
+
+def test_a_pair_that_a_library_refuses_is_a_finding_and_gaps_have_the_width_of_their_run() -> None:
+    """One pair never ends an audit, whatever it raises; a missing number is named as its neighbours are."""
+    pictures = [to_codes(cropped(scene(seed))) for seed in range(4)]
+    keys = ["run/cover", "run/00001", "run/00002", "run/00004"]
+
+    found = audit_source(Refused([Pair(key, picture, picture) for key, picture in zip(keys, pictures, strict=True)]))
+
+    faults = {fault.kind: fault for fault in found.faults}
+    assert faults["unreadable"].keys == ("run/00001",)
+    assert faults["gap"].keys == ("run/00003",)
+    assert faults["gap"].sentence == "run leaves out 1 frame number."
 
 
 def test_info_says_what_a_source_holds(sound: Path) -> None:

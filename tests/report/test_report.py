@@ -125,7 +125,7 @@ def test_two_reports_at_once_never_share_a_findings_file(folder, tmp_path, secon
             write_report(source, tmp_path / second, sample=1)
         refused.append(str(error.value))
 
-    report = write_report(source, tmp_path / "r.html", sample=2, progress=meanwhile)
+    report = write_report(source, tmp_path / "r.html", sample=2, advance=meanwhile)
 
     assert refused
     assert json.loads(report.findings_file.read_text())["examined"] == 2
@@ -141,7 +141,7 @@ def test_reports_of_their_own_files_do_not_wait_for_each_other(folder, tmp_path)
     def meanwhile(*_, **__):
         write_report(source, tmp_path / "b.html", findings=tmp_path / "b.json", sample=1)
 
-    write_report(source, tmp_path / "a.html", sample=2, progress=meanwhile)
+    write_report(source, tmp_path / "a.html", sample=2, advance=meanwhile)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html", "b.json", "findings.json", "set"]
 
