@@ -1,13 +1,9 @@
 """Pools of processes: they end with their block, and at once where it ends by an error."""
 
-import os
-import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
+from interrupting import interrupt, start
 
 from blurdata.processes import worker_pool
 
@@ -42,20 +38,11 @@ def test_ctrl_c_while_the_server_still_imports_leaves_no_worker_to_be_born_later
     code = "import operator, time\nfrom blurdata.processes import worker_pool\nprint('ready', flush=True)\ntry:\n"
     code += "    with worker_pool(2, 'slow_to_import', time.time) as pool:\n        pool.submit(operator.add, 1, 2).result()\n"
     code += "except KeyboardInterrupt:\n    print('stopped')\n"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": f"{Path.cwd()}{os.pathsep}{tmp_path}"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        start_new_session=True,
-    )
+    child = start("-c", code, path=tmp_path)
     assert child.stdout.readline() == "ready\n"
     time.sleep(1)
     began = time.monotonic()
-    os.killpg(child.pid, signal.SIGINT)  # as a terminal does
-    said = child.communicate(timeout=60)  # until everyone who could still print has ended
+    said = interrupt(child)
 
     assert said == ("stopped\n", "")
     assert time.monotonic() - began < 3

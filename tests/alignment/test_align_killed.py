@@ -9,6 +9,7 @@ from pathlib import Path
 
 import alignment_rig as rig
 import pytest
+from interrupting import start
 
 from blurdata.files import write_png
 
@@ -83,15 +84,7 @@ def test_a_killed_run_ends_with_the_bytes_of_one_that_was_not(captures, expected
 def test_ctrl_c_ends_a_run_at_once(captures, tmp_path, aim):
     """Workers are ended amid their pairs, nobody prints a traceback, and what is there is whole."""
     out = tmp_path / "out"
-    process = subprocess.Popen(
-        command(captures, out, "--workers", "2"),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        start_new_session=True,
-    )
+    process = start(*command(captures, out, "--workers", "2")[1:])
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline and not list(out.glob(".alignment/scene*/*.json")):
         time.sleep(0.002)

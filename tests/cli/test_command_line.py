@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from interrupting import interrupt, start
 from typer.testing import CliRunner
 
 from blurdata import cli
@@ -135,14 +135,10 @@ def test_interrupt_while_the_command_is_imported(delay_s):
     code = "import blurdata.interrupt as i, runpy; listen = i.listen\n"
     code += "def ready():\n    listen(); print('ready', flush=True)\n"
     code += "i.listen = ready\nrunpy.run_module('blurdata', run_name='__main__', alter_sys=True)"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code, "report", "pairs:nothing", "--out", "page.html"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-    )  # fmt: skip
+    child = start("-c", code, "report", "pairs:nothing", "--out", "page.html")
     assert child.stdout.readline() == "ready\n"
     time.sleep(delay_s)
-    child.send_signal(signal.SIGINT)
-    said = child.communicate(timeout=60)[1]
+    _, said = interrupt(child)
 
     assert (child.returncode, said) == (130, "blurdata: stopped; nothing is half-written, run the same command again.\n")
 
@@ -166,17 +162,10 @@ def test_interrupt_ends_a_running_command():
     code = "import time, typer, blurdata.cli as c\n"
     code += "app = typer.Typer()\n@app.command()\ndef wait():\n    print('ready', flush=True); time.sleep(60)\n"
     code += "c.build_app = lambda: app\nc.main()"
-    child = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    child = start("-c", code)
     assert child.stdout.readline() == "ready\n"
     time.sleep(0.2)
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=20)
+    _, said = interrupt(child, timeout_s=20)
 
     assert child.returncode == 130
     assert said == "blurdata: stopped; nothing is half-written, run the same command again.\n"
@@ -322,23 +311,13 @@ def test_interrupt_ends_a_report_with_workers(tmp_path):
     for i in range(120):
         for half in ("blurry", "sharp"):
             write_png(tmp_path / "set" / half / f"{i}.png", rng.integers(0, 255, (240, 320, 3), dtype=np.uint8))
-    child = subprocess.Popen(
-        [sys.executable, "-m", "blurdata", "report", "pairs:set", "--workers", "2"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-        start_new_session=True,
-    )
+    child = start("-m", "blurdata", "report", "pairs:set", "--workers", "2", cwd=tmp_path)
     children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
     end = time.monotonic() + 60
     while time.monotonic() < end and len(children.read_text().split()) < 2:  # until the workers' server and its tracker are there
         time.sleep(0.2)
     time.sleep(1)
-    os.killpg(child.pid, signal.SIGINT)  # as a terminal does it: to every process
-    _, said = child.communicate(timeout=60)
+    _, said = interrupt(child)
 
     assert child.returncode == 130
     assert said.splitlines()[-1] == "blurdata: stopped; nothing is half-written, run the same command again."

@@ -3,10 +3,6 @@
 import csv
 import json
 import multiprocessing
-import os
-import signal
-import subprocess
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -14,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from interrupting import interrupt, start
 from typer.testing import CliRunner
 
 from blurdata.cli import build_app
@@ -235,15 +232,13 @@ def test_ctrl_c_ends_at_once_and_leaves_nothing_behind(realblur: Path) -> None:
         except KeyboardInterrupt:
             print("stopped")
     """
-    command = [sys.executable, "-c", textwrap.dedent(script), str(realblur)]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    run = start("-c", textwrap.dedent(script), realblur)
     journal = realblur / "journal"
     try:
         deadline = time.monotonic() + 120
         while not (journal.is_file() and journal.stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.05)
-        os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-        out, err = run.communicate(timeout=20)
+        out, err = interrupt(run, timeout_s=20)
     finally:
         run.kill()
 

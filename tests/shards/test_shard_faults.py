@@ -6,7 +6,6 @@ import random
 import resource
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +14,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from interrupting import start
 
-import blurdata
 from blurdata.errors import BlurDataError, OutputError, PlanMismatch, ShardCorrupt, ShardError, SourceError
 from blurdata.pairs import Pair, PairList
 from blurdata.shards import Fault, Settings, ShardSource, build, repair, verify
@@ -257,9 +256,7 @@ def slow_build(tmp_path: Path, mode: str) -> Iterator[tuple[subprocess.Popen, li
     """A slow build with two workers that has finished a shard, and the ids of its child processes."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    command = [sys.executable, str(script), str(tmp_path / "out"), mode]
-    environment = {**os.environ, "PYTHONPATH": str(Path(blurdata.__file__).parents[1])}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    with start(script, tmp_path / "out", mode) as process:
         assert process.stdout is not None
         process.stdout.readline()  # how many pairs were there before
         process.stdout.readline()
