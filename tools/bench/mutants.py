@@ -34,7 +34,7 @@ PSF, BLEND, ORDER = "tests/psf", "tests/synthesis/test_blend.py", "tests/shards/
 CONVOLVE, VARYING = "tests/convolution/test_convolve.py tests/convolution/test_words.py", "tests/convolution/test_varying.py"
 SCENE, STAGES = "tests/alignment/test_align_scene.py", "tests/alignment/test_published_stages.py"
 SCORE, ALIKE = "tests/metrics/test_realblur_score.py", "tests/metrics/test_similarity.py"
-FAULTS, SHARDS = "tests/shards/test_shard_faults.py", "tests/shards/test_shard_build.py tests/shards/test_shard_dataset.py"
+DAMAGE, SHARDS = "tests/shards/test_shard_damage.py", "tests/shards/test_shard_build.py tests/shards/test_shard_dataset.py"
 
 MUTANTS = (
     Mutant("psf", "psf/_raster.py", "points * (1, -1) + (half_x, half_y)", "points * (1, 1) + (half_x, half_y)", PSF),  # angles clockwise
@@ -63,7 +63,7 @@ MUTANTS = (
     Mutant("metrics", "metrics/realblur.py", "borderMode=cv2.BORDER_REFLECT)", "borderMode=cv2.BORDER_CONSTANT)", SCORE),
     Mutant("metrics", "metrics/realblur.py", "use_sample_covariance=False", "use_sample_covariance=True", SCORE),
     Mutant("shards", "shards/order.py", 'f"{seed}/{epoch}/{key}"', 'f"{seed}/{key}"', f"{ORDER} {SHARDS}"),  # the same crops each epoch
-    Mutant("shards", "shards/verify.py", "hash_file(path) != sidecar.blake2b", "False", FAULTS),
+    Mutant("shards", "shards/verify.py", "hash_file(path) != sidecar.blake2b", "False", DAMAGE),
 )  # fmt: skip
 
 
