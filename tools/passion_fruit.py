@@ -3,9 +3,9 @@
     python tools/passion_fruit.py --out fruits --count 400 --seed 0     # fruits/grade_0 … fruits/grade_3, PNG, 224x224
 
 No graded photographs of passion fruit are to be had, so these stand in. The four grades are ordered by what the trade looks at:
-shrivelling (wrinkles some 6 px apart) and blemishes (spots of 2 to 6 px), and only loosely by ripeness colour, whose ranges overlap. Light,
-background, size, place, noise and exposure vary alike in all grades. Nothing here is a photograph, and no score on it says anything about
-real fruit.
+shrivelling (wrinkles some 6 px apart), blemishes (spots of 2 to 6 px) and ripeness colour, whose ranges overlap so that colour alone
+tells about two in three. Light, background, size, place, noise and exposure vary alike in all grades. Nothing here is a photograph, and
+no score on it says anything about real fruit.
 """
 
 import argparse
@@ -25,8 +25,8 @@ Float = NDArray[np.float64]
 # by grade: depth of the wrinkles (px of relief), spots on the visible half, share of the skin that is still green
 _WRINKLES = (0.10, 0.32, 0.60, 0.95)
 _SPOTS = (3, 14, 30, 52)
-_GREEN = (0.50, 0.42, 0.34, 0.26)
-_GREEN_SPREAD = 0.22
+_GREEN = (0.80, 0.60, 0.40, 0.20)
+_GREEN_SPREAD = 0.14
 _PURPLE, _GREEN_SKIN, _BROWN = np.array([0.11, 0.035, 0.075]), np.array([0.22, 0.28, 0.06]), np.array([0.20, 0.12, 0.07])
 
 
