@@ -10,6 +10,7 @@ folder of shards or any source that the ``blurdata`` command takes. About a minu
 import argparse
 import json
 import os
+import string
 from dataclasses import asdict
 from pathlib import Path
 
@@ -48,13 +49,11 @@ def main() -> None:
 
 def print_table(table: dict[str, dict[str, Cell]]) -> None:
     """Columns get letters, for names of sets are long."""
-    columns = list(next(iter(table.values())))
+    letters = dict(zip(string.ascii_uppercase, next(iter(table.values())), strict=False))
     width = max(len(row) for row in table) + 2
-    for letter, column in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", columns, strict=False):
+    for letter, column in letters.items():
         print(f"{letter}  {column}")
-    print(
-        "\ntrained on".ljust(width + 1) + "".join(f"{letter:>24}" for letter, _ in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", columns, strict=False))
-    )
+    print("\ntrained on".ljust(width + 1) + "".join(f"{letter:>24}" for letter in letters))
     for row, cells in table.items():
         shown = (f"{cell.gain_db} {'=' if cell.as_good else ' '}" for cell in cells.values())
         print(row.ljust(width) + "".join(f"{text:>24}" for text in shown))

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from blurdata.color import curve
 from blurdata.files import make_folder, write_png
 
 GRADES = 4
@@ -116,8 +117,6 @@ def _background(rng: np.random.Generator, side: int, distance: Float) -> Float:
 
 def _photograph(scene: Float, rng: np.random.Generator) -> NDArray[np.uint8]:
     """White balance, exposure, a lens that is never quite sharp, shot noise, the sRGB curve, 8 bits."""
-    from blurdata.color import curve
-
     balance = np.array([rng.uniform(0.9, 1.15), 1.0, rng.uniform(0.9, 1.15)])
     exposed = cv2.GaussianBlur(scene * balance * rng.uniform(0.9, 1.7), (0, 0), 0.6)
     noisy = exposed + rng.standard_normal(scene.shape) * np.sqrt(1e-5 + 2e-4 * np.clip(exposed, 0, None))

@@ -22,7 +22,6 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -209,7 +208,7 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def main(run: Callable[[Processes, argparse.Namespace], None] = train) -> None:
+def main() -> None:
     options = read_options()
     options.set = dict(options.set)
     if options.pairs:
@@ -218,7 +217,7 @@ def main(run: Callable[[Processes, argparse.Namespace], None] = train) -> None:
         torch.set_num_threads(options.threads)
     try:
         with join(pick_device(options.device)) as us:
-            run(us, options)
+            train(us, options)
     except (BlurDataError, ValueError) as error:
         sys.exit(f"train_deblur: {error}")
     except KeyboardInterrupt:

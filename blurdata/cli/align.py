@@ -22,7 +22,6 @@ def run(
 
     Examples:
       blurdata align captures --out pairs --recipe realblur_j
-
       blurdata align captures --out pairs --recipe mine.yaml --overlay scene001/3 --overlay scene002/1
 
     A scene is a folder with left/NAME.jpg (sharp, mirrored) and right/NAME.jpg (blurry); its first pair is the static reference. The

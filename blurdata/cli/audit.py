@@ -28,9 +28,7 @@ def run(
 
     Examples:
       blurdata audit 'gopro:GOPRO_Large?variant=blur_gamma'
-
       blurdata audit realblur-j:RealBlur --json
-
       blurdata audit pairs:data/mine --sample 200
 
     Open all splits at once (no split=…) to find leaks between them. Exits 1 where something is wrong.

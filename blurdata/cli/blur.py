@@ -61,7 +61,6 @@ def run(
 
     Examples:
       blurdata blur photo.jpg --kind motion --length-px 15 --angle-deg 30 --out blurred
-
       blurdata blur photos --kind defocus --radius-px 1,10 --blades 5,9 --save-psf --out blurred
 
     Copies are PNG, so that no compression is taken for blur; depth, grey, transparency and an RGB or grey colour profile stay (the

@@ -21,7 +21,6 @@ def run(
 
     Examples:
       blurdata calibrate-response bracket/*.jpg --out mine.txt
-
       blurdata calibrate-response a.png b.png c.png --exposures 1/60,1/30,1/15 --out mine.txt
 
     Camera and scene stand still, aperture, ISO and white balance are fixed, only the exposure time changes; seven pictures one

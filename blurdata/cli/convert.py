@@ -17,9 +17,7 @@ def run(
 
     Examples:
       blurdata convert shards --out my_pairs
-
       blurdata convert 'shards:shards?where=blur_px_p95 < 25' --to hf --out my_parquet
-
       blurdata convert 'lmdb:datasets/GoPro/train' --out my_pairs
     """
     from blurdata.datasets import export_parquet

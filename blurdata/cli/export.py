@@ -19,7 +19,6 @@ def run(
 
     Examples:
       blurdata export pairs:data/mine --out hub/mine --license cc-by-4.0
-
       blurdata export shards/ --out hub/mine
     """
     from blurdata.datasets import export_parquet

@@ -16,7 +16,6 @@ def run(
 
     Examples:
       blurdata info shards
-
       blurdata info 'gopro:GOPRO_Large?split=test&variant=blur_gamma' --json
     """
     import json

@@ -27,11 +27,8 @@ def run(
 
     Examples:
       blurdata pack pairs:my_pairs --out shards
-
       blurdata pack 'gopro:GOPRO_Large?split=train&variant=blur_gamma' --out shards
-
       blurdata pack 'shards:shards?where=blur_px_p95 < 25' --out fewer
-
       blurdata pack pairs:my_pairs --out shards --task 0 --of 16
 
     A build that was stopped or killed carries on with the same command. Any number of workers or tasks gives the same bytes.

@@ -1,11 +1,13 @@
 """``blurdata synthesize``: blurry/sharp pairs from video."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from blurdata.cli._workers import Workers, available_cpus
+from blurdata.cli._workers import available_cpus
 
 
 def run(
@@ -19,23 +21,19 @@ def run(
     capture_fps: Annotated[float | None, typer.Option("--capture-fps", help="Rate at capture, where the file's own is not it.")] = None,
     interpolator: Annotated[Path | None, typer.Option("--interpolator", help="TorchScript file that makes the frames between.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of everything drawn at random.")] = None,
-    workers: Workers = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="With --format shards: processes; by default all cores.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Blend the sharp frames of videos into blurry/sharp pairs.
 
     Examples:
       blurdata synthesize ride.mp4 --recipe gopro --out pairs
-
       blurdata synthesize ride.mp4 walk.mov --recipe reds --out shards --format shards --variant blur_gamma
 
     Cuts, repeated frames, static stretches and windows that had to be refused are counted and reported, never dropped silently.
     """
     import json
-    import shutil
 
-    from blurdata.errors import BlurDataError
-    from blurdata.files import make_folder
     from blurdata.layouts import refuse_pictures, refuse_shards
     from blurdata.paths import user_path
     from blurdata.progress import progress
@@ -51,21 +49,15 @@ def run(
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
     (refuse_shards if format == "folder" else refuse_pictures)(out)
-    fresh = not out.exists()
-    make_folder(out)
-    try:
+    with _folder_of_pairs(out):
         pairs = open_films(videos, plan, cache=out / ".analysis", show_progress=True)
-        if format == "folder":
-            with progress("blend", len(pairs)) as advance:
+        with progress("blend", len(pairs)) as advance:
+            if format == "folder":
                 write_folder(pairs, out, advance=advance)
-        else:
-            from blurdata.shards import build
+            else:
+                from blurdata.shards import build
 
-            build(pairs, out, workers=workers or available_cpus())
-    except BlurDataError:
-        if fresh and not any(out.rglob("*.png")) and not any(out.glob("shard-*.h5")):
-            shutil.rmtree(out)  # no pair was made, so there is nothing to go on with
-        raise
+                build(pairs, out, workers=workers or available_cpus(), advance=advance)
     summary = dict(pairs.summary())
     if as_json:
         typer.echo(json.dumps(summary))
@@ -77,3 +69,21 @@ def run(
     half = "blur" if plan.variant == "blur" else "blur_gamma"
     following = f"blurdata report 'pairs:{out}?blurry={half}'" if format == "folder" else f"blurdata verify {out}"
     typer.echo(f"Next: {following}", err=True)
+
+
+@contextmanager
+def _folder_of_pairs(out: Path) -> Iterator[None]:
+    """Make the folder; a new one goes again if no pair came of the work, for then there is nothing to go on with."""
+    import shutil
+
+    from blurdata.errors import BlurDataError
+    from blurdata.files import make_folder
+
+    fresh = not out.exists()
+    make_folder(out)
+    try:
+        yield
+    except BlurDataError:
+        if fresh and not any(out.rglob("*.png")) and not any(out.glob("shard-*.h5")):
+            shutil.rmtree(out)
+        raise

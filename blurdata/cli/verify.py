@@ -31,9 +31,7 @@ def run(
 
     Examples:
       blurdata verify shards
-
       blurdata verify shards --repair
-
       blurdata verify shards --by-training
     """
     import json
@@ -46,14 +44,11 @@ def run(
         raise typer.BadParameter("--where and --seeds go with --by-training.")
     if source is not None and not repair:
         raise typer.BadParameter("--source goes with --repair.")
+    count = workers or available_cpus()
     with progress("checking", _count(shards)) as advance:
-        faults = (
-            repair_shards(shards, source, workers=workers or available_cpus(), advance=advance)
-            if repair
-            else verify(shards, advance=advance)
-        )
+        faults = repair_shards(shards, source, workers=count, advance=advance) if repair else verify(shards, advance=advance)
     left = verify(shards) if repair and faults else faults
-    verdict = _train(shards, where, seeds, workers) if by_training and not left else None
+    verdict = _train(shards, where, seeds, count) if by_training and not left else None
     if as_json:
         told = {"verdict": asdict(verdict)} if verdict else {}
         typer.echo(json.dumps({"shards": str(shards), "faults": [asdict(fault) for fault in left], **told}, indent=1))
@@ -75,7 +70,7 @@ def run(
         raise typer.Exit(1)
 
 
-def _train(shards: Path, where: str, seeds: int, workers: int | None) -> "Verdict":
+def _train(shards: Path, where: str, seeds: int, workers: int) -> "Verdict":
     from blurdata.progress import progress
     from blurdata.recipe import read_recipe
     from blurdata.shards import ShardSource
@@ -85,7 +80,7 @@ def _train(shards: Path, where: str, seeds: int, workers: int | None) -> "Verdic
     keep = parse_where(where) if where else None
     recipe = read_recipe("verdict", TrainRecipe)
     with progress("train and judge", 100, unit="%") as advance:
-        return verify_by_training(ShardSource(shards), recipe, seeds=seeds, workers=workers or available_cpus(), keep=keep, advance=advance)
+        return verify_by_training(ShardSource(shards), recipe, seeds=seeds, workers=workers, keep=keep, advance=advance)
 
 
 def _tell_verdict(verdict: "Verdict") -> None:

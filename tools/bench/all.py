@@ -70,7 +70,7 @@ def show(rows: list[dict[str, Any]]) -> None:
         ours, peer, ratio = ("" if row[name] is None else f"{row[name]:.3g}" for name in ("ours", "peer", "ratio"))
         met = {None: "", True: "yes", False: "NO"}[row["met"]]
         bench, before = row["bench"] if row["bench"] != before else "", row["bench"]
-        table.add_row(bench, row["what"], f"{ours} {row['unit']}".strip(), peer, ratio, row["target"], met, end_section=False)
+        table.add_row(bench, row["what"], f"{ours} {row['unit']}".strip(), peer, ratio, row["target"], met)
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
 

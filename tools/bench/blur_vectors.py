@@ -1,4 +1,4 @@
-"""How true are the blur vectors: against the reference camera's, ``PYTHONPATH=. python tools/bench/blur_vectors.py``, under a minute.
+"""How true are the blur vectors: against the reference camera's, ``python tools/bench/blur_vectors.py``, under a minute.
 
 A view of 192x256, photographs at depths 0.6 and 1, that moves by 18 px (far) and 30 px (near) with 3 degrees of rotation and a sway in
 one exposure of M frames; clean, with noise of 2 codes, and with lamps above white. Printed: length of the blur, endpoint error in px

@@ -71,7 +71,7 @@ class Made(PairSource):
         y, x = (int(rng.integers(0, side - cut + 1)) for side, cut in zip(photo.shape[:2], (side_y, side_x), strict=True))
         sharp = photo[y : y + side_y, x : x + side_x]
         around = photo[max(y - margin, 0) : y + side_y + margin, max(x - margin, 0) : x + side_x + margin]
-        if self.faults.get(i) in ("unblurred",):
+        if self.faults.get(i) == "unblurred":
             light = LIGHT[around]
         else:
             light = cv2.filter2D(LIGHT[around], -1, self._kernel(i)[::-1, ::-1].copy(), borderType=cv2.BORDER_REFLECT_101)
@@ -208,7 +208,8 @@ def estimators(args: argparse.Namespace) -> None:
 
 
 def accused(facts: Sequence[PairFacts], good: Sequence[str], label: str) -> None:
-    findings = [f for f in judge(facts) if f.key in set(good)]
+    judged = set(good)
+    findings = [f for f in judge(facts) if f.key in judged]
     keys = {f.key for f in findings}
     note(f"{label}, accused", 100 * len(keys) / max(len(good), 1), unit="%", at_most=1.0)
     print(f"{label}: {len(keys)} of {len(good)} accused, {100 * len(keys) / max(len(good), 1):.2f} % (target: under 1 %)")

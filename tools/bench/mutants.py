@@ -31,7 +31,7 @@ class Mutant(NamedTuple):
 
 
 PSF, BLEND, ORDER = "tests/psf", "tests/synthesis/test_blend.py", "tests/shards/test_order.py"
-CONVOLVE, VARYING = "tests/convolution/test_convolve.py tests/convolution/test_words.py", "tests/convolution/test_varying.py"
+CONVOLVE = "tests/convolution/test_convolve.py tests/convolution/test_words.py"
 SCENE, STAGES = "tests/alignment/test_align_scene.py", "tests/alignment/test_published_stages.py"
 SCORE, ALIKE = "tests/metrics/test_realblur_score.py", "tests/metrics/test_similarity.py"
 DAMAGE, SHARDS = "tests/shards/test_shard_damage.py", "tests/shards/test_shard_build.py tests/shards/test_shard_dataset.py"

@@ -1,4 +1,4 @@
-"""What does a pair of each recipe cost: ``PYTHONPATH=. python tools/bench/recipes.py``, some minutes.
+"""What does a pair of each recipe cost: ``python tools/bench/recipes.py``, some minutes.
 
 Films are 1280x720, a camera over photographs at 4 px a frame with sensor noise; pictures are of the same size. Printed as Markdown:
 CPU seconds a pair of all threads (frames in memory, analysis apart, medians), virtual frames a pair, megabytes a pair as PNG and in
