@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image as PillowImage
 
 from blurdata import psf
+from blurdata.errors import BlurDataError
 from blurdata.files import atomic_path
 from blurdata.transforms import defocus, depth, gaussian, imagenet_c, motion, noise, saturation, shake, zoom
 from blurdata.transforms.any_blur import AnyBlur
@@ -134,7 +135,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, nargs="?", default=Path("tools/gallery.png"), help="PNG to write")
     out = parser.parse_args().out
-    draw(out)
+    try:
+        draw(out)
+    except BlurDataError as error:
+        raise SystemExit(str(error)) from None
     print(f"{out}: {out.stat().st_size / 1000:.0f} kB")
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import curve
+from blurdata.errors import BlurDataError
 from blurdata.files import make_folder, write_png
 
 GRADES = 4
@@ -129,12 +130,17 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400, help="pictures of all grades together")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    for grade in range(GRADES):
-        make_folder(options.out / f"grade_{grade}")
-    for index in range(options.count):
-        grade = index % GRADES
-        picture = passion_fruit(grade, np.random.default_rng([options.seed, index]))
-        write_png(options.out / f"grade_{grade}" / f"synthetic_{index:05d}.png", picture)
+    if options.seed < 0:
+        parser.error(f"--seed must be 0 or more, got {options.seed}")
+    try:
+        for grade in range(GRADES):
+            make_folder(options.out / f"grade_{grade}")
+        for index in range(options.count):
+            grade = index % GRADES
+            picture = passion_fruit(grade, np.random.default_rng([options.seed, index]))
+            write_png(options.out / f"grade_{grade}" / f"synthetic_{index:05d}.png", picture)
+    except BlurDataError as error:
+        raise SystemExit(str(error)) from None
     print(f"{options.count} synthetic fruits of {GRADES} grades in {options.out}", file=sys.stderr)
 
 

@@ -21,7 +21,7 @@ def run(
         bool, typer.Option("--partial", help="The set is a part on purpose: missing pairs are told, not held against it.")
     ] = False,
     sample: Annotated[int | None, typer.Option(min=1, help="Open this many pairs only.", metavar="N")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
     workers: Workers = None,
 ) -> None:
     """Check a set: variant, missing and doubled frames, counts, sizes, alignment, brightness, leaks between splits.

@@ -22,7 +22,7 @@ def run(
     ] = None,
     card: Annotated[Path | None, typer.Option(help="Fill this Hugging Face data card too.", metavar="README.md")] = None,
     sample: Annotated[int | None, typer.Option(min=1, help="Look at this many pairs only; the page says so.", metavar="N")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
     workers: Workers = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a page that is no report of blurdata.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,

@@ -15,6 +15,7 @@ from blurdata.files import fingerprint_files, image_bytes, read_image
 from blurdata.naming import counted, some
 from blurdata.pairs import Pair, PairSource
 
+Triple = tuple[str, Path, Path]  # name or key, blurry file, sharp file
 UNMATCHED = ("error", "leave-out")  # what happens to pictures without a partner
 
 
@@ -149,9 +150,7 @@ def number_positions(entries: Iterable[Entry]) -> list[Entry]:
     return placed
 
 
-def match_names(
-    blurry: Mapping[str, Path], sharp: Mapping[str, Path], *, where: Path, unmatched: str
-) -> tuple[list[tuple[str, Path, Path]], list[str]]:
+def match_names(blurry: Mapping[str, Path], sharp: Mapping[str, Path], *, where: Path, unmatched: str) -> tuple[list[Triple], list[str]]:
     """Pair two folders' files by name.
 
     Args:

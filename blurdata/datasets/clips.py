@@ -108,7 +108,7 @@ def open_bsd(path: str | Path, config: str | None = None, split: str | None = No
             for sequence in sorted(path for path in inside.iterdir() if (path / "Sharp").is_dir()):
                 blurry, sharp = sequence / "Blur" / "RGB", sequence / "Sharp" / "RGB"
                 names = {"config": name, "exposure_s": _BSD_EXPOSURE_S[name]}
-                prefix = f"BSD_{name}/{part}/{sequence.name}/"
+                prefix = "".join(f"{above}/" for above in (f"BSD_{name}", part, sequence.name) if above)
                 found, left_out = _clips(blurry, sharp, unmatched, source="bsd", split=part, variant=name, prefix=prefix, **names)
                 entries += found
                 told += left_out

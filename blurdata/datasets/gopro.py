@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from blurdata.datasets.base import Entry, FilePairs, check_option, match_names, number_positions, readable, split_folders
+from blurdata.datasets.base import Entry, FilePairs, Triple, check_option, match_names, number_positions, readable, split_folders
 from blurdata.datasets.folders import named_images
 from blurdata.errors import SourceError
 from blurdata.files import read_image
@@ -95,9 +95,6 @@ def open_gopro(path: str | Path, variant: str, split: str | None = None, unmatch
     opened = split or (found[0][0] if found[0][1] == root else None)  # a folder of one split is that split's, not half a set
     published = {name: PUBLISHED[name] for name in ([opened] if opened else PUBLISHED)}
     return GoProPairs(root, number_positions(entries), recipe, published=published, lacking=_short_sequences(entries), faults=told)
-
-
-Triple = tuple[str, Path, Path]
 
 
 def _flat_halves(folder: Path) -> tuple[Path, Path] | None:

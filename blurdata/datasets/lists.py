@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from blurdata.datasets.base import UNMATCHED, Entry, check_option
+from blurdata.datasets.base import UNMATCHED, Entry, Triple, check_option
 from blurdata.errors import PairMismatch, SourceError
 from blurdata.naming import counted, some
 
@@ -60,9 +60,7 @@ def locate(name: str, base: Path, listed_in: Path) -> Path:
     return path
 
 
-def present_pairs(
-    located: Sequence[tuple[str, Path, Path]], *, where: Path, unmatched: str
-) -> tuple[list[tuple[str, Path, Path]], list[str]]:
+def present_pairs(located: Sequence[Triple], *, where: Path, unmatched: str) -> tuple[list[Triple], list[str]]:
     """Those of (key, blurry file, sharp file) whose files exist, and a sentence for each of the others.
 
     A pair of which *both* halves are missing is a shortfall and only told; one that has lost a half is an error.

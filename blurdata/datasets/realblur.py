@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from blurdata.datasets.base import Entry, FilePairs, check_option, number_positions, readable
+from blurdata.datasets.base import Entry, FilePairs, Triple, check_option, number_positions, readable
 from blurdata.datasets.folders import open_folders
 from blurdata.datasets.lists import distinct_pairs, find_list, locate, present_pairs, read_list
 from blurdata.errors import SourceError
@@ -35,7 +35,6 @@ _SAMPLE = 24  # pictures that are read to tell J from R
 _DARK, _BRIGHT, _EVEN, _SKEWED = 0.055, 0.3, 1.25, 1.4
 Kind = Literal["J", "R"]
 _OTHER: dict[Kind, Kind] = {"J": "R", "R": "J"}
-Triple = tuple[str, Path, Path]
 
 
 class RealBlurPairs(FilePairs):
@@ -184,8 +183,8 @@ def _scanned(folder: Path, split: str, references: bool | None) -> list[Triple]:
         number = re.match(r"scene(\d+)", scene.name)
         if number is None or (int(number[1]) in _TEST_SCENES) != (split == "test"):
             continue
-        numbers = {re.sub(r"\D+", "", path.stem) for half in ("gt", "blur") for path in (scene / half).glob("*.png")}
-        for index in sorted(numbers, key=int):
+        names = [re.fullmatch(r"(?:gt|blur)_(\d+)", path.stem) for half in ("gt", "blur") for path in (scene / half).glob("*.png")]
+        for index in sorted({name[1] for name in names if name}, key=int):
             key = f"{scene.name}/{index}"
             if not (_is_reference(key) and split == "test" and references is None):
                 triples.append((key, scene / "blur" / f"blur_{index}.png", scene / "gt" / f"gt_{index}.png"))

@@ -7,7 +7,7 @@ lists the ids of a scene run on in blocks of twenty that begin at 2, 22, 42, …
 
 from pathlib import Path
 
-from blurdata.datasets.base import Entry, FilePairs, check_option, number_positions
+from blurdata.datasets.base import Entry, FilePairs, Triple, check_option, number_positions
 from blurdata.datasets.lists import distinct_pairs, find_list, locate, present_pairs, read_list
 from blurdata.errors import SourceError
 
@@ -80,7 +80,7 @@ def _lists(root: Path, variant: str, split: str | None, suffix: str) -> dict[str
     return found
 
 
-def _located(root: Path, listed_in: Path, sharp: str, blurry: str) -> tuple[str, Path, Path]:
+def _located(root: Path, listed_in: Path, sharp: str, blurry: str) -> Triple:
     parts = sharp.split("/")
     if len(parts) < 4:
         msg = f"{listed_in}: '{sharp}' is no ground truth of RSBlur; a line reads RSBlur/<day>/<id>/gt/gt_sharp.png RSBlur/<day>/<id>/…."

@@ -53,6 +53,9 @@ def open_hide(path: str | Path, split: str | None = None, unmatched: str = "erro
     by_stem = {name.rpartition("/")[2]: file for name, file in truths.items()}
     entries, told = [], []
     for name, folder in split_folders(root, tuple(HIDE_PUBLISHED), split):
+        if folder == root:
+            msg = f"{root}: has neither train/ nor test/ beside GT/; give the folder HIDE_dataset."
+            raise SourceError(msg)
         blurry = named_images(folder)
         sharp = {key: by_stem[stem] for key in blurry if (stem := key.rpartition("/")[2]) in by_stem}
         pairs, left_out = match_names(blurry, sharp, where=folder, unmatched=unmatched)

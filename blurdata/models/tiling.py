@@ -33,7 +33,7 @@ def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap
         (H, W, 3) of the same dtype, rounded once and clipped.
 
     Raises:
-        ValueError: If the tile is not larger than twice the overlap.
+        ValueError: If the overlap is negative or the tile not larger than twice the overlap.
 
     Example:
         >>> from blurdata.models import BaselineNet
@@ -41,9 +41,7 @@ def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap
         >>> bool((restore(BaselineNet().eval(), grey) == grey).all())
         True
     """
-    if tile is not None and tile <= 2 * overlap:
-        msg = f"tile must be larger than twice the overlap, got tile {tile} and overlap {overlap}."
-        raise ValueError(msg)
+    check_tiles(tile, overlap)
     device = next(model.parameters()).device
     top = np.float32(np.iinfo(blurry.dtype).max)
 
@@ -62,6 +60,13 @@ def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap
     for y, band in _bands(run, blurry, rows, columns, overlap):
         out[y : y + len(band)] = _as_integers(band, blurry.dtype)
     return out
+
+
+def check_tiles(tile: int | None, overlap: int) -> None:
+    """Raise ValueError unless tiles of this side can overlap by so much; None is no tiles."""
+    if tile is not None and not 0 <= 2 * overlap < tile:
+        msg = f"tile must be larger than twice the overlap, which is not negative, got tile {tile} and overlap {overlap}."
+        raise ValueError(msg)
 
 
 def _as_integers(picture: NDArray[np.float32], dtype: np.dtype[Any]) -> Image:

@@ -29,7 +29,7 @@ class Batches:
         pin: Lay batches into page-locked memory, for CUDA.
 
     Raises:
-        RecipeError: If a batch cannot be shared out evenly.
+        RecipeError: If a batch cannot be shared out evenly, or pairs that are not all from shards are to be balanced.
 
     Example:
         >>> import tempfile

@@ -13,6 +13,7 @@ from torch import nn
 from blurdata.errors import BlurDataError, OutputError, SourceError
 from blurdata.files import make_folder, read_image, write_atomic, write_png
 from blurdata.models import restore
+from blurdata.models.tiling import check_tiles
 from blurdata.pairs import Image
 from blurdata.progress import SILENT, Advance
 from blurdata.training.checkpoint import load_network
@@ -75,9 +76,7 @@ def open_restorer(path: Path, *, device: str = "auto", tile: int | None = 512, o
         SourceError: If the file is no checkpoint of ours.
         ValueError: If the device does not exist or tile and overlap do not go together.
     """
-    if tile is not None and not 0 <= 2 * overlap < tile:
-        msg = f"tile must be larger than twice the overlap, got tile {tile} and overlap {overlap}."
-        raise ValueError(msg)
+    check_tiles(tile, overlap)
     place = pick_device(device)
     model, state = load_network(path)
     recipe = state["recipe"]

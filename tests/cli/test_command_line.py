@@ -83,6 +83,15 @@ def test_examples_are_taken_out_of_the_docstring():
     assert rest == "Do it.\n\nMore."
 
 
+@pytest.mark.parametrize("name", ["report", "audit", "blur"])
+def test_a_negative_seed_is_wrong_usage(name):
+    """No generator takes one, so the option says so."""
+    result = run(name, "pairs:nowhere", "--out", "x", "--seed", "-1") if name != "audit" else run(name, "pairs:nowhere", "--seed", "-1")
+
+    assert result.exit_code == 2
+    assert "--seed" in result.output
+
+
 def test_no_color_is_obeyed():
     """With NO_COLOR nothing on the help page changes colour, even where colour is forced."""
     plain = blurdata("report", "--help", environment={"NO_COLOR": "1", "TERM": "dumb"})

@@ -164,6 +164,18 @@ def test_hide_without_a_ground_truth_is_told(tmp_path: Path) -> None:
     assert len(open_source(f"hide:{tmp_path}?split=test")) == 2
 
 
+def test_hide_and_bsd_without_folders_of_splits(tmp_path: Path) -> None:
+    """No key names a split that is not there: BSD's sequences may lie without one, HIDE's ground truths are no blurry pictures."""
+    for half in ("Blur", "Sharp"):
+        mark(tmp_path / "BSD_2ms16ms" / "022" / half / "RGB" / "00000000.png", 1)
+    for name in ("GT/1fromGOPR1033", "1fromGOPR1033"):
+        mark(tmp_path / "hide" / f"{name}.png", 1)
+
+    assert open_source(f"bsd:{tmp_path}").keys == ["BSD_2ms16ms/022/00000000"]
+    with pytest.raises(SourceError, match="neither train/ nor test/"):
+        open_source(f"hide:{tmp_path / 'hide'}")
+
+
 @pytest.mark.parametrize("kind", ["reds", "realblur-j", "rsblur", "hide", "bsd", "dvd", "kohler", "gopro"])
 def test_a_folder_of_another_set_is_refused(kind: str, tmp_path: Path) -> None:
     """An empty folder and a missing one are errors for every kind, never an empty source."""

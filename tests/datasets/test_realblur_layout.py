@@ -116,6 +116,14 @@ def test_a_link_that_leads_outside_is_refused(tmp_path: Path) -> None:
         open_realblur_j(tmp_path / "set")
 
 
+def test_strangers_among_the_pictures_of_a_scene_are_no_pairs(tmp_path: Path) -> None:
+    """Where there is no list, pairs are the files named as the set's are."""
+    for name in ("gt/gt_3", "blur/blur_3", "gt/thumb", "gt/gt_3 (1)"):
+        mark(tmp_path / J / "scene001" / f"{name}.png", 90)
+
+    assert open_realblur_j(tmp_path).keys == ["scene001/3"]
+
+
 def test_a_list_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     """Editors on Windows put one before the first name."""
     rsblur(tmp_path)

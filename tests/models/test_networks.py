@@ -108,9 +108,10 @@ def test_tiles_cover_everything():
 
 
 def test_tile_must_exceed_the_overlap():
-    """A tile that is all overlap is refused."""
-    with pytest.raises(ValueError, match="larger than twice the overlap"):
-        restore(BaselineNet.small(), np.zeros((8, 8, 3), np.uint8), tile=64, overlap=32)
+    """A tile that is all overlap, and an overlap below zero, are refused."""
+    for overlap in (32, -1):
+        with pytest.raises(ValueError, match="larger than twice the overlap"):
+            restore(BaselineNet.small(), np.zeros((8, 8, 3), np.uint8), tile=64, overlap=overlap)
 
 
 def test_memory_of_tiles_does_not_grow_with_the_picture():
