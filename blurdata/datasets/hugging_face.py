@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +13,8 @@ import numpy as np
 
 from blurdata.errors import PairMismatch, SourceError
 from blurdata.files import decode_image, read_image
-from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, some
-from blurdata.pairs import Image, Pair, PairSource
+from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, counted, some
+from blurdata.pairs import Image, Pair, PairSource, check_key, check_meta
 from blurdata.paths import user_path
 
 _SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves
@@ -32,7 +34,7 @@ class HuggingFacePairs(PairSource):
         self._splits, self._blurry, self._sharp, self.recipe = dict(splits), blurry, sharp, dict(recipe)
         self._rows = [(name, row) for name, table in self._splits.items() for row in range(len(table))]
         self._keys = [key for name, table in self._splits.items() for key in _keys(table, f"{name}/" if len(self._splits) > 1 else "")]
-        if len(set(self._keys)) < len(self._keys):  # a key column may repeat between splits
+        if len(self._splits) > 1 and len(set(self._keys)) < len(self._keys):  # a key column may repeat between splits
             self._keys = [f"{name}/{key}" for (name, _), key in zip(self._rows, self._keys, strict=True)]
 
     @property
@@ -46,7 +48,12 @@ class HuggingFacePairs(PairSource):
         row = self._splits[split][row_number]
         key = self._keys[index]
         blurry, sharp = (_picture(row[column], f"{key}, column '{column}'") for column in (self._blurry, self._sharp))
-        return Pair(key, blurry, sharp, {"source": "hf", "split": split, **_meta(row, {self._blurry, self._sharp})})
+        meta = {"source": "hf", "split": split, **_meta(row, {self._blurry, self._sharp})}
+        try:
+            check_meta(key, meta)
+        except ValueError as error:  # of the column `meta`
+            raise SourceError(str(error)) from error
+        return Pair(key, blurry, sharp, meta)
 
     def fingerprint(self) -> str:
         """Hash over keys and the bytes of both columns."""
@@ -82,7 +89,8 @@ def open_hf(
         config: Configuration of a set that has several.
 
     Raises:
-        SourceError: If the set cannot be opened, has no two image columns, or it is not clear which of them are meant.
+        SourceError: If the set cannot be opened, has no two image columns, it is not clear which of them are meant, or the column ``key``
+            holds no clean relative names, each once.
 
     Example:
         >>> import tempfile
@@ -107,7 +115,22 @@ def open_hf(
         raise SourceError(msg)
     undecoded = {name: _undecoded(table, chosen) for name, table in splits.items()}
     recipe = {"kind": "hf", "config": config, "split": split, "blurry": chosen[0], "sharp": chosen[1]}
-    return HuggingFacePairs(undecoded, chosen[0], chosen[1], recipe)
+    pairs = HuggingFacePairs(undecoded, chosen[0], chosen[1], recipe)
+    _check_keys(location, pairs.keys)
+    return pairs
+
+
+def _check_keys(location: str, keys: Sequence[str]) -> None:
+    try:
+        for key in keys:
+            check_key(key)
+    except ValueError as error:
+        msg = f"{location}: {error}"
+        raise SourceError(msg) from error
+    twice = [key for key, count in Counter(keys).items() if count > 1]
+    if twice:
+        msg = f"{location}: the column 'key' names {counted(len(twice), 'pair')} twice: {some(twice)}; give each a name of its own."
+        raise SourceError(msg)
 
 
 def _load(location: str, config: str | None) -> dict[str, Any]:
@@ -173,7 +196,7 @@ def _picture(cell: Mapping[str, Any] | None, where: str) -> Image:
 
 
 def _meta(row: Mapping[str, Any], images: set[str]) -> dict[str, Any]:
-    """What the row says beside its pictures: our own JSON column ``meta``, or its plain columns."""
+    """What the row says beside its pictures: our own JSON column ``meta``, or its plain columns (NaN is None)."""
     try:
         told = json.loads(row["meta"]) if isinstance(row.get("meta"), str) else None
     except ValueError:
@@ -181,4 +204,5 @@ def _meta(row: Mapping[str, Any], images: set[str]) -> dict[str, Any]:
     if isinstance(told, dict):
         return told
     plain = {name: value for name, value in row.items() if name not in images | {"key"}}
-    return {name: value for name, value in plain.items() if value is None or isinstance(value, (str, int, float, bool))}
+    finite = {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in plain.items()}
+    return {name: value for name, value in finite.items() if value is None or isinstance(value, (str, int, float, bool))}

@@ -121,7 +121,8 @@ def test_large_sets_become_several_files(tmp_path: Path) -> None:
 def foreign(names: tuple[str, ...], folder: Path, **columns: list[object]) -> str:
     """A set of somebody else, saved to disk: image columns of the given names."""
     cells = {name: [{"bytes": encode_png(picture(10 * i + row)), "path": None} for row in range(2)] for i, name in enumerate(names)}
-    features = datasets.Features({name: datasets.Image() for name in names} | {name: datasets.Value("string") for name in columns})
+    kinds = {name: datasets.Value("float64" if isinstance(values[0], float) else "string") for name, values in columns.items()}
+    features = datasets.Features({name: datasets.Image() for name in names} | kinds)
     datasets.Dataset.from_dict({**cells, **columns}, features=features).save_to_disk(str(folder))
     return str(folder)
 
@@ -165,6 +166,23 @@ def test_damaged_and_empty_cells_name_the_pair(tmp_path: Path) -> None:
         source[0]
     with pytest.raises(PairMismatch, match="000001, column 'blurry': is empty"):
         source[1]
+
+
+@pytest.mark.parametrize(("keys", "words"), [(["a", "a"], "1 pair twice: a"), (["../x", "b"], r"relative name .* got '\.\./x'")])
+def test_keys_that_name_no_pair_of_their_own_are_told(keys: list[str], words: str, tmp_path: Path) -> None:
+    """A key that comes twice would write one pair over another, one with '..' would leave the folder: both are errors."""
+    with pytest.raises(SourceError, match=words):
+        open_hf(foreign(("blurry", "sharp"), tmp_path / "set", key=keys))
+
+
+def test_columns_of_numbers_that_json_cannot_say(tmp_path: Path) -> None:
+    """NaN in a plain column is an unknown number; in the JSON of the column `meta` it is an error that names the pair."""
+    plain = open_hf(foreign(("blurry", "sharp"), tmp_path / "plain", score=[0.5, float("nan")]))
+    named = open_hf(foreign(("blurry", "sharp"), tmp_path / "named", meta=['{"score": NaN}', "{}"]))
+
+    assert [pair.meta["score"] for pair in plain] == [0.5, None]
+    with pytest.raises(SourceError, match="Pair '000000': meta holds a number"):
+        named[0]
 
 
 def test_the_command_exports(folders: Path, tmp_path: Path) -> None:
