@@ -189,8 +189,9 @@ class PairList(PairSource):
         return self._pairs[index]
 
     def nbytes(self, index: int) -> int:
-        """Raw bytes of both halves of a pair: its own, as none has to be made to tell."""
-        return super().nbytes(index)
+        """Raw bytes of both halves of a pair, told without making one."""
+        pair = self._pairs[index]
+        return int(pair.blurry.nbytes + pair.sharp.nbytes)
 
     def fingerprint(self) -> str:
         """Hash over keys, pixels, meta data and extras."""

@@ -8,7 +8,12 @@ MAX_SIDE = 4097  # larger PSFs are mistakes: 4097 x 4097 float32 is already 67 M
 
 
 def number(name: str, value: float, *, low: float = 0.0, high: float = math.inf, open_low: bool = False) -> float:
-    """``value`` as a finite float of at least ``low`` (above it where ``open_low``) and at most ``high``, or a ValueError that names it."""
+    """``value`` as a finite float of at least ``low`` (above it where ``open_low``) and at most ``high``, or an error that names it.
+
+    Raises:
+        TypeError: If it is no number.
+        ValueError: If it is out of range.
+    """
     try:
         x = float(value)
     except (TypeError, ValueError) as error:

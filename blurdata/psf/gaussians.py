@@ -78,7 +78,7 @@ def _line(sigma: float, name: str) -> Float:
 def _spread(along: float, across: float, c: float, s: float) -> Psf:
     """Fine samples of the two axes, each shared between its four nearest pixels."""
     half = side("sigma_x_px", _REACH * max(along, across)) + 1
-    u, v = ((_fine(sigma)) for sigma in (along, across))
+    u, v = (_fine(sigma) for sigma in (along, across))
     x = half + (c * u[:, None] - s * v).ravel()
     y = half - (s * u[:, None] + c * v).ravel()
     light = (np.exp(-0.5 * (u / max(along, 1e-12)) ** 2)[:, None] * np.exp(-0.5 * (v / max(across, 1e-12)) ** 2)).ravel()

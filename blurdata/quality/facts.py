@@ -20,10 +20,9 @@ from blurdata.quality.sharpness import blank_rows, edge_width, softening
 from blurdata.quality.shift import estimate_shift, shift_grid
 from blurdata.quality.tone import UNKNOWN_TONE, Tone, clipped_share, compare_tone, noise_codes, to_light
 
-ALIKE = 0.75  # coherence below which two halves show different things; good pairs are above 0.9
-UNLIKE = (
-    0.5  # below this they do, whatever the set: with noise of a fifth of full light 0.55 is left, of 20 strangers 19 share less than 0.42
-)
+# coherence below which two halves show different things, good pairs are above 0.9; and below which they do, whatever the set: with noise
+# of a fifth of full light 0.55 is left, of 20 strangers 19 share less than 0.42
+ALIKE, UNLIKE = 0.75, 0.5
 _CURVES, _USUAL_BLUR_PX = ("srgb", "gamma22", "linear"), 20.0
 _CLEARLY = 0.7  # how much better another curve than sRGB must do
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
@@ -38,14 +37,12 @@ class PairFacts:
     Lengths are in px, angles in degrees counter-clockwise from +x with y up, light is a fraction of full light. ``length_px`` and
     ``angle_deg`` are what the pair's own record says where it does, else what was measured, or read from the blurry half alone where the
     halves do not match (``length_from``: meta, pair or rough); ``measured_px`` is always what the pair measures. ``family`` and ``size_px``
-    name the blur (:func:`blurdata.quality.blur.name_blur`). ``curve`` gives the light of a code, and
-    ``curve_named`` says whether the pair itself names it. ``picture`` is the
-    photograph that a pair was made from, where its record says so.
-    ``lag`` is the pair's place between its neighbours (:mod:`blurdata.quality.lag`),
-    ``softened_px2`` the fine detail that is gone (:func:`blurdata.quality.sharpness.softening`), ``film_px`` what a film's own record says
-    of its blur on average over the picture, ``added_light`` by how much of its light a simulated camera made the blurry half brighter where
-    the source is clipped, at most and in the channel with most of it. ``error`` is the sentence of a pair that
-    could not be read; what is measured is then NaN.
+    name the blur (:func:`blurdata.quality.blur.name_blur`). ``curve`` gives the light of a code, and ``curve_named`` says whether the pair
+    itself names it. ``picture`` is the photograph that a pair was made from, where its record says so. ``lag`` is the pair's place between
+    its neighbours (:mod:`blurdata.quality.lag`), ``softened_px2`` the fine detail that is gone
+    (:func:`blurdata.quality.sharpness.softening`), ``film_px`` what a film's own record says of its blur on average over the picture,
+    ``added_light`` by how much of its light a simulated camera made the blurry half brighter where the source is clipped, at most and in
+    the channel with most of it. ``error`` is the sentence of a pair that could not be read; what is measured is then NaN.
     """
 
     index: int

@@ -175,9 +175,8 @@ def _cut(facts: Sequence[PairFacts]) -> Rule:
 
 def _unmatched(facts: Sequence[PairFacts]) -> Rule:
     column = Column(facts, lambda f: f.coherence)
-    line = (
-        float(np.clip(column.median - 4 * column.spread, UNLIKE, ALIKE)) if column.median > UNLIKE else ALIKE
-    )  # a shuffled set is no guide
+    guide = column.median > UNLIKE  # a shuffled set is none
+    line = float(np.clip(column.median - 4 * column.spread, UNLIKE, ALIKE)) if guide else ALIKE
     for f in facts:
         if f.coherence < line:
             yield Finding(

@@ -12,7 +12,6 @@ from blurdata.errors import OutputError
 from blurdata.files import make_folder, write_atomic
 from blurdata.pairs import PairSource
 from blurdata.quality import KINDS
-from blurdata.recipe import recipe_id
 from blurdata.report.scale import finite, show
 from blurdata.report.sections import count_scenes
 from blurdata.report.write import Report, title_of
@@ -112,7 +111,7 @@ def _facts(source: PairSource, report: Report) -> str:
         ("Shift between the halves, px", _spread([f.shift_px for f in facts])),
         ("PSNR of the untouched input, dB", _spread([f.psnr for f in facts])),
         ("Brightness, blurry over sharp", _spread([f.tone.mean_ratio for f in facts])),
-        ("Recipe id", f"`{recipe_id(dict(source.recipe))}`" if source.recipe else "–"),
+        ("Recipe id", f"`{source.recipe_id}`" if source.recipe else "–"),
         ("Content", f"`{source.fingerprint()}`"),
         ("Made with", f"blurdata {blurdata.__version__}"),
     ]

@@ -85,10 +85,7 @@ def histogram(
     everything = np.concatenate([values for _, values, _ in clean]) if clean else np.array([])
     if not len(everything):
         return empty(f"No {what}")
-    low, high = span or (
-        float(min(everything.min(), *lines, *[everything.min()])),
-        float(max(everything.max(), *lines, *[everything.max()])),
-    )
+    low, high = span or (float(min([everything.min(), *lines])), float(max([everything.max(), *lines])))
     if high - low < 1e-9:
         low, high = low - 0.5, high + 0.5
     edges = np.linspace(low, high, bins + 1)

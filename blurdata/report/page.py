@@ -11,7 +11,6 @@ from markupsafe import Markup
 import blurdata
 from blurdata.pairs import JoinedSource, Pair, PairSource
 from blurdata.quality import Finding, Survey
-from blurdata.recipe import recipe_id
 from blurdata.report import sections
 
 MARK = '<meta name="generator" content="blurdata report">'
@@ -106,7 +105,7 @@ def _plain(value: Any) -> Any:
 def _made(source: PairSource, survey: Survey) -> list[tuple[str, str]]:
     """Rows of the table: where from, ids, seeds, curves, versions."""
     recipe = dict(source.recipe) if source.recipe else {}
-    rows = [("Source", name_source(source)), ("Recipe id", recipe_id(_plain(recipe)) if recipe else "–")]
+    rows = [("Source", name_source(source)), ("Recipe id", source.recipe_id if recipe else "–")]
     for name in ("kind", "name", "variant", "curve", "seed"):
         if recipe.get(name) is not None and not isinstance(recipe[name], (Mapping, list)):
             rows.append((name.capitalize(), str(recipe[name])))

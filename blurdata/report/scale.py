@@ -44,8 +44,8 @@ def show(value: float, digits: int = 3) -> str:
         >>> show(1234.5), show(0.12345), show(float("nan"))
         ('1,234', '0.123', '–')
     """
-    if value is None or not math.isfinite(value):
-        return "∞" if value is not None and math.isinf(value) else "–"
+    if not math.isfinite(value):
+        return "∞" if math.isinf(value) else "–"
     if abs(value) < 5e-5:
         return "0"
     if abs(value) >= 10 ** (digits - 1):

@@ -16,7 +16,6 @@ from blurdata.progress import SILENT, Advance
 from blurdata.quality import Finding, Survey, judge, measure_pair, survey
 from blurdata.quality.findings import SCHEMA
 from blurdata.quality.survey import read_pair
-from blurdata.recipe import recipe_id
 from blurdata.report import show
 from blurdata.report.ignore import read_ignore
 from blurdata.report.page import MARK, Scores, render
@@ -174,7 +173,7 @@ def findings_json(source: PairSource, measured: Survey, findings: Iterable[Findi
         "schema": SCHEMA,
         "blurdata": blurdata.__version__,
         "source": source.text,
-        "recipe_id": recipe_id(json.loads(json.dumps(dict(source.recipe), default=str))) if source.recipe else None,
+        "recipe_id": source.recipe_id if source.recipe else None,
         "fingerprint": source.fingerprint(),
         "pairs": measured.total,
         "examined": len(measured.facts),

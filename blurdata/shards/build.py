@@ -18,7 +18,7 @@ from blurdata.shards.encode import encode_shard
 from blurdata.shards.plan import Plan, Settings, make_plan
 from blurdata.shards.pool import run_all
 from blurdata.shards.publish import prove_writable, publish, sweep
-from blurdata.shards.records import Sidecar, finished, make_index, plan_ids, read_record, shard_path, sidecar_path, to_json
+from blurdata.shards.records import Sidecar, finished, make_index, plan_ids, read_record, shard_path, sidecar_path, sidecars_in, to_json
 from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.sink import Sink
 from blurdata.shards.source import open_input
@@ -165,11 +165,7 @@ def _difference(there: Plan, new: Plan) -> str:
 
 
 def _check_sidecars(plan: Plan, out: Path) -> None:
-    for path in sorted(out.glob("shard-*.json")):
-        try:
-            sidecar = read_record(path, Sidecar)
-        except ShardCorrupt:
-            continue
+    for path, sidecar in sidecars_in(out):
         if sidecar.plan_id != plan.id:
             raise PlanMismatch(f"{path}: belongs to another plan ({sidecar.plan_id}, this one is {plan.id}); choose another --out.")
 
@@ -230,13 +226,12 @@ def _compare(plan: Plan, index: int, path: Path) -> None:
             shard.check(key)
 
 
-def write_index(plan: Plan, out: Path) -> bool:
-    """Write the index if all shards are there; returns whether they are."""
+def write_index(plan: Plan, out: Path) -> None:
+    """Write the index if all shards are there."""
     sidecars = [finished(out, plan, index) for index in range(len(plan))]
     present = [sidecar for sidecar in sidecars if sidecar is not None]
     if len(present) < len(sidecars):
-        return False
+        return
     data = to_json(make_index(plan, present))
     if not (out / INDEX).exists() or (out / INDEX).read_bytes() != data:
         publish(out / INDEX, data)
-    return True

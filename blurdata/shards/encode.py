@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from blurdata.errors import MissingDependency, PairMismatch, PlanMismatch
 from blurdata.pairs import Pair
-from blurdata.shards.guard import MAX_ARRAY_BYTES, MAX_CHUNK_BYTES
+from blurdata.shards.guard import FLETCHER_BYTES, MAX_ARRAY_BYTES, MAX_CHUNK_BYTES
 from blurdata.shards.plan import HALVES, Plan, Settings
 from blurdata.shards.sink import Sink
 
@@ -110,14 +110,14 @@ def _write_chunks(dataset: h5py.h5d.DatasetID, array: NDArray[Any], chunk: tuple
     from blurdata.shards.fletcher import fletcher32  # brings numba, which who only looks at shards need not wait for
 
     size = math.prod(chunk) * array.dtype.itemsize
-    stored = np.zeros(size + 4, np.uint8)
+    stored = np.zeros(size + FLETCHER_BYTES, np.uint8)
     block = stored[:size].view(array.dtype).reshape(chunk)
     for corner in itertools.product(*(range(0, side, step) for side, step in zip(array.shape, chunk, strict=True))):
         piece = array[tuple(slice(at, at + step) for at, step in zip(corner, chunk, strict=True))]
         if piece.shape != chunk:
             block.fill(0)
         block[tuple(slice(side) for side in piece.shape)] = piece
-        stored[size:] = np.frombuffer(int(fletcher32(stored[:size])).to_bytes(4, "little"), np.uint8)
+        stored[size:] = np.frombuffer(int(fletcher32(stored[:size])).to_bytes(FLETCHER_BYTES, "little"), np.uint8)
         dataset.write_direct_chunk(corner, stored)
 
 

@@ -1,4 +1,4 @@
-"""HDF5's Fletcher-32, ten times as fast as HDF5 computes it, for the chunks that are read without HDF5."""
+"""HDF5's Fletcher-32, ten times as fast as HDF5 computes it, for the chunks that are read and written without HDF5."""
 
 from typing import Any
 

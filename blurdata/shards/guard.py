@@ -23,8 +23,6 @@ MAX_CHUNK_BYTES = 64 << 20
 _MAX_TEXT_BYTES = 64
 _HARD = h5l.TYPE_HARD
 _AS_STORED = ((h5t.STD_U8LE, np.dtype("u1")), (h5t.STD_U16LE, np.dtype("<u2")), (h5t.IEEE_F32LE, np.dtype("<f4")))
-
-
 _HDF5_SAYS = ("Unable to ", "Can't ")  # how every message of HDF5 begins
 _OUR_WORDS = (
     ("metadata checksum", "a checksum of its structure is wrong"),

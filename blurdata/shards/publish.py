@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from blurdata.files import output_error
+from blurdata.files import output_error, sync
 from blurdata.locks import lock, same_file
 
 _SYNC_EVERY_S = 0.2
@@ -47,7 +47,7 @@ def publish(target: Path, data: bytes | Callable[[int], None], check: Callable[[
             os.fsync(stream.fileno())
             digest = hash_file(temporary)
             temporary.replace(target)
-            sync_folder(target.parent)
+            sync(target.parent)
     except OSError as error:
         raise output_error(target, error) from error
     return digest
@@ -95,15 +95,6 @@ def hash_file(path: Path) -> str:
     """Hex blake2b (32 bytes) of a file's content."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=32)).hexdigest()
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames and removals in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -45,11 +45,11 @@ class ShardReader:
         if allow_incomplete:
             return [index for index in range(len(self.plan)) if finished(self.root, self.plan, index) is not None]
         try:
-            self._index = read_record(self.root / INDEX, Index)
+            index = read_record(self.root / INDEX, Index)
         except FileNotFoundError:
             missing = [index for index in range(len(self.plan)) if finished(self.root, self.plan, index) is None]
             raise Incomplete(self.root, missing or list(range(len(self.plan)))) from None
-        if self._index.plan_id != self.plan.id or len(self._index.shards) != len(self.plan):
+        if index.plan_id != self.plan.id or len(index.shards) != len(self.plan):
             raise ShardCorrupt(self.root / INDEX, None, "belongs to another plan")
         return list(range(len(self.plan)))
 
@@ -64,13 +64,6 @@ class ShardReader:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._forget_files()
-
-    def close(self) -> None:
-        """Close all files; they open again when needed."""
-        with self._mine():
-            for file in self._files.values():
-                file.close()
-            self._files.clear()
 
     def _mine(self) -> threading.RLock:
         """The lock around this process's files; after a fork, the parent's files and lock are not ours to use."""

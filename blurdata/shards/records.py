@@ -4,6 +4,7 @@ A shard counts once its sidecar is there (the commit mark); a set is whole once 
 """
 
 import json
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -108,12 +109,16 @@ def read_record(path: Path, model: type[Record]) -> Record:
         raise ShardCorrupt(path, None, f"is damaged or of another format ({field + ': ' if field else ''}{first['msg']})") from None
 
 
-def plan_ids(folder: Path) -> set[str]:
-    """Ids of the plans that a folder's sidecars and index say they are of; the plan's own file is not looked at."""
-    found: set[str] = set()
+def sidecars_in(folder: Path) -> Iterator[tuple[Path, Sidecar]]:
+    """The sidecars that can be read, in order, and their files."""
     for path in sorted(folder.glob("shard-*.json")):
         with suppress(FileNotFoundError, ShardCorrupt):
-            found.add(read_record(path, Sidecar).plan_id)
+            yield path, read_record(path, Sidecar)
+
+
+def plan_ids(folder: Path) -> set[str]:
+    """Ids of the plans that a folder's sidecars and index say they are of; the plan's own file is not looked at."""
+    found = {sidecar.plan_id for _, sidecar in sidecars_in(folder)}
     with suppress(FileNotFoundError, ShardCorrupt):
         found.add(read_record(folder / INDEX, Index).plan_id)
     return found

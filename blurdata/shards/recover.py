@@ -7,7 +7,7 @@ from pathlib import Path
 from blurdata.errors import PlanMismatch, ShardCorrupt
 from blurdata.pairs import PairSource
 from blurdata.shards.plan import Compression, Plan, Settings, make_plan
-from blurdata.shards.records import Sidecar, read_record, shard_path
+from blurdata.shards.records import Sidecar, shard_path, sidecars_in
 from blurdata.shards.shardfile import ShardFile
 
 
@@ -20,7 +20,7 @@ def recover_plan(folder: Path, source: PairSource, likely: Settings | None = Non
     Raises:
         PlanMismatch: If no such settings lead to the plan that the sidecars name.
     """
-    sidecars = list(_sidecars(folder))
+    sidecars = [sidecar for _, sidecar in sidecars_in(folder)]
     if not sidecars:
         msg = f"{folder}: no sidecar is left to tell which plan its shards are of; empty the folder and run `blurdata pack` again."
         raise PlanMismatch(msg)
@@ -34,14 +34,6 @@ def recover_plan(folder: Path, source: PairSource, likely: Settings | None = Non
         "run the same `blurdata pack` with the same options again, it makes the plan anew and keeps shards that are whole."
     )
     raise PlanMismatch(msg)
-
-
-def _sidecars(folder: Path) -> Iterator[Sidecar]:
-    for path in sorted(folder.glob("shard-*.json")):
-        try:
-            yield read_record(path, Sidecar)
-        except (OSError, ShardCorrupt):
-            continue
 
 
 def _candidates(folder: Path, sidecars: list[Sidecar]) -> Iterator[Settings]:
