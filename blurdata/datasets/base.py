@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from blurdata.errors import PairMismatch, SourceError
 from blurdata.files import fingerprint_files, image_bytes, read_image
 from blurdata.naming import counted, some
-from blurdata.pairs import Pair, PairSource
+from blurdata.pairs import Pair, PairSource, check_key
 
 Triple = tuple[str, Path, Path]  # name or key, blurry file, sharp file
 UNMATCHED = ("error", "leave-out")  # what happens to pictures without a partner
@@ -42,7 +42,7 @@ class FilePairs(PairSource):
         faults: Sentences about what is wrong with the set, beside a shortfall.
 
     Raises:
-        SourceError: If there are no pairs, or a key appears twice.
+        SourceError: If there are no pairs, a key appears twice or is no clean relative name.
     """
 
     def __init__(
@@ -61,10 +61,7 @@ class FilePairs(PairSource):
         self.root, self.entries, self.recipe = root, list(entries), dict(recipe)
         self.published, self._lacking, self._faults = dict(published or {}), list(lacking), list(faults)
         self._keys = [entry.key for entry in entries]
-        twice = [key for key, count in Counter(self._keys).items() if count > 1]
-        if twice:
-            msg = f"{root}: {counted(len(twice), 'pair')} listed twice: {some(twice)}; leave one of each out."
-            raise SourceError(msg)
+        check_keys(root, self._keys)
 
     @property
     def keys(self) -> Sequence[str]:
@@ -118,6 +115,21 @@ class FilePairs(PairSource):
         told |= {f"pairs_{split}": count for split, count in sorted(self.counts().items())}
         told |= {f"published_{split}": count for split, count in sorted(self.published.items())}
         return told | {"shortfall": self.shortfall(), "faults": self.faults()}
+
+
+def check_keys(where: object, keys: Iterable[str]) -> None:
+    """Raise SourceError unless keys are clean relative names, each once; ``where`` names the set."""
+    counts = Counter(keys)
+    try:
+        for key in counts:
+            check_key(key)
+    except ValueError as error:
+        msg = f"{where}: {error}"
+        raise SourceError(msg) from error
+    twice = [key for key, count in counts.items() if count > 1]
+    if twice:
+        msg = f"{where}: {counted(len(twice), 'pair')} listed twice: {some(twice)}; leave one of each out."
+        raise SourceError(msg)
 
 
 def readable(paths: Iterable[Path]) -> bool:

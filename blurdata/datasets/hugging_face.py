@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from blurdata.datasets.base import check_keys
 from blurdata.errors import PairMismatch, SourceError
 from blurdata.files import decode_image, read_image
-from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, counted, some
-from blurdata.pairs import Image, Pair, PairSource, check_key, check_meta
+from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, some
+from blurdata.pairs import Image, Pair, PairSource, check_meta
 from blurdata.paths import user_path
 
 _SAVED = ("dataset_dict.json", "state.json")  # what save_to_disk leaves
@@ -116,21 +116,8 @@ def open_hf(
     undecoded = {name: _undecoded(table, chosen) for name, table in splits.items()}
     recipe = {"kind": "hf", "config": config, "split": split, "blurry": chosen[0], "sharp": chosen[1]}
     pairs = HuggingFacePairs(undecoded, chosen[0], chosen[1], recipe)
-    _check_keys(location, pairs.keys)
+    check_keys(location, pairs.keys)
     return pairs
-
-
-def _check_keys(location: str, keys: Sequence[str]) -> None:
-    try:
-        for key in keys:
-            check_key(key)
-    except ValueError as error:
-        msg = f"{location}: {error}"
-        raise SourceError(msg) from error
-    twice = [key for key, count in Counter(keys).items() if count > 1]
-    if twice:
-        msg = f"{location}: the column 'key' names {counted(len(twice), 'pair')} twice: {some(twice)}; give each a name of its own."
-        raise SourceError(msg)
 
 
 def _load(location: str, config: str | None) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def test_damaged_and_empty_cells_name_the_pair(tmp_path: Path) -> None:
         source[1]
 
 
-@pytest.mark.parametrize(("keys", "words"), [(["a", "a"], "1 pair twice: a"), (["../x", "b"], r"relative name .* got '\.\./x'")])
+@pytest.mark.parametrize(("keys", "words"), [(["a", "a"], "1 pair listed twice: a"), (["../x", "b"], r"relative name .* got '\.\./x'")])
 def test_keys_that_name_no_pair_of_their_own_are_told(keys: list[str], words: str, tmp_path: Path) -> None:
     """A key that comes twice would write one pair over another, one with '..' would leave the folder: both are errors."""
     with pytest.raises(SourceError, match=words):

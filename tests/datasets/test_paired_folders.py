@@ -38,6 +38,15 @@ def test_pairs_are_matched_by_name_and_not_by_order(tmp_path: Path) -> None:
     assert np.array_equal(source[0].sharp, picture(101))
 
 
+def test_a_name_that_is_no_clean_key_is_told(tmp_path: Path) -> None:
+    """A backslash in a name would be a folder elsewhere: the source says so when it is opened."""
+    for half in ("blurry", "sharp"):
+        write_png(tmp_path / half / "a\\b.png", np.zeros((4, 6, 3), np.uint8))
+
+    with pytest.raises(SourceError, match="relative name"):
+        open_source(f"pairs:{tmp_path}")
+
+
 def test_unmatched_names_are_listed(tmp_path: Path) -> None:
     """Pictures without a partner are an error that lists those of both sides, and can be left out on purpose."""
     plant(tmp_path, ["1.png", "2.png", "3.png"], ["2.png", "4.png"])
