@@ -84,6 +84,18 @@ def not_rgb(picture: object) -> str | None:
     return f"must be an (H, W, 3) uint8 or uint16 RGB array, got {picture.dtype} {picture.shape}."
 
 
+def eight_bits(picture: Image) -> NDArray[np.uint8]:
+    """The picture at 8 bits, rounded; 257 codes of 16 bits are one.
+
+    Example:
+        >>> eight_bits(np.array([0, 128, 129, 65535], np.uint16))
+        array([  0,   0,   1, 255], dtype=uint8)
+    """
+    if picture.dtype == np.uint8:
+        return picture.astype(np.uint8, copy=False)
+    return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
+
+
 def check_key(key: str) -> None:
     """Raise ValueError unless ``key`` is a clean relative name."""
     parts = key.split("/") if isinstance(key, str) else [""]

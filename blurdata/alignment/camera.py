@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import scipy.signal
 
-from blurdata.alignment.geometry import Float, Float32, Rectangle, apply, map_of, sample, scaling
+from blurdata.alignment.geometry import Float, Float32, Rectangle, apply, corners, map_of, sample, scaling, translation
 from blurdata.alignment.lens import Lens
 from blurdata.pairs import Image
 
@@ -35,7 +35,7 @@ class View:
         self.size = (max(int((bottom - top) * scale), 0), max(int((right - left) * scale), 0))
         self.full = 255 if picture.dtype == np.uint8 else 65535
         self._lens, self._flip, self._width = lens, flip, width
-        self._to_file = np.array([[1.0, 0.0, left], [0.0, 1.0, top], [0.0, 0.0, 1.0]]) @ scaling(1 / scale)
+        self._to_file = translation(left, top) @ scaling(1 / scale)
         self._picture = picture if scale == 1 else _low_passed(picture, scale)
 
     def codes(self, homography: Float) -> tuple[Float32, Float32]:
@@ -62,5 +62,4 @@ def _low_passed(picture: Image, scale: float) -> Float32:
 
 def outline(view: View, homography: Float) -> Float:
     """Where the corners of a view go, (4, 2) px."""
-    height, width = view.size
-    return apply(homography, np.array([[0.0, 0.0], [width - 1.0, 0.0], [width - 1.0, height - 1.0], [0.0, height - 1.0]]))
+    return apply(homography, corners(view.size))

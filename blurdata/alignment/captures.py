@@ -13,7 +13,7 @@ from blurdata.alignment.raw import RAW_SUFFIXES, denoised, read_raw
 from blurdata.alignment.recipe import AlignRecipe
 from blurdata.errors import SourceError
 from blurdata.files import IMAGE_SUFFIXES, natural_key, read_image
-from blurdata.pairs import Image
+from blurdata.pairs import Image, eight_bits
 from blurdata.paths import user_path
 
 
@@ -155,8 +155,6 @@ def _view(path: Path, picture: Image, lens: Lens | None, recipe: AlignRecipe, *,
 
 def to_depth(picture: Image, bits: int) -> Image:
     """The picture at 8 or 16 bits; 257 16-bit codes are one 8-bit code."""
-    if picture.dtype == np.uint16 and bits == 8:
-        return ((picture.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if picture.dtype == np.uint8 and bits == 16:
-        return picture.astype(np.uint16) * np.uint16(257)
-    return picture
+    if bits == 8:
+        return eight_bits(picture)
+    return picture.astype(np.uint16) * np.uint16(257) if picture.dtype == np.uint8 else picture

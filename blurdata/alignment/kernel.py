@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from blurdata.alignment.geometry import Float, Float32
 
-_ROUNDS = 6
+_ROUNDS = 4  # fillings-in of the pixels without weight
 _STEPS = 120
 _KEEP = 0.05  # of the largest value: what is below is noise
 _MASS = 0.02  # of the kernel: a smaller connected part is noise
 
 
-def estimate_kernel(blurry: Float32, sharp: Float32, weights: Float32, radius: int, *, rounds: int = _ROUNDS) -> Float:
+def estimate_kernel(blurry: Float32, sharp: Float32, weights: Float32, radius: int) -> Float:
     """The kernel that takes ``sharp`` to ``blurry`` within ``radius`` px: (2 radius + 1, 2 radius + 1) float64, sum 1, all >= 0.
 
     Args:
@@ -28,7 +28,6 @@ def estimate_kernel(blurry: Float32, sharp: Float32, weights: Float32, radius: i
         sharp: (H, W) float32, linear light on the same grid.
         weights: (H, W) float32 in [0, 1], trust in each pixel of ``blurry``.
         radius: Half the side of the square the kernel lies in, px.
-        rounds: Fillings-in of the pixels without weight.
 
     Returns:
         The kernel; all zeros where the pictures hold nothing that speaks of one.
@@ -41,10 +40,10 @@ def estimate_kernel(blurry: Float32, sharp: Float32, weights: Float32, radius: i
     system = _System(gram, radius)
     filled, w = target, trusted
     kernel = np.zeros((2 * radius + 1, 2 * radius + 1))
-    for turn in range(rounds):
+    for turn in range(_ROUNDS):
         right = sum(np.conj(hat) * _hat(part, shape) for hat, part in zip(sharp_hat, filled, strict=True))
         kernel = system.solve(_centre(scipy.fft.irfft2(right, shape), radius), kernel)
-        if turn == rounds - 1:
+        if turn == _ROUNDS - 1:
             break
         spectrum = _hat(_uncentre(kernel, shape), shape)
         predicted = [scipy.fft.irfft2(hat * spectrum, shape)[: blurry.shape[0], : blurry.shape[1]] for hat in sharp_hat]
@@ -121,7 +120,7 @@ class _System:
         self._n = scipy.fft.next_fast_len(lags.shape[0] + self._side - 1, real=True)
         self._hat = scipy.fft.rfft2(lags, (self._n, self._n))
         self._start = 2 * radius
-        self._bound = float(np.abs(scipy.fft.rfft2(np.roll(_pad(lags, self._n), (-self._start, -self._start), (0, 1)))).max())
+        self._bound = float(np.abs(self._hat).max())
 
     def _times(self, kernel: Float) -> Float:
         full = scipy.fft.irfft2(self._hat * scipy.fft.rfft2(kernel, (self._n, self._n)), (self._n, self._n))
@@ -181,13 +180,8 @@ def _centre(periodic: Float32, radius: int) -> Float:
 
 
 def _uncentre(kernel: Float, shape: list[int]) -> Float32:
+    """The way back, on a plane of that shape."""
     radius = kernel.shape[0] // 2
     padded = np.zeros(shape, np.float32)
     padded[: kernel.shape[0], : kernel.shape[1]] = kernel
     return np.roll(padded, (-radius, -radius), (0, 1))
-
-
-def _pad(kernel: Float, side: int) -> Float:
-    padded = np.zeros((side, side))
-    padded[: kernel.shape[0], : kernel.shape[1]] = kernel
-    return padded

@@ -10,7 +10,7 @@ import numpy as np
 from blurdata.alignment.geometry import Float, Float32
 from blurdata.errors import SourceError
 from blurdata.files import read_image, write_atomic
-from blurdata.pairs import Image
+from blurdata.pairs import eight_bits
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def calibrate(pictures: Sequence[Path], *, corners: tuple[int, int], square_mm: 
     left_out: list[str] = []
     size: tuple[int, int] | None = None
     for path in pictures:
-        grey = cv2.cvtColor(_eight_bits(read_image(path)), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(eight_bits(read_image(path)), cv2.COLOR_RGB2GRAY)
         found, points = cv2.findChessboardCornersSB(grey, corners, flags=cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_ACCURACY)
         if not found:
             left_out.append(f"{path}: no board with {corners[0]}x{corners[1]} inner corners is seen")
@@ -128,7 +128,3 @@ def calibrate(pictures: Sequence[Path], *, corners: tuple[int, int], square_mm: 
     error, matrix, bends, _, _ = cv2.calibrateCamera([board] * len(seen), seen, size[::-1], None, None)
     rows = tuple((float(a), float(b), float(c)) for a, b, c in matrix)
     return Lens(rows, tuple(float(value) for value in bends.ravel()[:5]), size), float(error), left_out
-
-
-def _eight_bits(picture: Image) -> Image:
-    return picture if picture.dtype == np.uint8 else (picture // 257).astype(np.uint8)

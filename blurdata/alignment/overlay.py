@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.pairs import Image
+from blurdata.pairs import Image, eight_bits
 
 _SQUARE_PX = 48
 _AMPLIFIED = 2.0  # differences, about middle grey
@@ -27,7 +27,7 @@ def overlay(blurry: Image, before: Image, after: Image) -> NDArray[np.uint8]:
         >>> overlay(grey, grey, grey).shape
         (176, 160, 3)
     """
-    b, old, new = (_seen(picture) for picture in (blurry, before, after))
+    b, old, new = (eight_bits(picture) for picture in (blurry, before, after))
     tiles = [
         ("difference before", _difference(b, old)),
         ("difference after", _difference(b, new)),
@@ -36,10 +36,6 @@ def overlay(blurry: Image, before: Image, after: Image) -> NDArray[np.uint8]:
     ]
     captioned = [_captioned(text, tile) for text, tile in tiles]
     return np.vstack([np.hstack(captioned[:2]), np.hstack(captioned[2:])])
-
-
-def _seen(picture: Image) -> NDArray[np.uint8]:
-    return picture.astype(np.uint8) if picture.dtype == np.uint8 else (picture >> 8).astype(np.uint8)
 
 
 def _difference(blurry: NDArray[np.uint8], sharp: NDArray[np.uint8]) -> NDArray[np.uint8]:

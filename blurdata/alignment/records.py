@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.alignment.captures import Capture, Lenses, load_views, to_depth
+from blurdata.alignment.geometry import Float, Rectangle
 from blurdata.alignment.overlay import overlay
 from blurdata.alignment.recipe import AlignRecipe
 from blurdata.alignment.results import Alignment, Reference
 from blurdata.alignment.solve import Halves, align_moving, align_static, pictures, solve_reference
 from blurdata.errors import BlurDataError
-from blurdata.pairs import Image, Pair
+from blurdata.pairs import Pair
 
 Record = dict[str, Any]
 VERSION = 2
@@ -72,18 +73,17 @@ def known_of(reference: Record) -> Reference:
     return Reference(np.array(reference["homography"]), np.array(reference["scene_gain"]), np.array(reference["scene_offset"]))
 
 
-def halves_of(capture: Capture, record: Record, recipe: AlignRecipe, lenses: Lenses) -> tuple[Image, Image]:
-    """The blurry and sharp picture of a pair that was aligned before, from its files and its record alone."""
+def _opened(capture: Capture, record: Record, recipe: AlignRecipe, lenses: Lenses) -> tuple[Halves, Float, Float, Float, Rectangle]:
+    """The views of a pair that was aligned before, with homography, gain, offset and crop from its record."""
     halves = Halves(*load_views(capture, recipe, lenses), recipe)
     top, left, bottom, right = record["crop"]
     homography, gain, offset = (np.array(record[name]) for name in ("homography", "gain", "offset"))
-    blurry, sharp = pictures(halves, homography, gain, offset, (top, left, bottom, right))
-    return to_depth(blurry, recipe.bits), to_depth(sharp, recipe.bits)
+    return halves, homography, gain, offset, (top, left, bottom, right)
 
 
 def pair_of(capture: Capture, record: Record, recipe: AlignRecipe, lenses: Lenses) -> Pair:
-    """The pair itself."""
-    blurry, sharp = halves_of(capture, record, recipe, lenses)
+    """The pair itself, from its files and its record alone."""
+    blurry, sharp = (to_depth(half, recipe.bits) for half in pictures(*_opened(capture, record, recipe, lenses)))
     meta = {
         "source": "align",
         "scene": capture.scene,
@@ -118,17 +118,14 @@ def _bytes(path: Path) -> bytes:
 
 
 def counts_of(records: Mapping[str, Record]) -> dict[str, int]:
-    """How many pairs there are, and how many were refused for which kind of reason."""
+    """How many captures there are, how many of them are pairs, and how many were refused."""
     kept = sum(record["status"] == "ok" for record in records.values())
     return {"captures": len(records), "pairs": kept, "refused": len(records) - kept}
 
 
 def overlay_of(capture: Capture, record: Record, recipe: AlignRecipe, lenses: Lenses) -> NDArray[np.uint8]:
     """The overlay picture of a pair that was aligned."""
-    halves = Halves(*load_views(capture, recipe, lenses), recipe)
-    top, left, bottom, right = record["crop"]
-    crop = (top, left, bottom, right)
-    homography, gain, offset = (np.array(record[name]) for name in ("homography", "gain", "offset"))
+    halves, homography, gain, offset, crop = _opened(capture, record, recipe, lenses)
     blurry, after = pictures(halves, homography, gain, offset, crop)
     _, before = pictures(halves, np.eye(3), gain, offset, crop)
     return overlay(blurry, before, after)

@@ -15,6 +15,8 @@ from blurdata.alignment.drift import Drift
 from blurdata.alignment.geometry import Float, Float32
 from blurdata.alignment.kernel import blur_length, centroid, cleaned, convolved, estimate_kernel, spread
 
+NOTHING = "too little can be seen in common: the pictures are clipped or flat"
+_NO_KERNEL = "no blur kernel explains the blurry picture: nothing can be seen in common"
 _COARSE = 4  # the first look is at a quarter of the size: the window it needs is wide
 _ROOM_PX = 3  # around what the first look found
 
@@ -61,15 +63,15 @@ def accurate_shift(blurry: Float32, move: Move, *, limit_px: float, kernel_px: i
         return f"the pictures lie {np.hypot(*coarse):.0f} px apart, over the limit of {limit_px:g} px"
     sharp, weights = move(coarse)
     radius = min(radius, kernel_px // 2 + _ROOM_PX + _COARSE)  # further out lie ghosts of what repeats itself, such as a lattice
-    kernel = cleaned(estimate_kernel(*_telling(blurry, sharp, weights), radius, rounds=4))
+    kernel = cleaned(estimate_kernel(*_telling(blurry, sharp, weights), radius))
     if kernel.max() <= 0:
-        return "no blur kernel explains the blurry picture: nothing can be seen in common"
+        return _NO_KERNEL
     if blur_length(kernel) > kernel_px:
         return f"the blur is {blur_length(kernel):.0f} px long, over the limit of {kernel_px} px, or the pictures do not show the same"
     predicted = convolved(sharp, kernel)
     rest = Drift(blurry, predicted, weights).shift()
     if rest is None:
-        return "too little can be seen in common: the pictures are clipped or flat"
+        return NOTHING
     middle = centroid(kernel)
     return Shifted(coarse + middle + rest, kernel, predicted, weights, rest, coarse)
 
@@ -80,9 +82,9 @@ def _first_look(blurry: Float32, sharp: Float32, weights: Float32, *, reach_px: 
     radius = int(min(reach_px / _COARSE, min(small[0].shape[:2]) / 5))
     if radius < 2:
         return f"the pictures share only {blurry.shape[1]}x{blurry.shape[0]} px, too few to align"
-    kernel = cleaned(estimate_kernel(*_telling(small[0], small[1], (small[2] > 0.99).astype(np.float32)), radius, rounds=4))
+    kernel = cleaned(estimate_kernel(*_telling(small[0], small[1], (small[2] > 0.99).astype(np.float32)), radius))
     if kernel.max() <= 0:
-        return "no blur kernel explains the blurry picture: nothing can be seen in common"
+        return _NO_KERNEL
     middle = np.rint(centroid(kernel))
     around = np.roll(kernel, (-int(middle[1]), -int(middle[0])), (0, 1))
     # a whole shift: where the reference is the identity nothing is interpolated

@@ -18,7 +18,7 @@ from blurdata.alignment.published import published_shift
 from blurdata.alignment.recipe import AlignRecipe
 from blurdata.alignment.reference import find_homography
 from blurdata.alignment.results import Alignment, Quality, Reference
-from blurdata.alignment.shift import Shifted, accurate_shift
+from blurdata.alignment.shift import NOTHING, Shifted, accurate_shift
 from blurdata.pairs import Image
 
 _SMALLEST = 32  # px: a smaller common rectangle is no picture
@@ -26,7 +26,6 @@ _ROUNDS = 8  # of kernel and homography in turn, where no static reference fixes
 _SETTLED_PX = 0.05
 _POLISHED, _STATIC_SIGMA_PX = 2, 1.5
 _QUADRANT_PX = 0.15  # a quadrant whose shift is known less well shows almost nothing and has no vote
-_NOTHING = "too little can be seen in common: the pictures are clipped or flat"
 
 
 class Halves:
@@ -145,7 +144,7 @@ def _settled(halves: Halves, known: Reference) -> Reference | str:
             return found
         step = Drift(halves.lit(known), found.predicted, found.weights).homography()
         if step is None:
-            return _NOTHING
+            return NOTHING
         # the drift was read where the kernel's centroid was not central yet
         homography = normalized(translation(*centroid(found.kernel)) @ step @ translation(*found.before) @ known.homography)
         s, inside = halves.sharp.codes(inverse(homography))
@@ -164,7 +163,7 @@ def _judged(halves: Halves, known: Reference, homography: Float, found: Shifted)
     recipe = halves.recipe
     quality = _quality(halves, known, homography, found)
     if quality is None:
-        return Alignment(_NOTHING)
+        return Alignment(NOTHING)
     if quality.correlation < recipe.min_correlation:
         reason = f"blurry and blurred sharp picture correlate by {quality.correlation:.2f} only, below {recipe.min_correlation:g}"
         return Alignment(f"{reason}: they do not show the same", quality=quality)

@@ -6,16 +6,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.pairs import Image
+from blurdata.pairs import Image, eight_bits
 
 Box = tuple[slice, slice]
 
 
 def data_uri(image: Image, *, quality: int = 86) -> str:
     """A JPEG of an (H, W, 3) RGB picture that stands in the page itself."""
-    eight = image if image.dtype == np.uint8 else (image >> 8).astype(np.uint8)
     settings = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    _, data = cv2.imencode(".jpg", np.ascontiguousarray(eight[..., ::-1]), settings)
+    _, data = cv2.imencode(".jpg", np.ascontiguousarray(eight_bits(image)[..., ::-1]), settings)
     return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode()
 
 

@@ -18,6 +18,7 @@ from blurdata.files import fingerprint_files, image_size, read_image
 from blurdata.layouts import is_shards
 from blurdata.naming import walk_images
 from blurdata.pair_types import Sharp
+from blurdata.pairs import eight_bits
 from blurdata.shards import Augment, ShardDataset
 from blurdata.shards.augment import draw_box
 from blurdata.shards.order import sample_seed
@@ -170,9 +171,7 @@ class SharpPictures(Dataset[Sample]):
         rng = np.random.Generator(np.random.Philox(key=seed))
         picture = read_image(self._files[index])
         y, x, height, width = draw_box((picture.shape[0], picture.shape[1]), self.crop_hw, rng)
-        crop = picture[y : y + height, x : x + width]
-        if crop.dtype == np.uint16:
-            crop = ((crop.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        crop = eight_bits(picture[y : y + height, x : x + width])
         if self._augment is not None:
             crop = self._augment.draw(rng).geometry(crop)
         sharp: Tensor = torch.from_numpy(crop.transpose(2, 0, 1).copy())

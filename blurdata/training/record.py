@@ -16,7 +16,7 @@ import torch
 from matplotlib.figure import Figure
 
 from blurdata.files import make_folder, output_error, write_atomic, write_png
-from blurdata.pairs import Image
+from blurdata.pairs import Image, eight_bits
 
 LOSS = ("step", "loss", "learning_rate", "gradient_norm", "seconds", "waited")
 SCORES = ("step", "pairs", "blurry_psnr", "blurry_ssim", "restored_psnr", "restored_ssim")
@@ -148,8 +148,7 @@ def contact_sheet(rows: Sequence[tuple[Image, Image, Image]]) -> Image:
 
 def _middle(picture: Image) -> Image:
     (y, height), (x, width) = ((max(0, (side - _SAMPLE_PX) // 2), min(side, _SAMPLE_PX)) for side in picture.shape[:2])
-    cell = picture[y : y + height, x : x + width]
-    return cell if cell.dtype == np.uint8 else (cell >> 8).astype(np.uint8)
+    return eight_bits(picture[y : y + height, x : x + width])
 
 
 def _open_board(folder: Path, step: int) -> Any:
