@@ -19,6 +19,7 @@ from blurdata.errors import OutputError, SourceError
 from blurdata.pairs import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+NO_PICTURE = (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError)  # what Pillow raises where it can read none
 _ORIENTATION = 0x0112  # the EXIF tag
 _SUBFILE_TYPE = 254  # the TIFF tag; its lowest bit marks a reduced copy of another page
 _PNG_HEADER = 33  # bytes of a PNG's signature and first chunk
@@ -80,7 +81,7 @@ def image_size(path: Path) -> tuple[int, int]:
     except FileNotFoundError as error:
         msg = f"{path}: there is no such picture."
         raise SourceError(msg) from error
-    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError) as error:
+    except NO_PICTURE as error:
         msg = f"{path}: is not a picture that can be read ({error})."
         raise SourceError(msg) from error
     if width * height > MAX_PIXELS:
@@ -124,7 +125,7 @@ def count_pages(path: Path) -> int:
                 picture.seek(page)
                 pages += not getattr(picture, "tag_v2", {}).get(_SUBFILE_TYPE, 0) & 1
             return max(pages, 1)
-    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError):
+    except NO_PICTURE:
         return 1
 
 
@@ -222,7 +223,7 @@ def icc_profile(path: Path) -> bytes:
         with open_header(path) as picture:
             profile = picture.info.get("icc_profile") or b""
             grey = picture.mode in ("1", "L", "LA", "I", "F") or picture.mode.startswith("I;")
-    except (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError):
+    except NO_PICTURE:
         return b""
     return profile if profile[16:20] == (b"GRAY" if grey else b"RGB ") else b""
 

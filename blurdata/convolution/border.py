@@ -1,6 +1,7 @@
 """What lies beyond the edge of a picture?"""
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,19 @@ def source_index(size: int, before: int, after: int, border: str) -> NDArray[np.
         return np.where((at >= 0) & (at < size), at, -1)
     period = max(2 * (size - 1), 1)
     return (size - 1) - np.abs((at % period) - (size - 1))
+
+
+def continued(picture: NDArray[Any], rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
+    """The samples of (H, W, C) at these rows and columns, by indices as of :func:`source_index`; a new contiguous array.
+
+    Example:
+        >>> continued(np.array([[[7], [8]]]), np.array([0]), source_index(2, 1, 1, "constant"))[0, :, 0]
+        array([0, 7, 8, 0])
+    """
+    padded = picture.take(np.maximum(rows, 0), axis=0).take(np.maximum(columns, 0), axis=1)
+    padded[rows < 0] = 0
+    padded[:, columns < 0] = 0
+    return padded
 
 
 @lru_cache(maxsize=16)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import Curve, decodable_curve
-from blurdata.convolution.border import check_border, source_index
+from blurdata.convolution.border import check_border, continued, source_index
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
 
 _MOST_STEPS = 4096
@@ -80,10 +80,8 @@ def _mean_of_warps(light: Light, zoom: float, roll_deg: float, border: str) -> L
     size, matrices = np.array([width, height]), camera_steps(height, width, zoom, roll_deg)
     places = matrices @ np.array([[0, width, 0, width], [0, 0, height, height], [1, 1, 1, 1.0]])
     before, after = 2 - np.floor(places.min(axis=(0, 2))).astype(int), np.ceil(places.max(axis=(0, 2))).astype(int) + 2 - size
-    (columns, rows) = (source_index(n, first, last, border) for n, first, last in zip(size, before, after, strict=True))
-    padded = light[np.ix_(np.maximum(rows, 0), np.maximum(columns, 0))]
-    padded[rows < 0], padded[:, columns < 0] = 0, 0
-    padded = np.ascontiguousarray(padded)
+    columns, rows = (source_index(n, first, last, border) for n, first, last in zip(size, before, after, strict=True))
+    padded = continued(light, rows, columns)
     total = np.zeros((height, width, channels))
     matrices[..., 2] += before
     near = np.abs(matrices[:, :, 0] - (1, 0)).max(axis=1) < _LONG_RUNS

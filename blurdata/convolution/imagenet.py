@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from blurdata import psf
-from blurdata.convolution.border import source_index
+from blurdata.convolution.border import continued, source_index
 from blurdata.psf._checks import number
 from blurdata.psf.imagenet import GAUSSIAN, check_kind, motion_taps
 
@@ -61,7 +61,7 @@ def _motion(pixels: NDArray[np.uint8], severity: int, angle_deg: float) -> NDArr
     dx, dy, weights = motion_taps(severity, angle_deg, (height, width))
     top, left = int(np.abs(dy).max()), int(np.abs(dx).max())
     rows, columns = source_index(height, top, top, "replicate"), source_index(width, left, left, "replicate")
-    padded = np.ascontiguousarray(pixels[rows][:, columns]).reshape(len(rows), -1)
+    padded = continued(pixels, rows, columns).reshape(len(rows), -1)
     out = np.empty((height, width * channels), np.uint8)
     _kernels.shift_and_add(padded, (top - dy) * padded.shape[1] + (left - dx) * channels, weights, out)
     return out

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from blurdata.color import Curve
 from blurdata.convolution.border import sources, stride_of
-from blurdata.convolution.workspace import scratch
+from blurdata.scratch import Scratch
 
 _OCTAVES, _MANTISSA_BITS = 24, 9  # of the table over float light
+_padded = Scratch()
 
 
 def blur_floats(light: NDArray[np.float32], kernel: NDArray[np.floating], border: str) -> NDArray[np.float32]:
@@ -18,7 +19,7 @@ def blur_floats(light: NDArray[np.float32], kernel: NDArray[np.floating], border
 
     height, width, channels = light.shape
     rows, columns, left = sources((height, width * channels), channels, kernel.shape, border)
-    padded = scratch("light", (len(rows) + 1, stride_of(len(columns), _kernels.BLOCK)), np.float32)
+    padded = _padded((len(rows) + 1, stride_of(len(columns), _kernels.BLOCK)), np.float32)
     _kernels.pad_up(light.reshape(height, -1), rows, columns, left, padded)
     return _run_taps(padded, kernel, channels, (height, width * channels)).reshape(light.shape)
 
@@ -28,7 +29,7 @@ def blur_codes(codes: NDArray[np.uint8], channels: int, kernel: NDArray[np.float
     from blurdata.convolution import _kernels
 
     rows, columns, left = sources(codes.shape, channels, kernel.shape, border)
-    padded = scratch("light", (len(rows) + 1, stride_of(len(columns), _kernels.BLOCK)), np.float32)
+    padded = _padded((len(rows) + 1, stride_of(len(columns), _kernels.BLOCK)), np.float32)
     _kernels.light_up(codes, curve.light_of_codes(8)[0].astype(np.float32), rows, columns, left, padded)
     return codes_of(_run_taps(padded, kernel, channels, codes.shape), curve)
 

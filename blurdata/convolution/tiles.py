@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import Curve, decodable_curve
-from blurdata.convolution.border import check_border, source_index
+from blurdata.convolution.border import check_border, continued, source_index
 from blurdata.convolution.light import Light, Picture, check_picture, in_light
 from blurdata.convolution.single import blur_light, check_kernel
 
@@ -65,10 +65,9 @@ def _blend(light: Light, grid: list[list[Kernel]], border: str) -> Light:
             half_y, half_x = kernel.shape[0] // 2, kernel.shape[1] // 2
             rows = source_index(light.shape[0], half_y, half_y, border)[top : bottom + 2 * half_y]
             columns = source_index(light.shape[1], half_x, half_x, border)[left : right + 2 * half_x]
-            tile = light[np.maximum(rows, 0)][:, np.maximum(columns, 0)]
-            tile[rows < 0] = 0
-            tile[:, columns < 0] = 0
-            inner = blur_light(tile, kernel, "constant")[half_y : half_y + bottom - top, half_x : half_x + right - left]
+            inner = blur_light(continued(light, rows, columns), kernel, "constant")[
+                half_y : half_y + bottom - top, half_x : half_x + right - left
+            ]
             total[top:bottom, left:right] += inner * (weight_y[top:bottom, None] * weight_x[left:right])[..., None]
     return total
 

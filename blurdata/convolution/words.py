@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from blurdata.color import Curve
 from blurdata.convolution.border import sources, stride_of
-from blurdata.convolution.workspace import scratch
+from blurdata.scratch import Scratch
 
 _LIGHT = 32767  # full scale of 15-bit light
 _SCALE, _STEP = 65536, 128  # of weights, and of codes that are light themselves
@@ -16,6 +16,7 @@ _SHIFT = 17  # 2 ** 31 sums over 16384 codes in a table that stays in the first-
 _FEW_TAPS = 100  # kernels of fewer have no even inside
 _EVEN_WEIGHT = 25  # of 65536: where the inside is lower, rounding it alike down a column shows
 _FLAT_KEPT = 0.25  # of a code: a curve this close at 15 bits may use integers
+_padded = Scratch()
 
 Ints = NDArray[np.int64]
 Tables = tuple[NDArray[np.int32], NDArray[np.uint8], int]
@@ -129,7 +130,7 @@ def blur_integers(
     earlier = int(taps.begin is not None)
     pairs = (len(codes) + 1) // 2 + (shape[0] + earlier) // 2
     rows, columns, left = sources(codes.shape, channels, shape, border, above=earlier, rows=2 * pairs)
-    words = scratch("words", (pairs, stride_of(len(columns), _kernels.BLOCK)), np.int32)
+    words = _padded((pairs, stride_of(len(columns), _kernels.BLOCK)), np.int32)
     stride, nothing = words.shape[1], (taps.rows[:0], taps.columns[:0], taps.upper[:0])
     begin_rows, begin_columns, begin_weights = taps.begin or nothing
     out = np.empty(codes.shape, np.uint8)

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from blurdata.recipe import Recipe
+from blurdata.scratch import Scratch
 from blurdata.shards.chunks import Box
-from blurdata.shards.scratch import Scratch
 
 Tensor = torch.Tensor
 _split_planes, _one_plane = Scratch(), Scratch()

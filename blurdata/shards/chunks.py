@@ -15,8 +15,8 @@ from h5py import h5s, h5z
 from numpy.typing import NDArray
 
 from blurdata.errors import MissingDependency
+from blurdata.scratch import Scratch
 from blurdata.shards.guard import FLETCHER_BYTES, ZSTD, Array
-from blurdata.shards.scratch import Scratch
 
 Box = tuple[int, int, int, int]  # y, x, height, width
 Make = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]

@@ -13,12 +13,12 @@ from torchvision import tv_tensors
 
 from blurdata.errors import SourceError
 from blurdata.pair_types import Sharp
+from blurdata.scratch import Scratch
 from blurdata.shards.augment import Augment, Moves, draw_box
 from blurdata.shards.chunks import Box
 from blurdata.shards.order import runs, sample_rng, sample_seed
 from blurdata.shards.reader import MAX_OPEN, ShardReader
 from blurdata.shards.rows import MakeTensor, as_rows
-from blurdata.shards.scratch import Scratch
 
 Sample = dict[str, Any]
 _scratch = Scratch()

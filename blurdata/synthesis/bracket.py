@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
-from blurdata.files import list_images, open_header, read_image
+from blurdata.files import NO_PICTURE, list_images, open_header, read_image
 
 _EXIF_IFD, _EXPOSURE_TIME, _F_NUMBER, _ISO = 0x8769, 0x829A, 0x829D, 0x8827
 
@@ -64,6 +64,6 @@ def _exif(file: Path) -> dict[int, object]:
         with open_header(file) as picture:
             exif = picture.getexif()
             return {**exif, **exif.get_ifd(_EXIF_IFD)}
-    except (OSError, ValueError, SyntaxError) as error:
+    except NO_PICTURE as error:
         msg = f"{file}: is not a picture that can be read ({error})."
         raise SourceError(msg) from error

@@ -5,7 +5,9 @@ blurry and sharp are aligned; the blur of the clipped places ``[I == 1] * k`` br
 Everything is a function of the picture, the recipe and the pair's key.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -18,15 +20,13 @@ from blurdata.color import curve, decodable_curve
 from blurdata.convolution import convolve
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files, image_bytes, image_size, list_images, read_image
-from blurdata.naming import walk_images
+from blurdata.naming import BLURRY_WORDS, walk_images
 from blurdata.pairs import Image, Pair, PairSource
 from blurdata.recipe import Recipe, as_range, read_recipe
 from blurdata.sensor import Sensor, photograph, saturation_mask
 from blurdata.synthesis.windows import generator
 
-Float = NDArray[np.float64]
-
-_BLURRY_FOLDERS = {"blur", "blur_gamma", "blurry", "input", "blurred"}
+_Px = Annotated[float, Field(ge=0, le=512)]
 
 
 class KernelRecipe(Recipe):
@@ -45,10 +45,7 @@ class KernelRecipe(Recipe):
 
     kernels_per_picture: Annotated[int, Field(ge=1, le=10_000)] = 10
     kind: Literal["shake", "motion", "defocus"] = "shake"
-    extent_px: Annotated[tuple[Annotated[float, Field(ge=0, le=512)], Annotated[float, Field(ge=0, le=512)]], BeforeValidator(as_range)] = (
-        5.0,
-        45.0,
-    )
+    extent_px: Annotated[tuple[_Px, _Px], BeforeValidator(as_range)] = (5.0, 45.0)
     curve: str = "srgb"
     saturation_code: Annotated[int, Field(ge=1, le=255)] = 255
     border: Literal["reflect", "replicate", "constant"] = "reflect"
@@ -124,7 +121,7 @@ class KernelPairs(PairSource):
             _check_size(path, recipe.sensor.rim_px)
         self._names = _unique_names(self._paths, folder)
 
-    @property
+    @cached_property
     def keys(self) -> Sequence[str]:
         """``<picture>_kernel_<number>``, as the published sets name them."""
         digits = len(str(self._recipe.kernels_per_picture))
@@ -140,12 +137,12 @@ class KernelPairs(PairSource):
 
     def pairs(self, start: int = 0, stop: int | None = None) -> Iterator[Pair]:
         """Pairs in order; each picture is decoded once."""
-        keys, opened, picture = self.keys, -1, None
+        opened, picture = -1, None
         for place in range(len(self))[start:stop]:
             number, kernel = divmod(place, self._recipe.kernels_per_picture)
             if picture is None or number != opened:
                 opened, picture = number, read_image(self._paths[number])
-            yield self._make(keys[place], picture, self._paths[number], kernel + 1)
+            yield self._make(self.keys[place], picture, self._paths[number], kernel + 1)
 
     def _make(self, key: str, picture: Image, path: Path, kernel: int) -> Pair:
         recipe = self._recipe
@@ -223,7 +220,7 @@ def blur_picture(
 
 
 def _is_blurry(relative: Path) -> bool:
-    return any(part.lower() in _BLURRY_FOLDERS for part in relative.parts[:-1])
+    return any(part.lower() in BLURRY_WORDS for part in relative.parts[:-1])
 
 
 def _split(relative: Path) -> str:
@@ -240,5 +237,5 @@ def _check_size(path: Path, rim_px: int) -> None:
 def _unique_names(paths: Sequence[Path], folder: Path) -> list[str]:
     """Names without suffix; with it, where two pictures differ in nothing else."""
     stems = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
-    twice = {stem for stem in stems if stems.count(stem) > 1} if len(set(stems)) < len(stems) else set()
-    return [path.relative_to(folder).as_posix() if stem in twice else stem for path, stem in zip(paths, stems, strict=True)]
+    count = Counter(stems)
+    return [path.relative_to(folder).as_posix() if count[stem] > 1 else stem for path, stem in zip(paths, stems, strict=True)]

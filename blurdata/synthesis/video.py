@@ -98,8 +98,8 @@ class VideoFilm(Film):
         count = 0
         shown_s, longest_s = 0.0, 0.0
         reformatter = VideoReformatter()
-        with self._open() as (_, stream):
-            for frame in self._decode(stream.container, stream):
+        with self._open() as (container, stream):
+            for frame in self._decode(container, stream):
                 time_s = frame.time if self._timed else None
                 yield Scan(_grey(frame, reformatter), time_s, frame.pts, bool(frame.key_frame), 16 if is_deep(frame) else 8)
                 count += 1
@@ -114,7 +114,6 @@ class VideoFilm(Film):
                 f"{self._path}: is cut off: it promises {self._promised} frames and only {count} can be decoded; fetch or export it again."
             )
             raise SourceError(msg)
-
         if shown_s + 2 * longest_s < self._promised_s * 0.98:
             msg = (
                 f"{self._path}: is damaged: it promises {self._promised_s:.3g} s and nothing can be decoded after {shown_s:.3g} s; "

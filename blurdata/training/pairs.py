@@ -26,7 +26,6 @@ from blurdata.training.recipe import TrainRecipe
 from blurdata.transforms.kinds import ALL_KINDS
 
 Sample = dict[str, Any]
-Crops = Dataset[Sample]
 _AUGMENT = {"none": None, "geometry": Augment(), "gopro": Augment.gopro()}
 
 

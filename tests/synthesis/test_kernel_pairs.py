@@ -130,14 +130,14 @@ def test_noise_settings_do_not_move_the_psf(folder: Path) -> None:
 
 def test_root_of_a_set_of_pairs_gives_its_sharp_half(tmp_path: Path) -> None:
     """Pictures in folders that say blur are left out and counted."""
-    for half in ("sharp", "blur", "blur_gamma"):
+    for half in ("sharp", "blur", "blur_gamma", "LQ"):
         write_png(tmp_path / "train" / "GOPR1_11_00" / half / "000001.png", texture(1))
 
     source = KernelPairs(tmp_path, KernelRecipe(kernels_per_picture=1))
 
     assert list(source.keys) == ["train/GOPR1_11_00/sharp/000001_kernel_1"]
     assert source[0].meta["split"] == "train"
-    assert source.summary() == {"pairs": 1, "pictures": 1, "pictures_in_blurry_folders": 2}
+    assert source.summary() == {"pairs": 1, "pictures": 1, "pictures_in_blurry_folders": 3}
 
 
 def test_names_that_differ_in_suffix_only_stay_apart(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Memory that is used again: the first touch of fresh memory costs more than what a crop is then read or turned into it for."""
+"""Memory that is used again: the first touch of fresh memory costs more than reading a crop, or blurring a picture, into it."""
 
 import math
 import threading
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+_KEPT_BYTES = 64 << 20  # larger arrays are made anew each time
 
 
 class Scratch(threading.local):
@@ -24,6 +26,7 @@ class Scratch(threading.local):
     def __call__(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """An array of any content."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
-        if self._bytes.size < size:
-            self._bytes = np.empty(size, np.uint8)
-        return self._bytes[:size].view(dtype).reshape(shape)
+        found = self._bytes if self._bytes.size >= size else np.empty(size, np.uint8)
+        if size <= _KEPT_BYTES:
+            self._bytes = found
+        return found[:size].view(dtype).reshape(shape)
