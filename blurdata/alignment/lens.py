@@ -89,13 +89,12 @@ def write_lens(path: Path, lens: Lens) -> None:
     write_atomic(path, store.releaseAndGetString())
 
 
-def calibrate(pictures: Sequence[Path], *, corners: tuple[int, int], square_mm: float = 1.0) -> tuple[Lens, float, list[str]]:
+def calibrate(pictures: Sequence[Path], *, corners: tuple[int, int]) -> tuple[Lens, float, list[str]]:
     """A lens from pictures of a flat checkerboard.
 
     Args:
         pictures: At least three views, tilted differently.
         corners: Inner corners of the board, across and down.
-        square_mm: Side of a square; it changes no coefficient.
 
     Returns:
         The lens, the root-mean-square reprojection error in px, and a sentence for each picture that was left out.
@@ -104,7 +103,7 @@ def calibrate(pictures: Sequence[Path], *, corners: tuple[int, int], square_mm: 
         SourceError: If fewer than three pictures show the board, or their sizes differ.
     """
     board = np.zeros((corners[0] * corners[1], 3), np.float32)
-    board[:, :2] = np.mgrid[: corners[0], : corners[1]].T.reshape(-1, 2) * square_mm
+    board[:, :2] = np.mgrid[: corners[0], : corners[1]].T.reshape(-1, 2)  # in squares: their size changes no coefficient
     seen: list[Float] = []
     left_out: list[str] = []
     size: tuple[int, int] | None = None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from blurdata.alignment.geometry import Float, Float32, normalized, scaling, translation
 
+_ITERATIONS = 60  # at most, at each level
 _FLAT = 1e-3  # of the range of code values: a picture with less contrast than this shows nothing to align
 
 
@@ -37,7 +38,7 @@ def _even_dft_side(side: int) -> int:
     return int(quick)
 
 
-def find_homography(blurry: Float32, sharp: Float32, valid: NDArray[np.bool_], *, iterations: int = 60) -> tuple[Float, float] | None:
+def find_homography(blurry: Float32, sharp: Float32, valid: NDArray[np.bool_]) -> tuple[Float, float] | None:
     """Homography from ``sharp`` to ``blurry`` and the correlation reached, or None where ECC finds no way.
 
     A pyramid from 1/8 costs a twentieth of 300 iterations at full size and is as exact. Starts from the phase correlation and
@@ -47,18 +48,17 @@ def find_homography(blurry: Float32, sharp: Float32, valid: NDArray[np.bool_], *
         blurry: (H, W) float32, code values of any scale.
         sharp: (H, W) float32, same scale.
         valid: (H, W) bool, pixels of ``blurry`` that show the scene. Clipped ones do: leaving them out made trials four times worse.
-        iterations: At most so many at each of the levels.
     """
     if min(float(np.std(blurry)), float(np.std(sharp))) < _FLAT * max(float(np.ptp(sharp)), 1e-9) or min(blurry.shape) < 32:
         return None
     levels = [level for level in (8, 4, 2) if min(blurry.shape) // level >= 48] or [1]
     small = [_reduced(picture, levels[0]) for picture in (blurry, sharp)]
     starts = [translation(*(levels[0] * phase_shift(*small))), np.eye(3)]
-    tries = [found for start in starts if (found := _descend(blurry, sharp, valid, start, levels[:1], iterations, cv2.MOTION_EUCLIDEAN))]
+    tries = [found for start in starts if (found := _descend(blurry, sharp, valid, start, levels[:1], cv2.MOTION_EUCLIDEAN))]
     if not tries:
         return None
     best = max(tries, key=lambda found: found[1])
-    return _descend(blurry, sharp, valid, best[0], levels, iterations, cv2.MOTION_HOMOGRAPHY)
+    return _descend(blurry, sharp, valid, best[0], levels, cv2.MOTION_HOMOGRAPHY)
 
 
 def _reduced(picture: Float32, level: int) -> Float32:
@@ -70,10 +70,10 @@ def _reduced(picture: Float32, level: int) -> Float32:
 
 
 def _descend(
-    blurry: Float32, sharp: Float32, valid: NDArray[np.bool_], start: Float, levels: list[int], iterations: int, motion: int
+    blurry: Float32, sharp: Float32, valid: NDArray[np.bool_], start: Float, levels: list[int], motion: int
 ) -> tuple[Float, float] | None:
     homography, correlation = start, 0.0
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, iterations, 1e-7)
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ITERATIONS, 1e-7)
     for level in levels:
         there, back = scaling(1 / level), scaling(level)
         guess = normalized(there @ homography @ back).astype(np.float32)

@@ -27,6 +27,15 @@ def number(name: str, value: float, *, low: float = 0.0, high: float = math.inf,
     return x
 
 
+def whole(name: str, value: float, *, low: int, high: int) -> int:
+    """``value`` as a whole number from ``low`` to ``high``, or an error as of :func:`number`."""
+    x = number(name, value, low=low, high=high)
+    if x != int(x):
+        msg = f"{name} must be a whole number from {low} to {high}, got {value!r}."
+        raise ValueError(msg)
+    return int(x)
+
+
 def side(name: str, half: float) -> int:
     """Half side in pixels of a PSF that reaches ``half`` px from its centre, or a ValueError where that is enormous."""
     if half > MAX_SIDE // 2:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from blurdata.psf._checks import number
+from blurdata.psf._checks import number, whole
 from blurdata.psf._raster import Float, Psf, filled
 
 _SAGITTA_PX = 2e-4  # how far a chord may lie from its arc; the outline keeps the arc's area, so the error averages out
@@ -55,17 +55,14 @@ def polygon(radius_px: float, *, blades: int, rotation_deg: float = 0.0, roundne
     """
     radius, bend = number("radius_px", radius_px), number("roundness", roundness, high=1)
     turn = np.deg2rad(number("rotation_deg", rotation_deg, low=-np.inf) % 360)
-    count = number("blades", blades, low=3, high=64)
-    if count != int(count):
-        msg = f"blades must be a whole number from 3 to 64, got {blades!r}."
-        raise ValueError(msg)
+    count = whole("blades", blades, low=3, high=64)
     if radius < _POINT_PX:
         return np.ones((1, 1), np.float32)
     if bend == 1:
         return disk(radius)
-    blade = 2 * np.pi / int(count)
+    blade = 2 * np.pi / count
     pieces = 1 if bend == 0 else math.ceil(min(blade / _turn(radius), 1000))
-    corners = turn + blade * np.arange(int(count))[:, None]
+    corners = turn + blade * np.arange(count)[:, None]
     along = np.arange(pieces) / pieces
     straight = _edges(radius, corners, blade, along)
     arcs = radius * np.stack([np.cos(corners + blade * along), np.sin(corners + blade * along)], axis=-1)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.psf._checks import check_generator, number
+from blurdata.psf._checks import check_generator, number, whole
 from blurdata.psf._raster import Float, Psf, stroke
 
 
@@ -84,7 +84,7 @@ def shake_path(
     extent = number("extent_px", extent_px)
     keep, shiver = number("inertia", inertia, high=1), number("tremor", tremor)
     pull, kicks = number("centripetal", centripetal), number("impulses", impulses, high=1000)
-    count = int(number("steps", steps, low=2, high=65536))
+    count = whole("steps", steps, low=2, high=65536)
     check_generator(rng)
     noise = rng.standard_normal((2, count, 2)).view(np.complex128)[..., 0]
     velocity = _recursion(noise[0], np.exp(-1 / max(keep * count, 1e-3)), start=True)

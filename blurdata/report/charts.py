@@ -27,10 +27,8 @@ def empty(why: str) -> Markup:
 class _Frame:
     """The plot area, its axes and the mapping from data to it."""
 
-    def __init__(
-        self, x: tuple[float, float], y: tuple[float, float], *, x_label: str, y_label: str, height: int = _H, whole: bool = False
-    ) -> None:
-        self.x, self.y, self.height = x, y, height
+    def __init__(self, x: tuple[float, float], y: tuple[float, float], *, x_label: str, y_label: str, whole: bool = False) -> None:
+        self.x, self.y = x, y
         self._whole = whole  # y counts things: no half of one
         self._labels = x_label, y_label
 
@@ -40,11 +38,11 @@ class _Frame:
 
     def at_y(self, value: float) -> float:
         low, high = self.y
-        return self.height - _FOOT - (value - low) / (high - low) * (self.height - _TOP - _FOOT)
+        return _H - _FOOT - (value - low) / (high - low) * (_H - _TOP - _FOOT)
 
     def axes(self) -> str:
         parts = []
-        foot, right = self.height - _FOOT, _W - _RIGHT
+        foot, right = _H - _FOOT, _W - _RIGHT
         levels, columns = ticks(*self.y, about=4, whole=self._whole), ticks(*self.x, about=5)
         for value, label in zip(levels, tick_labels(levels), strict=True):
             y = self.at_y(value)
@@ -56,7 +54,7 @@ class _Frame:
             parts.append(f'<text x="{x:.1f}" y="{foot + 16}" text-anchor="middle">{label}</text>')
         parts.append(f'<line class="axis" x1="{_LEFT}" x2="{right}" y1="{foot}" y2="{foot}"/>')
         x_label, y_label = (escape(label) for label in self._labels)
-        parts.append(f'<text class="muted" x="{(right + _LEFT) / 2:.0f}" y="{self.height - 4}" text-anchor="middle">{x_label}</text>')
+        parts.append(f'<text class="muted" x="{(right + _LEFT) / 2:.0f}" y="{_H - 4}" text-anchor="middle">{x_label}</text>')
         middle = (_TOP + foot) / 2
         parts.append(f'<text class="muted" transform="translate(14 {middle:.0f}) rotate(-90)" text-anchor="middle">{y_label}</text>')
         return "".join(parts)
@@ -107,7 +105,7 @@ def histogram(
 
 
 def _dashed(frame: _Frame, x: float) -> str:
-    return f'<line class="limit" x1="{frame.at_x(x):.1f}" x2="{frame.at_x(x):.1f}" y1="{_TOP}" y2="{frame.height - _FOOT}"/>'
+    return f'<line class="limit" x1="{frame.at_x(x):.1f}" x2="{frame.at_x(x):.1f}" y1="{_TOP}" y2="{_H - _FOOT}"/>'
 
 
 def rose(angles_deg: Sequence[float], *, what: str, petals: int = 12) -> Markup:

@@ -120,8 +120,8 @@ class Film(ABC):
 class ArrayFilm(Film):
     """Frames in memory."""
 
-    def __init__(self, frames: Sequence[Image] | NDArray[np.uint8] | NDArray[np.uint16], name: str = "frames") -> None:
-        self.name = name
+    def __init__(self, frames: Sequence[Image] | NDArray[np.uint8] | NDArray[np.uint16]) -> None:
+        self.name = "frames"
         self._frames = list(frames)
         if not self._frames:
             msg = "There are no frames; give a list of (H, W, 3) uint8 or uint16 arrays."
@@ -156,8 +156,8 @@ class ArrayFilm(Film):
 class FolderFilm(Film):
     """Pictures of one folder in natural order."""
 
-    def __init__(self, folder: Path, *, name: str | None = None, split: str = "") -> None:
-        self.name, self.split = name or folder.name or "frames", split
+    def __init__(self, folder: Path, *, split: str = "") -> None:
+        self.name, self.split = folder.name or "frames", split
         self._folder, self.place = folder, str(folder)
         self._paths = list_images(folder)
         if not self._paths:

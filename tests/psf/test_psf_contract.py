@@ -257,6 +257,7 @@ BAD = [
     (lambda: psf.anisotropic_gaussian(1, -1, 0), "sigma_y_px"),
     (lambda: psf.shake(-1, rng=np.random.default_rng(0)), "extent_px"),
     (lambda: psf.shake(5, rng=np.random.default_rng(0), steps=1), "steps"),
+    (lambda: psf.shake(5, rng=np.random.default_rng(0), steps=2.9), "steps"),
     (lambda: psf.circle_of_confusion(50, 0, 2, 1, 5), "f_number"),
     (lambda: psf.circle_of_confusion(50, 2, 0.01, 1, 5), "focus_distance_m"),
     (lambda: psf.circle_of_confusion(50, 2, 2, [1, 0], 5), "depth_m"),
