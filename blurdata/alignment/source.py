@@ -8,7 +8,7 @@ from typing import Any
 
 from blurdata.alignment.captures import find_captures, read_lenses
 from blurdata.alignment.recipe import AlignRecipe
-from blurdata.alignment.records import Record, content_of, counts_of, pair_of
+from blurdata.alignment.records import content_of, counts_of, pair_of
 from blurdata.alignment.run import align_all
 from blurdata.color import decodable_curve
 from blurdata.errors import RecipeError, SourceError
@@ -54,11 +54,6 @@ class CapturePairs(PairSource):
     def refused(self) -> Mapping[str, str]:
         """Key and reason of the captures that are no pairs."""
         return {key: record["status"] for key, record in self._records.items() if record["status"] != "ok"}
-
-    @property
-    def records(self) -> Mapping[str, Record]:
-        """Homography, light, crop and quality of every capture, by key."""
-        return self._records
 
     def __getitem__(self, index: int) -> Pair:
         """The pair at ``index``, warped once from its files."""

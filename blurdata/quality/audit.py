@@ -86,7 +86,7 @@ class Audit:
     @property
     def averaged(self) -> Verdict:
         """In what the blur was averaged: what the neighbouring frames say, else what the brightness of the pairs does."""
-        return self.averaging.verdict if self.blend.verdict == "unclear" else self.blend.verdict
+        return _averaged(self.averaging, self.blend)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; numbers that could not be measured are None."""
@@ -186,8 +186,12 @@ def _gaps(keys: Sequence[str]) -> list[Fault]:
     return faults
 
 
+def _averaged(averaging: Averaging, blend: Blend) -> Verdict:
+    return averaging.verdict if blend.verdict == "unclear" else blend.verdict
+
+
 def _variant(claimed: str, averaging: Averaging, blend: Blend) -> list[Fault]:
-    told = averaging.verdict if blend.verdict == "unclear" else blend.verdict
+    told = _averaged(averaging, blend)
     if not claimed or told in ("unclear", _CURVES[claimed]):
         return []
     if blend.verdict == "unclear":

@@ -22,7 +22,7 @@ code is light 1.
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 import cv2
 import numpy as np
@@ -110,9 +110,8 @@ def check_method(method: str) -> Method:
     Raises:
         ValueError: If there is none.
     """
-    for known in get_args(Method):
-        if method == known:
-            return known  # type: ignore[no-any-return]
+    if method in get_args(Method):
+        return cast(Method, method)
     msg = f"method must be one of {', '.join(get_args(Method))}, got {method!r}."
     raise ValueError(msg)
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from blurdata.cli import build_app
 from blurdata.files import read_image, write_png
 from blurdata.pairs import Pair, PairList
-from blurdata.quality import audit as audit_source
+from blurdata.quality.audit import audit as audit_source
 
 SIDE = (144, 176)
 SEQUENCES = {"train": ("GOPR0372_07_00", 47), "test": ("GOPR0384_11_00", 1)}
