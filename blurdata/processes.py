@@ -3,10 +3,12 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
 from typing import Any
 
@@ -70,9 +72,27 @@ def _begin(initializer: Callable[..., None] | None, *arguments: Any) -> None:
     import cv2
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    die_with_parent()
     cv2.setNumThreads(1)
     if initializer:
         initializer(*arguments)
+
+
+def die_with_parent() -> None:
+    """End this worker once the process that asked for it is gone, killed included; it would wait for tasks for ever.
+
+    Example:
+        >>> die_with_parent()  # a process that nobody asked for has no such parent
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _end_fork_server() -> None:

@@ -1,6 +1,7 @@
 """Pools of processes: they end with their block, and at once where it ends by an error."""
 
 import time
+from pathlib import Path
 
 import pytest
 from interrupting import interrupt, start
@@ -46,3 +47,20 @@ def test_ctrl_c_while_the_server_still_imports_leaves_no_worker_to_be_born_later
 
     assert said == ("stopped\n", "")
     assert time.monotonic() - began < 3
+
+
+def test_workers_end_with_a_parent_that_is_killed(tmp_path):
+    """Not even the kernel's kill leaves workers behind that wait for tasks for ever."""
+    code = "import os, time\nfrom blurdata.processes import worker_pool\nwith worker_pool(2, 'os') as pool:\n"
+    code += "    print(*{pool.submit(os.getpid).result() for _ in range(20)}, flush=True)\n    pool.submit(time.sleep, 60).result()\n"
+    child = start("-c", code, path=tmp_path)
+    workers = [int(number) for number in child.stdout.readline().split()]
+    assert workers
+
+    child.kill()
+    child.communicate()
+
+    give_up = time.monotonic() + 20
+    while any(Path(f"/proc/{number}").exists() for number in workers) and time.monotonic() < give_up:
+        time.sleep(0.05)
+    assert not [number for number in workers if Path(f"/proc/{number}").exists()]

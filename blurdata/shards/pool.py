@@ -1,11 +1,8 @@
 """Worker processes on this machine that cannot be lost: a dead one ends the build with its reason, and none outlives it."""
 
 import contextlib
-import multiprocessing as mp
-import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from multiprocessing.connection import Connection, wait
@@ -13,7 +10,7 @@ from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
 from blurdata.errors import ShardError
-from blurdata.processes import start_fork_server
+from blurdata.processes import die_with_parent, start_fork_server
 
 _PATIENCE_S = 5.0
 
@@ -127,7 +124,7 @@ def _dismiss(crew: Sequence[_Worker]) -> None:
 def _work(pipe: Connection, job: Callable[[int], None]) -> None:
     """A worker's life: tasks come in, results go out, and the end of the parent is the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    die_with_parent()
     while True:
         try:
             task = pipe.recv()
@@ -148,10 +145,3 @@ def _answer(pipe: Connection, task: int, error: Exception | None) -> None:
         return
     except Exception:  # an error that cannot be pickled
         pipe.send((task, ShardError(f"Shard {task}: {type(error).__name__}: {error}")))
-
-
-def _die_with_parent() -> None:
-    parent = mp.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
