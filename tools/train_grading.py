@@ -148,7 +148,8 @@ def train_arm(
         clean = torch.from_numpy(pictures.images[chosen]).permute(0, 3, 1, 2).contiguous()
         labels = torch.from_numpy(pictures.labels[chosen]).to(device)
         torch.manual_seed(1_000_003 * seed + step)
-        views = [blur(clean), clean] if arm.consistency else [blur(clean)]
+        blurred = blur(clean, step / recipe.steps)
+        views = [blurred, clean] if arm.consistency else [blurred]
         batches = []
         for view in views:
             torch.manual_seed(1_000_003 * seed + step)  # both views, and all arms, are cropped alike

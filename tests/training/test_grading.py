@@ -113,15 +113,16 @@ def test_the_arms_blur_as_they_say() -> None:
     torch.manual_seed(0)
     batch = torch.zeros(400, 3, 63, 63, dtype=torch.uint8)
     batch[:, :, 31, 31] = 255
-    assert torch.equal(blur_for_training(Arm(blur="none"), RECIPE)(batch), batch)
+    assert torch.equal(blur_for_training(Arm(blur="none"), RECIPE)(batch, 1.0), batch)
     widths = {}
     for kind in ("usual", "matched", "physical"):
-        out = blur_for_training(Arm(blur=kind, p=0.5), RECIPE.model_copy(update={"length_px": (12.0, 12.0), "radius_px": (4.0, 4.0)}))(
-            batch
-        )
+        blur = blur_for_training(Arm(blur=kind, p=0.5), RECIPE.model_copy(update={"length_px": (12.0, 12.0), "radius_px": (4.0, 4.0)}))
+        out = blur(batch, 1.0)
         changed = (out != batch).flatten(1).any(1)
         assert 0.4 < float(changed.double().mean()) < 0.6, kind
         assert out.dtype == torch.uint8
+        assert torch.equal(blur(batch, 0.2), batch), "at first none is blurred"
+        assert 0.15 < float((blur(batch, 0.4) != batch).flatten(1).any(1).double().mean()) < 0.35, "half of p half-way up"
         widths[kind] = out[changed]
     # 255 at one pixel is dim once it is spread: compare the reach of what is left
     assert (widths["usual"][:, 0].flatten(1) > 0).sum(1).max() <= 81

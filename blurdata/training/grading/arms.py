@@ -17,8 +17,8 @@ TESTS = ("motion", "defocus", "shake")
 Blur = Callable[[Tensor], Tensor]
 
 
-def blur_for_training(arm: Arm, recipe: GradingRecipe) -> Blur:
-    """A function that blurs a batch (B, 3, H, W) uint8 as the arm wants it, drawing from torch's generator.
+def blur_for_training(arm: Arm, recipe: GradingRecipe) -> Callable[[Tensor, float], Tensor]:
+    """A function that blurs a batch (B, 3, H, W) uint8 as the arm wants it after a share of the steps; torch's generator draws.
 
     Half of the blurred pictures get a straight motion and half a disk. The matched Gaussian has the RMS width of what it stands for:
     ``L / sqrt(12)`` for a line of length L, ``r / 2`` for a disk of radius r.
@@ -28,15 +28,15 @@ def blur_for_training(arm: Arm, recipe: GradingRecipe) -> Blur:
         >>> blur = blur_for_training(recipe.arms["ours"], recipe)
         >>> _ = torch.manual_seed(0)
         >>> batch = torch.randint(0, 255, (4, 3, 64, 64), dtype=torch.uint8)
-        >>> blur(batch).shape, bool(blur(batch).float().std() < batch.float().std())
-        (torch.Size([4, 3, 64, 64]), True)
+        >>> blur(batch, 1.0).shape, bool(blur(batch, 1.0).float().std() < batch.float().std()), bool((blur(batch, 0.0) == batch).all())
+        (torch.Size([4, 3, 64, 64]), True, True)
     """
     low, high = recipe.length_px
     small, large = recipe.radius_px
     line: Blur
     disk: Blur
     if arm.blur == "none" or arm.p == 0:
-        return lambda batch: batch
+        return lambda batch, done: batch
     if arm.blur == "usual":
         usual = TorchvisionBlur(kernel_size=9, sigma=(0.1, 2.0))
         line = disk = lambda batch: torch.stack([usual(picture) for picture in batch])
@@ -45,10 +45,13 @@ def blur_for_training(arm: Arm, recipe: GradingRecipe) -> Blur:
     else:
         line, disk = MotionBlur((low, high)), DefocusBlur((small, large))
 
-    def blur(batch: Tensor) -> Tensor:
+    begin, end = recipe.ramp
+
+    def blur(batch: Tensor, done: float) -> Tensor:
+        p = arm.p * float(np.interp(done, [begin, end], [0.0, 1.0])) if begin < end else arm.p * (done >= end)
         draws = torch.rand(len(batch))
         out = batch.clone()
-        for one, chosen in ((line, draws < arm.p / 2), (disk, (draws >= arm.p / 2) & (draws < arm.p))):
+        for one, chosen in ((line, draws < p / 2), (disk, (draws >= p / 2) & (draws < p))):
             if bool(chosen.any()):
                 out[chosen] = one(batch[chosen])
         return out

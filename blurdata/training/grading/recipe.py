@@ -1,12 +1,13 @@
 """What is trained and tested to see whether blur augmentation helps grading: the recipe."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from blurdata.recipe import Recipe
 
 Positive = Field(gt=0)
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Arm(Recipe):
@@ -40,6 +41,8 @@ class GradingRecipe(Recipe):
         smoothing: Label smoothing.
         length_px: Range of the straight motions that ``physical`` draws.
         radius_px: Range of its disks.
+        ramp: Shares of the steps between which the share of blurred pictures rises from 0 to an arm's ``p``: what the classes rest on
+            is learnt in a fraction of the time from clean pictures first.
         precision: ``fp32``, or ``bf16`` autocast: half the time for a ResNet where the processor knows bf16.
         ordered: Whether the classes are grades in order, for the quadratic kappa.
         folds: Parts of a cross-validation; 1 uses the set's own split, or one fifth.
@@ -59,6 +62,7 @@ class GradingRecipe(Recipe):
     smoothing: float = Field(default=0.1, ge=0, lt=1)
     length_px: tuple[float, float] = (3.0, 31.0)
     radius_px: tuple[float, float] = (1.0, 10.0)
+    ramp: tuple[Share, Share] = (0.2, 0.6)
     precision: Literal["fp32", "bf16"] = "fp32"
     ordered: bool = False
     folds: int = Field(default=1, ge=1)
