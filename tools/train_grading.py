@@ -302,6 +302,7 @@ def print_compared(compared: dict[str, Compared], first: str) -> None:
     for name, one in compared.items():
         print(f"  {name}: clean {one.clean}; motion and defocus 3 to 5 {one.hard}")
         print("    " + "; ".join(f"{test} {value}" for test, value in one.blurred.items() if test.endswith(" 3")))
+        print("    on motion, 1 to 5, over " + "; ".join(f"'{other}' {value}" for other, value in one.on_motion.items()))
         for test, share in one.won_back.items():
             print(f"    won back of the loss at {test}: {100 * share.mean:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}]")
         if not one.won_back:

@@ -174,8 +174,11 @@ def test_a_share_is_won_back_only_of_a_loss() -> None:
     right = {
         "none": {"clean": clean, "motion 3": blurred, "defocus 3": clean},
         "ours": {"clean": clean, "motion 3": better, "defocus 3": clean},
+        "other": {"clean": clean, "motion 3": clean, "defocus 3": clean},
     }
     found = compare_arms(right, [str(i) for i in range(n)])["ours"]
+    assert found.on_motion["none"].mean == pytest.approx(20)
+    assert found.on_motion["other"].mean == pytest.approx(100 * float((better - clean).mean()))
     assert found.clean.mean == 0
     assert found.blurred["motion 3"].mean == pytest.approx(20)
     assert found.hard.mean == pytest.approx(10)

@@ -62,7 +62,7 @@ def score(chances: Float, labels: NDArray[np.int64], *, ordered: bool) -> Scores
 
 @dataclass(frozen=True)
 class Compared:
-    """One arm beside the first, in points of accuracy, paired by seed and picture.
+    """One arm beside the others, above all the first, in points of accuracy, paired by seed and picture.
 
     Args:
         clean: Difference on clean pictures.
@@ -70,16 +70,18 @@ class Compared:
         hard: Difference of the mean over motion and defocus at severities 3 to 5.
         won_back: Share of what blur costs the first arm that this one wins back, for each test at severity 3; only where that cost is
             at least 5 points and clearly above 0.
+        on_motion: Difference of the mean over all severities of motion to each of the other arms.
     """
 
     clean: Interval
     blurred: dict[str, Interval]
     hard: Interval
     won_back: dict[str, Interval]
+    on_motion: dict[str, Interval]
 
 
 def compare_arms(right: Mapping[str, Mapping[str, Float]], groups: Sequence[str]) -> dict[str, Compared]:
-    """Every arm beside the first.
+    """Every arm but the first beside the others.
 
     Args:
         right: Arm -> test (``"clean"``, ``"motion 1"`` …) -> (seeds, pictures), 1 where the answer was right.
@@ -99,6 +101,7 @@ def compare_arms(right: Mapping[str, Mapping[str, Float]], groups: Sequence[str]
     base = right[names[0]]
     tests = [test for test in base if test != "clean"]
     hard = [test for test in tests if test.split()[0] in ("motion", "defocus") and test.split()[1] in "345"]
+    motion = [test for test in tests if test.startswith("motion ")]
     found = {}
     for name in names[1:]:
         arm = right[name]
@@ -112,6 +115,11 @@ def compare_arms(right: Mapping[str, Mapping[str, Float]], groups: Sequence[str]
             {test: _points(arm[test] - base[test], groups) for test in tests},
             _points(np.mean([arm[test] - base[test] for test in hard], axis=0), groups) if hard else Interval(*(float("nan"),) * 3),
             won,
+            {
+                other: _points(np.mean([arm[test] - right[other][test] for test in motion], axis=0), groups)
+                for other in names
+                if other != name and motion
+            },
         )
     return found
 
