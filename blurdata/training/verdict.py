@@ -25,8 +25,9 @@ from blurdata.training.patches import Crop, draw_rounds
 from blurdata.training.recipe import TrainRecipe
 from blurdata.training.trial import Outcome, Trial, run_trials
 
-# The floors stand between what good and what spoilt sets reach in `tools/bench/verdict.py`.
-GAIN_FLOOR_DB = 0.15
+# From `tools/bench/verdict.py`: lower ends over the filter of good sets are 0.08 to 0.18 dB, of sets shifted by 2 px 0.00 to 0.03; the gain
+# over the input does not tell them apart (-0.04 to 0.7 against 0.0 to 0.14), so it need only be one.
+GAIN_FLOOR_DB = 0.0
 FILTER_FLOOR_DB = 0.05
 SHIFT_LINE_PX = 0.7
 _UNLIKE = 0.75  # coherence: good pairs are above 0.9, pictures of different things below 0.5
@@ -160,7 +161,7 @@ def judge_training(
     shift, coherence, edges = (_median([of(f) for f in facts]) for of in (_shift, _coherence, _edges))
     broken = _broken(shift, coherence, edges)
     short = _short(gain, over, agreement)
-    if any(fatal for fatal, _ in broken) or gain.high < GAIN_FLOOR_DB or over.high < FILTER_FLOOR_DB or agreement.high <= 0:
+    if any(fatal for fatal, _ in broken) or gain.high <= GAIN_FLOOR_DB or over.high < FILTER_FLOOR_DB or agreement.high <= 0:
         status: Literal["pass", "weak", "fail"] = "fail"
     else:
         status = "weak" if broken or short else "pass"
@@ -208,10 +209,10 @@ def _short(gain: Interval, over: Interval, agreement: Interval) -> list[str]:
     """What the training did not reach."""
     found = []
     if gain.low <= GAIN_FLOOR_DB:
-        found.append(f"The gain over the blurry pictures, {gain} dB, is not clearly above {GAIN_FLOOR_DB} dB.")
+        found.append(f"The gain over the blurry pictures, {gain} dB, is not clearly above {GAIN_FLOOR_DB:g} dB.")
     if over.low <= FILTER_FLOOR_DB:
         found.append(
-            f"The gain over the best fixed linear filter, {over} dB, is not clearly above {FILTER_FLOOR_DB} dB: a filter would do."
+            f"The gain over the best fixed linear filter, {over} dB, is not clearly above {FILTER_FLOOR_DB:g} dB: a filter would do."
         )
     if agreement.low <= 0:
         found.append(f"The gradients' agreement with the sharp half does not clearly rise ({agreement}).")

@@ -117,7 +117,9 @@ class Made(PairSource):
         if fault == "swapped":
             return sharp, blurry
         if fault == "shuffled":
-            return self._halves((i + 137) % self._count)[0], sharp
+            other = self._halves((i + 137) % self._count)[0]
+            height, width = np.minimum(other.shape[:2], sharp.shape[:2])
+            return other[:height, :width].copy(), sharp[:height, :width].copy()
         if fault == "soft sharp":
             return blurry, cv2.filter2D(sharp, -1, psf.disk(float(rng.uniform(2, 5))), borderType=cv2.BORDER_REFLECT_101)
         if fault == "channel swapped":
