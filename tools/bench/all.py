@@ -2,7 +2,7 @@
 
     python tools/bench/all.py [--json FILE] [--only NAME …] [--keep FOLDER]
 
-About eight minutes on two cores. Each benchmark runs in a process of its own, one after the other, with the arguments in `JOBS`; what it
+About seven minutes on two cores. Each benchmark runs in a process of its own, one after the other, with the arguments in `JOBS`; what it
 prints goes to ``--keep``. The ratio says how many times better ours is (of speeds, or of errors), and the target is about the ratio where
 there is one. Made small, single figures scatter by some percent; a miss is worth a run of its own benchmark. Exits 1 if one failed to run.
 """
@@ -29,11 +29,11 @@ JOBS: dict[str, list[str]] = {
     "transforms": ["transforms.py"],
     "shards: reading": ["shards.py", "--only", "read", "--pairs", "8"],
     "shards: loader": ["shards.py", "--only", "loader", "--pairs", "8"],
-    "shards: packing": ["shards.py", "--only", "build", "--pairs", "6"],
-    "synthesis": ["synthesis.py", "--only", "speed", "--frames", "1100", "--rounds", "1"],
+    "shards: packing": ["shards.py", "--only", "build", "--pairs", "24"],
+    "synthesis": ["synthesis.py", "--only", "speed", "--frames", "3300", "--rounds", "1"],
     "interpolation": ["interpolation.py", "--clips", "2"],
     "alignment": ["alignment.py", "--pairs", "12", "--workers", "2"],
-    "evaluate": ["evaluate.py", "--images", "4", "--rounds", "2"],
+    "evaluate": ["evaluate.py", "--images", "8", "--rounds", "1"],
     "response": ["response.py", "--noises", "1"],
     "cuts": ["cuts.py", "--clips", "2", "--coded", "12"],
     "models": ["models.py", "--networks", "baseline", "--threads", "1", "--steps", "12", "--limit", "5"],
