@@ -61,7 +61,7 @@ def compare(
     if seeds < 2 or not train:
         msg = f"A comparison takes at least one set and 2 seeds, got {len(train)} and {seeds}."
         raise ValueError(msg)
-    drawn = {name: draw_crops(source, seed=recipe.seed) for name, source in train.items()}
+    drawn = {name: draw_crops(source, seed=recipe.seed)[0] for name, source in train.items()}
     fewest = min(len(learnt) for learnt, _ in drawn.values())
     columns = {name: held for name, (_, held) in drawn.items()} | {
         name: draw_all(source, seed=recipe.seed) for name, source in test.items()

@@ -8,7 +8,6 @@ import numpy as np
 
 from blurdata.errors import SourceError
 from blurdata.pairs import Image, Pair, PairSource
-from blurdata.progress import SILENT, Advance
 
 _TEST_SPLITS = ("test", "val", "valid", "validation")
 _EVERY = 3  # of the scenes of a set without a split of its own one in three is held out
@@ -40,47 +39,30 @@ class Crop:
 def draw_crops(
     source: PairSource,
     *,
+    rounds: int = 1,
     train: int = 480,
     test: int = 64,
     side: int = 192,
     seed: int = 0,
     keep: Callable[[Mapping[str, Any]], bool] | None = None,
-    advance: Advance = SILENT,
-) -> tuple[list[Crop], list[Crop]]:
-    """Crops to train on and crops to judge by, from different scenes, evenly over the source: the first of :func:`draw_rounds`.
+) -> list[tuple[list[Crop], list[Crop]]]:
+    """Of each round, crops to train on and crops to judge by, from different scenes, evenly over the source.
 
-    The source's own split decides where its pairs name one; else every third scene is held out; a set of one scene is cut into
-    nine runs of pairs. Where a crop lies depends on (seed, number of the pair) alone, so two sets with the same pictures get the same.
+    The source's own split decides where its pairs name one, in every round; else every third scene is held out, in each round another
+    third, so that after three rounds few scenes are all judged by; a set of one scene is cut into nine runs of pairs. Where a crop
+    lies depends on (seed, number of the pair) alone, so two sets with the same pictures get the same.
 
     Args:
         source: Any source with at least 12 pairs of at least 64 px.
+        rounds: How often the set is parted; a round that would hold out next to nothing is left out.
         train: Crops to train on, at most; where there are fewer pairs a pair gives several.
-        test: Crops to judge by, at most, one of a pair.
+        test: Crops to judge by, at most, one of a pair; shared by the rounds where they hold out different ones.
         side: Side of the crops in px; smaller pictures are taken whole.
         seed: Of the choice of pairs and places.
         keep: Says from a pair's meta and ``key`` whether to train on it; the pairs to judge by are not asked.
-        advance: Called after each pair that was read.
 
     Raises:
         SourceError: If there are too few pairs, they are too small, or one side of the split is empty.
-    """
-    return draw_rounds(source, rounds=1, train=train, test=test, side=side, seed=seed, keep=keep, advance=advance)[0]
-
-
-def draw_rounds(
-    source: PairSource,
-    *,
-    rounds: int = _EVERY,
-    train: int = 480,
-    test: int = 64,
-    side: int = 192,
-    seed: int = 0,
-    keep: Callable[[Mapping[str, Any]], bool] | None = None,
-    advance: Advance = SILENT,
-) -> list[tuple[list[Crop], list[Crop]]]:
-    """As :func:`draw_crops`, with another third of the scenes held out in each round, so that few scenes are all judged by.
-
-    A set with a split of its own has that one in every round; ``test`` is shared by the rounds where they hold out different crops.
     """
     name = source.text or "the source"
     indices = _spread(len(source), train + 2 * test)
@@ -88,10 +70,7 @@ def draw_rounds(
         msg = f"{name}: {len(indices)} pairs are too few to train on and to judge by; it takes at least {_LEAST}."
         raise SourceError(msg)
     times = -(-train * 3 // (2 * len(indices)))  # about two in three pairs are trained on
-    drawn: list[list[Crop]] = []
-    for index in indices:
-        drawn.append(_crops(source[index], index, times, side, seed))
-        advance()
+    drawn = [_crops(source[index], index, times, side, seed) for index in indices]
     splits = [_held_out([crops[0] for crops in drawn], turn + 1) for turn in range(rounds)]
     few = test if all(split == splits[0] for split in splits) else -(-test // len(splits))
     sides = [_sides(drawn, held, train, few, keep) for held in splits]

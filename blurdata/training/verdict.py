@@ -21,7 +21,7 @@ from blurdata.progress import SILENT, Advance
 from blurdata.quality import PairFacts, survey
 from blurdata.training.interval import Interval, bootstrap
 from blurdata.training.linear import fit_filter
-from blurdata.training.patches import Crop, draw_rounds
+from blurdata.training.patches import Crop, draw_crops
 from blurdata.training.recipe import TrainRecipe
 from blurdata.training.trial import Outcome, Trial, run_trials
 
@@ -125,7 +125,7 @@ def verify_by_training(
     if seeds < 3:
         msg = f"seeds must be at least 3, got {seeds}: two trainings say nothing of how much they differ."
         raise ValueError(msg)
-    rounds = draw_rounds(source, seed=recipe.seed, keep=keep)
+    rounds = draw_crops(source, rounds=3, seed=recipe.seed, keep=keep)
     kernels = [fit_filter([crop.blurry for crop in train], [crop.sharp for crop in train]) for train, _ in rounds]
     trials = [
         Trial(*rounds[i % len(rounds)], kernels[i % len(rounds)], recipe.model_copy(update={"seed": recipe.seed + i})) for i in range(seeds)

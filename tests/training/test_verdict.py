@@ -50,7 +50,7 @@ def _set(kind: str, count: int = 18) -> PairSource:
 
 def _judge(kind: str, *, gain: float = 1.0, over: float = 0.5, rise: float = 0.02) -> Verdict:
     """The verdict on a set's real halves, with given scores."""
-    _, test = draw_crops(_set(kind), train=4)
+    ((_, test),) = draw_crops(_set(kind), train=4)
     outcomes = [[Outcome(20.0, 20.0 + gain - over, 20.0 + gain, 0.8, 0.8 + rise) for _ in test] for _ in range(3)]
     return judge_training(outcomes, test, [measure_pair(Pair(c.key, c.blurry, c.sharp)) for c in test], train_crops=4)
 
@@ -93,7 +93,7 @@ def test_a_gain_that_a_control_explains_is_none(scores: dict[str, float], status
 
 def test_gains_that_seeds_disagree_on_are_weak() -> None:
     """Where the interval spans the floor the answer is weak."""
-    _, test = draw_crops(_set("good"), train=4)
+    ((_, test),) = draw_crops(_set("good"), train=4)
     outcomes = [[Outcome(20.0, 20.0, 20.0 + gain, 0.8, 0.82) for _ in test] for gain in (-0.4, 0.3, 1.0)]
     verdict = judge_training(outcomes, test, [measure_pair(Pair(c.key, c.blurry, c.sharp)) for c in test], train_crops=4)
     assert verdict.status == "weak"
@@ -101,7 +101,7 @@ def test_gains_that_seeds_disagree_on_are_weak() -> None:
 
 def test_bins_where_nothing_is_gained_are_named() -> None:
     """The gain is told by blur length, darkness and clipping, and bins without gain are marked."""
-    _, test = draw_crops(_set("good", 60), train=4)
+    ((_, test),) = draw_crops(_set("good", 60), train=4)
     facts = [measure_pair(Pair(c.key, c.blurry, c.sharp)) for c in test]
     outcomes = [[Outcome(20.0, 20.0, 21.0 if f.measured_px < 5 else 20.0, 0.8, 0.82) for f in facts] for _ in range(3)]
     bins = {one.name: one for one in judge_training(outcomes, test, facts, train_crops=4).bins}
@@ -123,7 +123,7 @@ def test_agreement_rises_with_sharpening_and_not_with_smoothing() -> None:
 
 def test_trials_are_the_same_in_any_number_of_processes() -> None:
     """A trial depends on its crops and recipe alone; two seeds differ."""
-    train, test = draw_crops(_set("good"), train=8, test=3, side=64)
+    ((train, test),) = draw_crops(_set("good"), train=8, test=3, side=64)
     kernel = fit_filter([c.blurry for c in train], [c.sharp for c in train], side=5, samples=2000)
     recipes = [TINY.model_copy(update={"seed": seed}) for seed in (0, 1)]
     shown: list[float] = []
@@ -136,7 +136,7 @@ def test_trials_are_the_same_in_any_number_of_processes() -> None:
 
 def test_an_untrained_network_is_the_filter() -> None:
     """The trial starts where the filter ends, so what it gains over it is learnt."""
-    train, test = draw_crops(_set("good"), train=8, test=3, side=64)
+    ((train, test),) = draw_crops(_set("good"), train=8, test=3, side=64)
     kernel = fit_filter([c.blurry for c in train], [c.sharp for c in train], side=5, samples=2000)
     still = TINY.model_copy(update={"learning_rate": 1e-12, "final_learning_rate": 0.0})
     for one in run_trial(Trial(train, test, kernel, still)):
