@@ -89,12 +89,13 @@ def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> No
     with progress("train and test", len(runs) * recipe.steps, unit="steps") as advance:
         for name, seed, part in runs:
             path = out / "answers" / f"{name.replace(' ', '_')}_{seed}_{part}.npz"
-            answers = kept(path, recipe, data)
+            alone = recipe.model_copy(update={"arms": {name: recipe.arms[name]}, "seeds": 1, "seed": seed})  # arms and seeds may be added
+            answers = kept(path, alone, data)
             if answers is None:
                 train, test = parts[part]
                 model = train_arm(pictures, train, recipe, recipe.arms[name], seed, device, advance)
                 answers = {name: grade(model, blurred[name][[at[i] for i in test]], recipe, device) for name in ALL_TESTS}
-                keep(path, answers, recipe, data)
+                keep(path, answers, alone, data)
             else:
                 advance(recipe.steps)
             found[name].setdefault(seed, []).append(answers)

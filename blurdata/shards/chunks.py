@@ -6,7 +6,7 @@ tenths of its time on the checksum. All else HDF5 reads.
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from blurdata.scratch import Scratch
 from blurdata.shards.guard import FLETCHER_BYTES, ZSTD, Array
 
 Box = tuple[int, int, int, int]  # y, x, height, width
-Make = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]
+Make = Callable[[tuple[int, ...], np.dtype[Any]], NDArray[Any]]  # its rows must lie one after the other
 _CACHE_BYTES = 256 << 10
 _ZSTD_SLACK = 1 << 10  # what zstd cannot make smaller becomes a little larger
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -48,23 +48,22 @@ def read_array(array: Array, box: Box | None = None, make: Make = np.empty) -> N
 def _read_chunks(array: Array, offsets: NDArray[np.int64], box: Box, out: NDArray[Any]) -> None:
     """A box of an uncompressed array."""
     y, x, height, width = box
-    size = math.prod(array.chunk) * array.dtype.itemsize
-    stored = _room(size + FLETCHER_BYTES)
-    pixels = stored[:, :size].view(array.dtype).reshape(-1, *array.chunk)
-    columns = list(_pieces(x, width, array.chunk[1]))
-    for row, rows, to_rows in _pieces(y, height, array.chunk[0]):
-        for first in range(0, len(columns), len(stored)):
-            some = columns[first : first + len(stored)]
-            _read_side_by_side(array, offsets, row, some[0][0], stored[: len(some), : size + FLETCHER_BYTES])
-            for place, (_, across, to_columns) in enumerate(some):
-                out[to_rows, to_columns] = pixels[place, rows, across]
-
-
-def _pieces(start: int, count: int, step: int) -> Iterator[tuple[int, slice, slice]]:
-    """The chunks along one axis that a range touches: which, what part of the chunk, what part of the range."""
-    for index in range(start // step, -(-(start + count) // step)):
-        first, last = max(start, index * step), min(start + count, (index + 1) * step)
-        yield index, slice(first - index * step, last - index * step), slice(first - start, last - start)
+    down, across = array.chunk[:2]
+    pixel = math.prod(array.chunk[2:]) * array.dtype.itemsize
+    rows = out.reshape(height, -1).view(np.uint8)
+    size = down * across * pixel + FLETCHER_BYTES
+    room = _room(size)
+    columns = range(x // across, -(-(x + width) // across))
+    for line in range(y // down, -(-(y + height) // down)):
+        top, bottom = max(y, line * down), min(y + height, (line + 1) * down)
+        for start in range(0, len(columns), len(room)):
+            some = columns[start : start + len(room)]
+            stored = room[: len(some), :size]
+            _read_side_by_side(array, offsets, line, some[0], stored)
+            here = rows[top - y : bottom - y]
+            if not _unfold()(here, stored, across * pixel, top - line * down, (some[0] * across - x) * pixel):
+                msg = "a chunk has another checksum than was written"
+                raise ValueError(msg)
 
 
 def _room(size: int) -> NDArray[np.uint8]:
@@ -85,9 +84,6 @@ def _read_side_by_side(array: Array, offsets: NDArray[np.int64], row: int, colum
     else:
         for chunk, place in zip(stored, places, strict=True):
             _read(array.fd, chunk[None], place)
-    if not _all_whole()(stored):
-        msg = "a chunk has another checksum than was written"
-        raise ValueError(msg)
 
 
 def _read(fd: int, stored: NDArray[np.uint8], place: int) -> None:
@@ -106,11 +102,11 @@ def _find(array: Array, row: int, column: int, size: int) -> int:
 
 
 @cache
-def _all_whole() -> Any:
+def _unfold() -> Any:
     """The compiled loop; it brings numba, which who only looks at headers need not wait for."""
-    from blurdata.shards.whole import all_whole
+    from blurdata.shards.tiles import unfold
 
-    return all_whole
+    return unfold
 
 
 def _read_by_hdf5(array: Array, start: tuple[int, ...], count: tuple[int, ...], make: Make) -> NDArray[Any]:

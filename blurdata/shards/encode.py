@@ -13,7 +13,6 @@ Every data set is chunked and carries Fletcher-32, which HDF5 checks on each rea
 handed to HDF5 as they are: its own gathering and checksum cost several times as much.
 """
 
-import itertools
 import json
 import math
 import zlib
@@ -26,12 +25,14 @@ from numpy.typing import NDArray
 
 from blurdata.errors import MissingDependency, PairMismatch, PlanMismatch
 from blurdata.pairs import Pair
+from blurdata.scratch import Scratch
 from blurdata.shards.guard import FLETCHER_BYTES, MAX_ARRAY_BYTES, MAX_CHUNK_BYTES
 from blurdata.shards.plan import HALVES, Plan, Settings
 from blurdata.shards.sink import Sink
 
 FORMAT, VERSION = "blurdata-shard", 1
 _ZSTD_LEVEL = 3
+_scratch = Scratch()
 
 
 def encode_shard(plan: Plan, index: int, pairs: Iterable[Pair], sink: Sink) -> None:
@@ -90,7 +91,7 @@ def _write_array(file: h5py.File, name: str, array: NDArray[Any], chunk: tuple[i
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     chunks = _fitting(tuple(min(a, b) for a, b in zip(array.shape, chunk, strict=False)) + array.shape[len(chunk) :], array.dtype.itemsize)
     dataset = file.create_dataset(name, array.shape, array.dtype, chunks=chunks, fletcher32=True, **_filter(compression))
-    if compression == "none":
+    if compression == "none" and len(chunks) > 1 and chunks[2:] == array.shape[2:]:
         _write_chunks(dataset.id, array, chunks)
     else:
         dataset[...] = array
@@ -106,19 +107,18 @@ def _fitting(chunk: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
 
 
 def _write_chunks(dataset: h5py.h5d.DatasetID, array: NDArray[Any], chunk: tuple[int, ...]) -> None:
-    """Write an array's chunks, 0 beyond its edges, each with its checksum behind it."""
-    from blurdata.shards.fletcher import fletcher32  # brings numba, which who only looks at shards need not wait for
+    """Write an array's chunks, 0 beyond its edges, each with its checksum behind it, a row of them at a time."""
+    from blurdata.shards.tiles import fold  # brings numba, which who only looks at shards need not wait for
 
-    size = math.prod(chunk) * array.dtype.itemsize
-    stored = np.zeros(size + FLETCHER_BYTES, np.uint8)
-    block = stored[:size].view(array.dtype).reshape(chunk)
-    for corner in itertools.product(*(range(0, side, step) for side, step in zip(array.shape, chunk, strict=True))):
-        piece = array[tuple(slice(at, at + step) for at, step in zip(corner, chunk, strict=True))]
-        if piece.shape != chunk:
-            block.fill(0)
-        block[tuple(slice(side) for side in piece.shape)] = piece
-        stored[size:] = np.frombuffer(int(fletcher32(stored[:size])).to_bytes(FLETCHER_BYTES, "little"), np.uint8)
-        dataset.write_direct_chunk(corner, stored)
+    down, across = chunk[:2]
+    row = across * math.prod(chunk[2:]) * array.dtype.itemsize
+    rows = array.reshape(len(array), -1).view(np.uint8)
+    stored = _scratch((-(-array.shape[1] // across), down * row + FLETCHER_BYTES), np.uint8)
+    inner = (0,) * len(chunk[2:])
+    for top in range(0, len(array), down):
+        fold(stored, rows[top : top + down], row)
+        for place, line in enumerate(stored):
+            dataset.write_direct_chunk((top, place * across, *inner), line)
 
 
 def _filter(compression: str) -> dict[str, Any]:

@@ -12,12 +12,14 @@ from h5py import h5g
 from numpy.typing import NDArray
 
 from blurdata.errors import ShardCorrupt, ShardError
+from blurdata.scratch import Scratch
 from blurdata.shards.chunks import Box, Make, read_array
 from blurdata.shards.encode import FORMAT, VERSION, plain_name
 from blurdata.shards.guard import Array, attribute, cause, check_links, open_array, open_file
 from blurdata.shards.plan import HALVES, Compression
 
 _OPEN_ELSEWHERE = ("flag values don't match", "close degree doesn't match")  # HDF5: one way a process
+_rooms = Scratch(), Scratch()
 _MAX_META_BYTES = 64 << 20
 _FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError, RecursionError, AttributeError)
 
@@ -150,7 +152,7 @@ class ShardFile:
 
     def check(self, key: str) -> None:
         """Read all of a pair and compare it with the checksums kept when it was written."""
-        pixels = {half: self.image(key, half) for half in HALVES}
+        pixels = {half: self.image(key, half, make=room) for half, room in zip(HALVES, _rooms, strict=True)}
         stored = {**pixels, **{f"extras/{name}": self.extra(key, name) for name in self.extra_names(key)}}
         with self._faults(key):
             for name, array in stored.items():
