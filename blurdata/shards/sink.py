@@ -39,7 +39,9 @@ class Sink:
         """Go to a place."""
         if whence == io.SEEK_END:
             self.flush()
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: os.fstat(self._descriptor).st_size}[whence]
+            base = os.fstat(self._descriptor).st_size
+        else:
+            base = self._place if whence == io.SEEK_CUR else 0
         self._place = base + offset
         return self._place
 

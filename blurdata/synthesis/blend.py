@@ -152,12 +152,12 @@ class LightSum:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        total = self._total(waiting[0].shape).reshape(-1, 3)
-        flat = [frame.reshape(-1, 3) for frame in waiting]
+        total = self._total(waiting[0].shape).reshape(-1)
+        flat, table = [frame.reshape(-1) for frame in waiting], self._table.reshape(-1)
         if len(flat) == _AT_ONCE:
-            add_light_4(total, flat[0], flat[1], flat[2], flat[3], self._table)
+            add_light_4(total, flat[0], flat[1], flat[2], flat[3], table)
         elif len(flat) == 3:
-            add_light_3(total, flat[0], flat[1], flat[2], self._table)
+            add_light_3(total, flat[0], flat[1], flat[2], table)
         else:
             for frame in flat:
-                add_light_1(total, frame, self._table)
+                add_light_1(total, frame, table)

@@ -14,26 +14,32 @@ _QUARTERS = (np.int32(0), np.int32(1), np.int32(2), np.int32(3))
 
 @compiled
 def add_light_1(total: Any, a: Any, table: Any) -> None:
-    """Add the light of one (N, 3) frame to ``total``; ``table`` is (3, codes)."""
-    for i in range(total.shape[0]):
+    """Add the light of one frame of (3 N,) codes to ``total``; ``table`` is (3 codes,), one channel's after the other's."""
+    codes = table.size // 3
+    for i in range(0, total.size, 3):
         for c in range(3):
-            total[i, c] += table[c, a[i, c]]
-
-
-@compiled
-def add_light_4(total: Any, a: Any, b: Any, d: Any, e: Any, table: Any) -> None:
-    """Add the light of four (N, 3) frames at once: the sum is read and written once for all."""
-    for i in range(total.shape[0]):
-        for c in range(3):
-            total[i, c] += table[c, a[i, c]] + table[c, b[i, c]] + table[c, d[i, c]] + table[c, e[i, c]]
+            at, of = np.uintp(i + c), np.uintp(codes * c)
+            total[at] += table[of + a[at]]
 
 
 @compiled
 def add_light_3(total: Any, a: Any, b: Any, d: Any, table: Any) -> None:
-    """Add the light of three (N, 3) frames at once."""
-    for i in range(total.shape[0]):
+    """Add the light of three frames at once: the sum is read and written once for all."""
+    codes = table.size // 3
+    for i in range(0, total.size, 3):
         for c in range(3):
-            total[i, c] += table[c, a[i, c]] + table[c, b[i, c]] + table[c, d[i, c]]
+            at, of = np.uintp(i + c), np.uintp(codes * c)
+            total[at] += table[of + a[at]] + table[of + b[at]] + table[of + d[at]]
+
+
+@compiled
+def add_light_4(total: Any, a: Any, b: Any, d: Any, e: Any, table: Any) -> None:
+    """Add the light of four frames at once."""
+    codes = table.size // 3
+    for i in range(0, total.size, 3):
+        for c in range(3):
+            at, of = np.uintp(i + c), np.uintp(codes * c)
+            total[at] += table[of + a[at]] + table[of + b[at]] + table[of + d[at]] + table[of + e[at]]
 
 
 @compiled

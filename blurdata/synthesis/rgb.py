@@ -4,9 +4,11 @@ FFmpeg's fast conversion repeats chroma samples, is a code too dark on the avera
 seven times as long as the loop here.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
+from av import VideoFormat
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
@@ -60,20 +62,15 @@ class ToRgb:
         return out.reshape(picture.height, picture.width, 3)
 
     def _of_8_bits(self, frame: Any) -> Image:
-        red, green, blue = self._weights(frame)
         full = range_of(frame) == "full"
         if frame.format.name not in _PLANAR:
             planar = "yuv420p" if frame.format.name in ("nv12", "nv21") else "yuv444p"
             frame = self._reformatter.reformat(frame, format=planar, src_color_range=_LIMITED, dst_color_range=_LIMITED, threads=1)
         y, cb, cr = (np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size) for plane in frame.planes[:3])
-        luma, chroma = (1.0, 1.0) if full else (255 / 219, 255 / 224)
-        slopes = [2 * (1 - red), 2 * (1 - blue) * blue / green, 2 * (1 - red) * red / green, 2 * (1 - blue)]
-        fixed = np.array([luma, *(chroma * slope / CHROMA_UNIT for slope in slopes)]) * (1 << FIXED_BITS)
         out = self._room.empty((frame.height, frame.width, 3), np.uint8)
-        shifts = _PLANAR[frame.format.name]
-        yuv8_to_rgb(
-            out.reshape(frame.height, -1), y, cb, cr, *shifts, self._centred, np.int32(0 if full else 16), np.rint(fixed).astype(np.int32)
-        )
+        shifts, black = _PLANAR[frame.format.name], np.int32(0 if full else 16)
+        factors = _fixed_factors(*self._weights(frame), full=full)
+        yuv8_to_rgb(out.reshape(frame.height, -1), y, cb, cr, *shifts, self._centred, black, factors)
         return out
 
     def _deep(self, frame: Any) -> NDArray[np.uint16]:
@@ -95,9 +92,23 @@ class ToRgb:
         return out
 
 
+@cache
+def _fixed_factors(red: float, green: float, blue: float, *, full: bool) -> NDArray[np.int32]:
+    """The factors of :func:`yuv8_to_rgb` for these weights in luma."""
+    luma, chroma = (1.0, 1.0) if full else (255 / 219, 255 / 224)
+    slopes = [2 * (1 - red), 2 * (1 - blue) * blue / green, 2 * (1 - red) * red / green, 2 * (1 - blue)]
+    fixed = np.array([luma, *(chroma * slope / CHROMA_UNIT for slope in slopes)]) * (1 << FIXED_BITS)
+    return np.rint(fixed).astype(np.int32)
+
+
 def is_deep(frame: Any) -> bool:
     """Whether a frame has more than 8 bits a sample."""
-    return any(component.bits > 8 for component in frame.format.components)
+    return _more_than_8_bits(frame.format.name)
+
+
+@cache
+def _more_than_8_bits(name: str) -> bool:
+    return any(component.bits > 8 for component in VideoFormat(name).components)
 
 
 def range_of(frame: Any) -> str:
