@@ -25,10 +25,11 @@ from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.flow import one_thread
 from blurdata.synthesis.frames import Film, FrameIndex
 
-_VERSION = 6
+_VERSION = 7
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RATIO, _CUT_RESIDUAL, _CUT_REACH = 3.0, 8.0, 6  # measured: tools/bench/cuts.py
 _FLASH_RATIO = 0.5
+_SHOWS_CODES = 4  # what is seen at the end of a round trip differs by more from what was there (tools/bench/interpolation.py)
 _NO_PTS = -(1 << 63)  # FFmpeg's own mark
 _TIMING_BREAK = 2.5  # a gap of this many median intervals is missing frames
 
@@ -42,7 +43,7 @@ class Step:
         mean_change: Mean change at reduced size, 8-bit codes.
         residual: Mean difference that is left after the flow, 8-bit codes.
         across: The same from the frame before the first to the second, where both steps stand out; else the residual again.
-        disagreement: Share of the frame on which forward and backward flow disagree.
+        disagreement: Share of the frame on which forward and backward flow disagree and it shows: on a plain wall any flow serves.
         mean_px: Mean length of the flow, px of the full frame.
         p95_px: Its 95th percentile.
         max_px: Its maximum.
@@ -251,13 +252,15 @@ def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flows: tuple[Any, Any],
     if residual > _CUT_RESIDUAL:  # a cut, or motion that is too fast for the quick flow
         residual = min(residual, _unexplained(a, b, careful, grid))
     length = np.hypot(forward[..., 0], forward[..., 1])
-    error = np.hypot(forward[..., 0] + back[..., 0], forward[..., 1] + back[..., 1])
+    astray = forward + back  # where a round trip ends
+    lost = np.hypot(astray[..., 0], astray[..., 1]) > 0.5 + 0.1 * length
+    shows = cv2.absdiff(a, cv2.remap(a, grid + astray, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)) > _SHOWS_CODES
     return Step(
         change=round(change, 2),
         mean_change=round(float(cv2.absdiff(a, b).mean()), 4),
         residual=round(residual, 3),
         across=round(residual, 3),
-        disagreement=round(float((error > 0.5 + 0.1 * length).mean()), 4),
+        disagreement=round(float((lost & shows).mean()), 4),
         mean_px=round(float(length.mean()) * scale, 3),
         p95_px=round(float(np.percentile(length, 95)) * scale, 3),
         max_px=round(float(length.max()) * scale, 3),

@@ -26,8 +26,8 @@ class SynthesisRecipe(Recipe):
         virtual_frames: Steps per frame interval; None takes as many as keep every step under ``max_step_px``.
         max_step_px: The longest step between virtual frames, px.
         max_virtual_frames: The most steps per interval that ``virtual_frames: null`` may choose.
-        max_disagreement: A window is refused where forward and backward flow disagree on more than this share of a frame
-            (only with interpolation).
+        max_disagreement: A window is refused where forward and backward flow disagree on more than this share of a frame, not
+            counting where it does not show, as on a plain wall (only with interpolation).
         curve: How code values relate to light: ``gamma22``, ``srgb``, ``linear``, or the path of a table.
         blur_vectors: Whether ``extras`` hold the map of blur vectors of each pair, (H, W, 2) float16 px from the first sample to the
             last, x to the right, y down (:class:`~blurdata.synthesis.vectors.BlurVectors`); costs one optical flow a frame.
@@ -59,7 +59,7 @@ class SynthesisRecipe(Recipe):
     virtual_frames: int | None = Field(default=None, ge=1, le=256)
     max_step_px: float = Field(default=1.0, gt=0)
     max_virtual_frames: int = Field(default=64, ge=1, le=256)
-    max_disagreement: float = Field(default=0.4, gt=0, le=1)
+    max_disagreement: float = Field(default=0.2, gt=0, le=1)
     curve: str = "gamma22"
     blur_vectors: bool = False
     end_weight: float = 1.0

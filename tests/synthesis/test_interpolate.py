@@ -98,6 +98,21 @@ def test_windows_whose_flows_disagree_are_refused_and_counted() -> None:
     assert pairs.summary()["refused_by_flow_share"] == 0.5
 
 
+def test_flows_that_disagree_on_a_plain_wall_do_no_harm() -> None:
+    """Grain is all there is to follow there, and any flow shows the same wall: the thing that moves before it decides."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for i in range(3):
+        frame = rng.normal(150, 1.2, (180, 240, 1)).repeat(3, axis=2)
+        frame[60:120, 60 + 6 * i : 120 + 6 * i] = _texture(60, 60)
+        frames.append(np.clip(frame + 0.5, 0, 255).astype(np.uint8))
+
+    pairs = synthesize(frames, {"window": 3, "interpolation": "dis"})
+
+    assert len(pairs) == 1
+    assert pairs[0].meta["flow_disagreement"] < 0.05
+
+
 def test_visible_marks_what_is_covered() -> None:
     """A pixel whose forward and backward flow do not cancel is not seen in the other frame."""
     forward, backward = np.zeros((8, 12, 2), np.float32), np.zeros((8, 12, 2), np.float32)
