@@ -12,9 +12,10 @@ from blurdata.errors import OutputError
 from blurdata.files import make_folder, write_atomic
 from blurdata.pairs import PairSource
 from blurdata.quality import KINDS
+from blurdata.report.found import Report
 from blurdata.report.scale import finite, show
 from blurdata.report.sections import count_scenes
-from blurdata.report.write import Report, title_of
+from blurdata.report.write import title_of
 
 _BEGIN, _END = "<!-- blurdata report: begin (this part is replaced by every run) -->", "<!-- blurdata report: end -->"
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"), (10_000_000, "1M<n<10M"))
@@ -33,15 +34,10 @@ def write_card(source: PairSource, report: Report, path: Path | str) -> None:
 
     Example:
         >>> import tempfile
-        >>> import numpy as np
-        >>> from blurdata.files import write_png
-        >>> from blurdata.sources import open_source
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-        >>> for half in ("blurry", "sharp"):
-        ...     write_png(folder / half / "a.png", picture)
-        >>> source = open_source(f"pairs:{folder}")
+        >>> from blurdata.pairs import Pair, PairList
         >>> from blurdata.report import write_report
+        >>> picture, folder = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8), Path(tempfile.mkdtemp())
+        >>> source = PairList([Pair("a", picture, picture)])
         >>> write_card(source, write_report(source, folder / "report.html"), folder / "README.md")
         >>> "- Identical halves: 1." in (folder / "README.md").read_text()
         True

@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 import blurdata
 from blurdata.pairs import JoinedSource, Pair, PairSource
-from blurdata.quality import Finding, Survey
+from blurdata.quality import Survey
 from blurdata.report import sections
+from blurdata.report.found import Report
 
 MARK = '<meta name="generator" content="blurdata report">'
 _MOST_SUSPECTS = 60
@@ -20,29 +21,24 @@ Scores = Mapping[str, Mapping[str, float | int | str]]
 
 def render(
     source: PairSource,
-    survey: Survey,
-    findings: Sequence[Finding],
+    report: Report,
     *,
     title: str,
     notes: Sequence[str],
     scores: Scores | None,
     pictures: Mapping[str, Any],
-    ignored: int,
-    findings_name: str,
 ) -> str:
     """The whole page as one HTML text.
 
     Args:
         source: What the page is about.
-        survey: Measurements of its pairs.
-        findings: Suspicions, those in the ignore file already taken out.
+        report: What was found.
         title: Heading.
         notes: Sentences under "How it was made".
         scores: Row name to column name to value.
         pictures: ``wipes``, ``sheet``, ``thumbs`` (key to pictures) and ``example`` (a pair, or None).
-        ignored: How many findings the ignore file took out.
-        findings_name: File name of the findings, for the text.
     """
+    survey, findings = report.survey, report.findings
     readable = [f for f in survey.facts if not f.error]
     bad = {f.key for f in findings}
     example: Pair | None = pictures["example"]
@@ -59,9 +55,9 @@ def render(
         "sheet": pictures["sheet"],
         "restored": any(len(row["parts"]) == 3 for row in pictures["sheet"]),
         "scores": _score_table(scores),
-        "verdict": sections.verdict(survey, findings, ignored),
+        "verdict": sections.verdict(survey, findings, report.ignored),
         "groups": sections.group_findings(findings, pictures["thumbs"], most=_MOST_SUSPECTS),
-        "findings_name": findings_name,
+        "findings_name": report.findings_file.name,
         "blur_text": sections.blur_text(readable),
         "blur_cards": sections.blur_cards([f for f in readable if f.key not in bad or f.length_from == "rough"] or readable),
         "agree_text": sections.AGREE,

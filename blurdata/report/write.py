@@ -1,43 +1,21 @@
 """Measure a set, judge it, and write its page and its findings."""
 
 import json
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import blurdata
 from blurdata.errors import OutputError, SourceError
 from blurdata.files import make_folder, write_atomic
 from blurdata.locks import only_writer
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
-from blurdata.quality import Finding, Survey, judge, measure_pair, survey
-from blurdata.quality.findings import SCHEMA
+from blurdata.quality import measure_pair, survey
 from blurdata.quality.survey import read_pair
 from blurdata.report import show
+from blurdata.report.found import Report, findings_json, judged
 from blurdata.report.ignore import read_ignore
 from blurdata.report.page import MARK, Scores, render
-
-
-@dataclass(frozen=True)
-class Report:
-    """What was found and where it was written.
-
-    Args:
-        page: The HTML file.
-        findings_file: The JSON file.
-        survey: Measurements of every pair that was looked at.
-        findings: Suspicions, those of the ignore file taken out.
-        ignored: How many the ignore file took out.
-    """
-
-    page: Path
-    findings_file: Path
-    survey: Survey
-    findings: tuple[Finding, ...]
-    ignored: int
 
 
 def write_report(
@@ -83,14 +61,9 @@ def write_report(
     Example:
         >>> import tempfile
         >>> import numpy as np
-        >>> from blurdata.files import write_png
-        >>> from blurdata.sources import open_source
-        >>> folder = Path(tempfile.mkdtemp())
+        >>> from blurdata.pairs import Pair, PairList
         >>> picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
-        >>> for half in ("blurry", "sharp"):
-        ...     write_png(folder / half / "a.png", picture)
-        >>> source = open_source(f"pairs:{folder}")
-        >>> report = write_report(source, folder / "report.html")
+        >>> report = write_report(PairList([Pair("a", picture, picture)]), Path(tempfile.mkdtemp()) / "report.html")
         >>> report.page.name, [finding.kind for finding in report.findings]
         ('report.html', ['identical'])
     """
@@ -101,22 +74,12 @@ def write_report(
         make_folder(file.parent)
     with only_writer(page, listing):
         measured = survey(source, sample=sample, seed=seed, workers=workers, advance=advance)
-        everything = judge(measured.facts)
-        kept = [f for f in everything if (f.kind, f.key) not in harmless]
-        text = render(
-            source,
-            measured,
-            kept,
-            title=title or title_of(source),
-            notes=notes,
-            scores=scores,
-            pictures=_pictures(source, measured, kept, samples, restored),
-            ignored=len(everything) - len(kept),
-            findings_name=listing.name,
-        )
-        write_atomic(listing, json.dumps(findings_json(source, measured, kept, ignored=len(everything) - len(kept)), indent=1) + "\n")
+        report = judged(page, listing, measured, harmless)
+        pictures = _pictures(source, report, samples, restored)
+        text = render(source, report, title=title or title_of(source), notes=notes, scores=scores, pictures=pictures)
+        write_atomic(listing, json.dumps(findings_json(source, report), indent=1) + "\n")
         write_atomic(page, text)
-    return Report(page, listing, measured, tuple(kept), len(everything) - len(kept))
+    return report
 
 
 def _check(source: PairSource, page: Path, samples: Sequence[str] | None, *, overwrite: bool) -> None:
@@ -141,9 +104,8 @@ def title_of(source: PairSource) -> str:
     return Path(path).name or "A set of blurry and sharp pairs"
 
 
-def _pictures(
-    source: PairSource, measured: Survey, findings: Sequence[Finding], samples: Sequence[str] | None, restored: show.Restore | None
-) -> dict[str, Any]:
+def _pictures(source: PairSource, report: Report, samples: Sequence[str] | None, restored: show.Restore | None) -> dict[str, Any]:
+    measured, findings = report.survey, report.findings
     facts = {f.key: f for f in measured.facts}
     place = {key: i for i, key in enumerate(source.keys)}
     suspects = [f.key for f in findings]
@@ -164,26 +126,3 @@ def _pictures(
         if key in with_thumbs:
             pictures["thumbs"][key] = show.thumbs(pair)
     return pictures
-
-
-def findings_json(source: PairSource, measured: Survey, findings: Iterable[Finding], *, ignored: int) -> dict[str, Any]:
-    """The findings as a program reads them; ``schema`` grows when a field changes its meaning."""
-    listed = [{name: _json(value) for name, value in asdict(finding).items()} for finding in findings]
-    return {
-        "schema": SCHEMA,
-        "blurdata": blurdata.__version__,
-        "source": source.text,
-        "recipe_id": source.recipe_id if source.recipe else None,
-        "fingerprint": source.fingerprint(),
-        "pairs": measured.total,
-        "examined": len(measured.facts),
-        "sample_seed": measured.seed,
-        "ignored": ignored,
-        "suspect_pairs": len({finding["key"] for finding in listed}),
-        "findings": listed,
-    }
-
-
-def _json(value: Any) -> Any:
-    """NaN and infinity have no JSON."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,61 @@
+"""What was found in a set, and how a program reads it."""
+
+import math
+from collections.abc import Container
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import blurdata
+from blurdata.pairs import PairSource
+from blurdata.quality import Finding, Survey, judge
+from blurdata.quality.findings import SCHEMA
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found and where it was written.
+
+    Args:
+        page: The HTML file.
+        findings_file: The JSON file.
+        survey: Measurements of every pair that was looked at.
+        findings: Suspicions, those of the ignore file taken out.
+        ignored: How many the ignore file took out.
+    """
+
+    page: Path
+    findings_file: Path
+    survey: Survey
+    findings: tuple[Finding, ...]
+    ignored: int
+
+
+def judged(page: Path, findings_file: Path, measured: Survey, harmless: Container[tuple[str, str]]) -> Report:
+    """What a survey makes suspect, less the (kind, key) that a person has judged harmless."""
+    everything = judge(measured.facts)
+    kept = tuple(f for f in everything if (f.kind, f.key) not in harmless)
+    return Report(page, findings_file, measured, kept, len(everything) - len(kept))
+
+
+def findings_json(source: PairSource, report: Report) -> dict[str, Any]:
+    """The findings as a program reads them; ``schema`` grows when a field changes its meaning."""
+    listed = [{name: _json(value) for name, value in asdict(finding).items()} for finding in report.findings]
+    return {
+        "schema": SCHEMA,
+        "blurdata": blurdata.__version__,
+        "source": source.text,
+        "recipe_id": source.recipe_id if source.recipe else None,
+        "fingerprint": source.fingerprint(),
+        "pairs": report.survey.total,
+        "examined": len(report.survey.facts),
+        "sample_seed": report.survey.seed,
+        "ignored": report.ignored,
+        "suspect_pairs": len({finding["key"] for finding in listed}),
+        "findings": listed,
+    }
+
+
+def _json(value: Any) -> Any:
+    """NaN and infinity have no JSON."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
