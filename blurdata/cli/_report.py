@@ -10,6 +10,7 @@ import typer
 from blurdata.errors import did_you_mean
 
 if TYPE_CHECKING:
+    from blurdata.pairs import PairSource
     from blurdata.report import Report
 
 
@@ -25,13 +26,14 @@ def check_kinds(text: str | None) -> list[str]:
     return list(KINDS) if "any" in wanted else wanted
 
 
-def say_result(report: "Report", fail_on: Sequence[str], *, card: Path | None, as_json: bool) -> None:
+def say_result(source: "PairSource", report: "Report", fail_on: Sequence[str], *, card: Path | None, as_json: bool) -> None:
     """Counts by kind (or the findings) on stdout, the files and the next command on stderr; exit 1 where ``fail_on`` says so."""
     from blurdata.naming import counted
+    from blurdata.report.found import findings_json
 
     counts = Counter(finding.kind for finding in report.findings)
     if as_json:
-        typer.echo(report.findings_file.read_text(encoding="utf-8").rstrip())
+        typer.echo(findings_json(source, report))  # not what is in the file, which another run may have replaced by now
     else:
         looked = (
             f"{len(report.survey.facts)} of {report.survey.total} pairs" if report.survey.sampled else counted(report.survey.total, "pair")

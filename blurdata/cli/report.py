@@ -11,7 +11,7 @@ from blurdata.cli._workers import Workers, available_cpus
 def run(
     source: Annotated[str, typer.Argument(help="KIND:PATH?option=value, or a folder of shards.", metavar="SOURCE|SHARDS")],
     out: Annotated[Path, typer.Option(help="The page to write.", metavar="FILE.html")] = Path("report.html"),
-    findings: Annotated[Path | None, typer.Option(help="Where the findings go as JSON; by default findings.json beside the page.")] = None,
+    findings: Annotated[Path | None, typer.Option(help="Where the findings go as JSON; by default beside the page.")] = None,
     title: Annotated[str | None, typer.Option(help="Heading of the page.")] = None,
     ignore: Annotated[
         Path | None, typer.Option(help="Findings judged harmless: a file with one 'KIND KEY' a line.", metavar="FILE")
@@ -60,4 +60,4 @@ def run(
         )
     if card is not None:
         write_card(opened, report, card)
-    say_result(report, kinds, card=card, as_json=as_json)
+    say_result(opened, report, kinds, card=card, as_json=as_json)

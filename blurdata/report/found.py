@@ -1,5 +1,6 @@
 """What was found in a set, and how a program reads it."""
 
+import json
 import math
 from collections.abc import Container
 from dataclasses import asdict, dataclass
@@ -38,10 +39,10 @@ def judged(page: Path, findings_file: Path, measured: Survey, harmless: Containe
     return Report(page, findings_file, measured, kept, len(everything) - len(kept))
 
 
-def findings_json(source: PairSource, report: Report) -> dict[str, Any]:
-    """The findings as a program reads them; ``schema`` grows when a field changes its meaning."""
+def findings_json(source: PairSource, report: Report) -> str:
+    """The findings as a program reads them, as JSON; ``schema`` grows when a field changes its meaning."""
     listed = [{name: _json(value) for name, value in asdict(finding).items()} for finding in report.findings]
-    return {
+    record = {
         "schema": SCHEMA,
         "blurdata": blurdata.__version__,
         "source": source.text,
@@ -54,6 +55,7 @@ def findings_json(source: PairSource, report: Report) -> dict[str, Any]:
         "suspect_pairs": len({finding["key"] for finding in listed}),
         "findings": listed,
     }
+    return json.dumps(record, indent=1)
 
 
 def _json(value: Any) -> Any:

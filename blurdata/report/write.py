@@ -1,12 +1,11 @@
 """Measure a set, judge it, and write its page and its findings."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from blurdata.errors import OutputError, SourceError
-from blurdata.files import make_folder, write_atomic
+from blurdata.files import atomic_path, make_folder
 from blurdata.locks import only_writer
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
@@ -46,7 +45,7 @@ def write_report(
         samples: Keys of the contact sheet; by default eight pairs from short to long blur.
         restored: Restored pictures for the contact sheet: a mapping from key to an array like the sharp half, or a function of the pair.
         ignore: File of findings judged harmless, one ``KIND KEY`` a line.
-        findings: The JSON file; by default ``findings.json`` beside the page.
+        findings: The JSON file; by default beside the page and named after it, as ``report.findings.json``.
         sample: Look at this many pairs only; the page says so.
         seed: Seed of that draw.
         workers: Processes that measure.
@@ -67,7 +66,8 @@ def write_report(
         >>> report.page.name, [finding.kind for finding in report.findings]
         ('report.html', ['identical'])
     """
-    page, listing = Path(out), Path(findings) if findings is not None else Path(out).with_name("findings.json")
+    page = Path(out)
+    listing = Path(findings) if findings is not None else page.with_name(f"{page.name.removesuffix('.html')}.findings.json")
     _check(source, page, samples, overwrite=overwrite)
     harmless = read_ignore(Path(ignore)) if ignore is not None else frozenset()
     for file in (page, listing):  # a long survey must not be lost to a folder that cannot be written
@@ -77,9 +77,17 @@ def write_report(
         report = judged(page, listing, measured, harmless)
         pictures = _pictures(source, report, samples, restored)
         text = render(source, report, title=title or title_of(source), notes=notes, scores=scores, pictures=pictures)
-        write_atomic(listing, json.dumps(findings_json(source, report), indent=1) + "\n")
-        write_atomic(page, text)
+        _write(report, text, findings_json(source, report))
     return report
+
+
+def _write(report: Report, text: str, findings: str) -> None:
+    """Page and findings, so that neither ever stands beside the other of an earlier run; what is killed here leaves a page alone."""
+    with atomic_path(report.findings_file) as listing:
+        listing.write_text(findings + "\n", encoding="utf-8")
+        with atomic_path(report.page) as page:
+            page.write_text(text, encoding="utf-8")
+            report.findings_file.unlink(missing_ok=True)
 
 
 def _check(source: PairSource, page: Path, samples: Sequence[str] | None, *, overwrite: bool) -> None:

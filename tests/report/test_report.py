@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -58,7 +59,7 @@ def test_page_is_self_contained(folder, tmp_path):
 def test_shifted_pair_is_listed(folder, tmp_path):
     """A pair shifted by 4 px is listed with value, line and median, and no good pair is."""
     report = write_report(open_source(f"pairs:{folder}"), tmp_path / "r.html")
-    data = json.loads((tmp_path / "findings.json").read_text())
+    data = json.loads((tmp_path / "r.findings.json").read_text())
 
     assert {finding.key for finding in report.findings} == {"train/2"}
     assert data["schema"] == 1
@@ -111,39 +112,75 @@ def test_sample_is_said(folder, tmp_path):
 
     assert len(report.survey.facts) == 3
     assert "3 of 6 pairs, drawn with seed 5" in report.page.read_text()
-    assert json.loads((tmp_path / "findings.json").read_text())["sample_seed"] == 5
+    assert json.loads((tmp_path / "r.findings.json").read_text())["sample_seed"] == 5
 
 
 @pytest.mark.parametrize("second", ["r.html", "other.html"])
-def test_two_reports_at_once_never_share_a_findings_file(folder, tmp_path, second):
+def test_two_reports_at_once_never_share_a_file(folder, tmp_path, second):
     """While one run writes, another that would write its page or its findings is refused at once; no lock outlives its run."""
     source, refused = open_source(f"pairs:{folder}"), []
-    (tmp_path / ".findings.json.lock").touch()  # a killed run's
+    listing = tmp_path / "found.json"
+    (tmp_path / ".found.json.lock").touch()  # a killed run's
 
     def meanwhile(*_, **__):
         with pytest.raises(OutputError, match="is being written by another run") as error:
-            write_report(source, tmp_path / second, sample=1)
+            write_report(source, tmp_path / second, findings=listing, sample=1)
         refused.append(str(error.value))
 
-    report = write_report(source, tmp_path / "r.html", sample=2, advance=meanwhile)
+    report = write_report(source, tmp_path / "r.html", findings=listing, sample=2, advance=meanwhile)
 
     assert refused
     assert json.loads(report.findings_file.read_text())["examined"] == 2
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["findings.json", "r.html", "set"]
-    write_report(source, tmp_path / second, sample=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["found.json", "r.html", "set"]
+    write_report(source, tmp_path / second, findings=listing, sample=1)
     assert json.loads(report.findings_file.read_text())["examined"] == 1
 
 
-def test_reports_of_their_own_files_do_not_wait_for_each_other(folder, tmp_path):
-    """One folder may get two reports at once where pages and findings have names of their own."""
-    source = open_source(f"pairs:{folder}")
+def test_reports_of_one_folder_keep_to_their_own_files(folder, tmp_path):
+    """One folder may get two reports, even at once: the findings are named after their page, and say what they are of."""
+    first, second = (open_source(f"pairs:{folder / split}") for split in ("train", "test"))
 
     def meanwhile(*_, **__):
-        write_report(source, tmp_path / "b.html", findings=tmp_path / "b.json", sample=1)
+        write_report(second, tmp_path / "b.html")
 
-    write_report(source, tmp_path / "a.html", sample=2, advance=meanwhile)
+    write_report(first, tmp_path / "a.html", advance=meanwhile)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html", "b.json", "findings.json", "set"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.findings.json", "a.html", "b.findings.json", "b.html", "set"]
+    for name, source in (("a", first), ("b", second)):
+        assert json.loads((tmp_path / f"{name}.findings.json").read_text())["fingerprint"] == source.fingerprint()
+        assert source.fingerprint() in (tmp_path / f"{name}.html").read_text()
+
+
+@pytest.mark.parametrize("moment", range(5))
+def test_a_page_never_stands_beside_findings_of_another_set(folder, tmp_path, monkeypatch, moment):
+    """A report of another set replaces all of the first one's; stopped between any two steps, it leaves no mixed pair of files."""
+    page, listing = tmp_path / "r.html", tmp_path / "r.findings.json"
+    first, second = (open_source(f"pairs:{folder / split}") for split in ("train", "test"))
+    write_report(first, page)
+    steps = []
+
+    def step(real):
+        def wrapped(path, *arguments, **options):
+            if ("r.html" in path.name or "r.findings" in path.name) and path.suffix != ".lock":
+                steps.append(path)
+                if len(steps) > moment:
+                    raise KeyboardInterrupt
+            return real(path, *arguments, **options)
+
+        return wrapped
+
+    with monkeypatch.context() as patch:
+        for name in ("write_text", "replace", "unlink"):
+            patch.setattr(Path, name, step(getattr(Path, name)))
+        with pytest.raises(KeyboardInterrupt):
+            write_report(second, page)
+
+    assert any(source.fingerprint() in page.read_text() for source in (first, second))
+    if listing.exists():
+        assert json.loads(listing.read_text())["fingerprint"] in page.read_text()
+    write_report(second, page)
+    assert json.loads(listing.read_text())["fingerprint"] == second.fingerprint()
+    assert first.fingerprint() not in page.read_text()
 
 
 def test_foreign_page_is_not_overwritten(folder, tmp_path):
