@@ -100,26 +100,24 @@ def find_recipe(name_or_path: str | Path) -> Path:
     raise RecipeError(msg)
 
 
-def read_recipe(name_or_path: str | Path, model: type[AnyRecipe], **overrides: Any) -> AnyRecipe:
-    """Read a recipe file into ``model``; ``overrides`` replace single fields (None keeps the file's value).
+def read_recipe(name_or_path: str | Path, model: type[AnyRecipe], /, **overrides: Any) -> AnyRecipe:
+    """Read a recipe file into ``model``; ``overrides`` replace single fields, also by None.
 
     Raises:
-        RecipeError: If the file is missing, is no YAML mapping, or a field is unknown or wrong; the sentence names file,
-            field and what is allowed.
+        RecipeError: If the file is missing, is no YAML mapping or a recipe of something else, or a field is unknown or wrong; the
+            sentence names file, field and what is allowed.
     """
     path = find_recipe(name_or_path)
     fields = read_fields(path)
     check_kind(path, fields, model)
-    over = [name for name, value in overrides.items() if value is not None]
-    where = f"{path}, with {', '.join(over)} given over it" if over else str(path)
-    return parse_recipe(fields, model, where=where, **overrides)
+    where = f"{path}, with {', '.join(overrides)} given over it" if overrides else str(path)
+    return parse_recipe({**fields, **overrides}, model, where=where)
 
 
-def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str, **overrides: Any) -> AnyRecipe:
-    """Check ``fields`` against ``model``; ``where`` names their origin in errors, ``overrides`` are as of :func:`read_recipe`."""
-    given = {**fields, **{name: value for name, value in overrides.items() if value is not None}}
+def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str) -> AnyRecipe:
+    """Check ``fields`` against ``model``; ``where`` names their origin in errors."""
     try:
-        return model.model_validate(given)
+        return model.model_validate(dict(fields))
     except ValidationError as error:
         raise RecipeError(_sentence(where, model, error.errors()[0])) from None
 

@@ -12,6 +12,7 @@ class Cake(Recipe):
     eggs: int = 3
     flour_g: float
     glaze: bool = False
+    filling: str | None = "jam"
 
 
 def write(tmp_path, text):
@@ -24,22 +25,25 @@ def test_defaults_are_resolved_and_hashed(tmp_path):
     """The id depends on the resolved recipe alone, not on how the file was written."""
     short = read_recipe(write(tmp_path, "flour_g: 200\n"), Cake)
     long = read_recipe(write(tmp_path, "# a cake\nglaze: false\nflour_g: 200.0\neggs: 3\n"), Cake)
-    assert short.resolved() == {"eggs": 3, "flour_g": 200.0, "glaze": False}
+    assert short.resolved() == {"eggs": 3, "flour_g": 200.0, "glaze": False, "filling": "jam"}
     assert short.id == long.id
     assert short.id != read_recipe(write(tmp_path, "flour_g: 201\n"), Cake).id
     assert len(recipe_id({})) == 16
 
 
 def test_overrides_replace_single_fields(tmp_path):
-    """A value given on the command line wins, None keeps the file's."""
-    cake = read_recipe(write(tmp_path, "flour_g: 200\neggs: 1\n"), Cake, eggs=5, glaze=None)
-    assert (cake.eggs, cake.glaze) == (5, False)
+    """A value given over the file's wins, None too; a field may have the name of anything, and an error names what was given."""
+    path = write(tmp_path, "flour_g: 200\neggs: 1\n")
+    cake = read_recipe(path, Cake, eggs=5, filling=None)
+    assert (cake.eggs, cake.filling, cake.flour_g) == (5, None, 200)
+    with pytest.raises(RecipeError, match=r"cake\.yaml, with model, where given over it: unknown field 'model'"):
+        read_recipe(path, Cake, model="round", where="oven")
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("flour_g: 1\negs: 2\n", "unknown field 'egs'; did you mean 'eggs'\\? the fields are eggs, flour_g, glaze"),
+        ("flour_g: 1\negs: 2\n", "unknown field 'egs'; did you mean 'eggs'\\? the fields are eggs, filling, flour_g, glaze"),
         ("eggs: 2\n", "field 'flour_g' is missing"),
         ("flour_g: much\n", "field 'flour_g'.*got 'much'"),
         ("flour_g: .inf\n", "field 'flour_g'"),

@@ -33,13 +33,13 @@ from blurdata.errors import BlurDataError, OutputError, RecipeError
 from blurdata.files import make_folder, write_atomic
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, progress
+from blurdata.recipe import read_recipe
 from blurdata.shards import open_input
 from blurdata.training import Diverged, Trainer, TrainRecipe, build_model, load_checkpoint, save_checkpoint
 from blurdata.training.batches import Batches, as_tensors
 from blurdata.training.evaluation import as_rows, evaluate, means
 from blurdata.training.pairs import TrainingPairs
 from blurdata.training.processes import Processes, join
-from blurdata.training.recipe import read_train_recipe
 from blurdata.training.record import RunRecord, environment
 from blurdata.training.restoring import pick_device
 
@@ -48,7 +48,7 @@ SAMPLES = 4  # pairs on a sheet of samples
 
 def train(us: Processes, options: argparse.Namespace) -> None:
     # What to train, on what, against what; everything that can be wrong with it is told now, not after hours.
-    recipe = read_train_recipe(options.recipe, **options.set)
+    recipe = read_recipe(options.recipe, TrainRecipe, **options.set)
     pairs = TrainingPairs(recipe, options.shards, options.sharp)
     test = open_input(options.test) if options.test else None
     try:

@@ -84,10 +84,8 @@ def open_convolve(
         (2, dtype('uint8'))
     """
     try:
-        numbers = {
-            "kernels_per_picture": int(kernels_per_picture) if kernels_per_picture else None,
-            "seed": int(seed) if seed else None,
-        }
+        given = {"kernels_per_picture": kernels_per_picture, "seed": seed}
+        numbers = {name: int(text) for name, text in given.items() if text}
     except ValueError as error:
         msg = f"{path}: the options kernels_per_picture and seed are whole numbers ({error})."
         raise SourceError(msg) from error

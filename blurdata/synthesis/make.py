@@ -96,17 +96,17 @@ def open_films(
 
 
 def resolve(recipe: SynthesisRecipe | Mapping[str, Any] | str | Path, **fields: Any) -> SynthesisRecipe:
-    """The checked recipe with single fields replaced.
+    """The checked recipe with single fields replaced; None keeps the recipe's.
 
     Raises:
         RecipeError: If a field is wrong, or the curve cannot be decoded.
     """
-    if isinstance(recipe, SynthesisRecipe):
-        plan = parse_recipe(recipe.model_dump(), SynthesisRecipe, where="recipe", **fields)
-    elif isinstance(recipe, Mapping):
-        plan = parse_recipe(recipe, SynthesisRecipe, where="recipe", **fields)
+    given = {name: value for name, value in fields.items() if value is not None}
+    if isinstance(recipe, (str, Path)):
+        plan = read_recipe(recipe, SynthesisRecipe, **given)
     else:
-        plan = read_recipe(recipe, SynthesisRecipe, **fields)
+        kept = recipe.model_dump() if isinstance(recipe, SynthesisRecipe) else recipe
+        plan = parse_recipe({**kept, **given}, SynthesisRecipe, where="recipe")
     try:
         decodable_curve(plan.curve)
     except ValueError as error:

@@ -1,11 +1,10 @@
 """What to train, on what, for how long: the recipe of a deblurring network."""
 
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from blurdata.recipe import Recipe, check_kind, find_recipe, parse_recipe, read_fields
+from blurdata.recipe import Recipe
 
 Positive = Field(gt=0)
 
@@ -68,6 +67,11 @@ class TrainRecipe(Recipe):
         evaluate_pairs: Test pairs of each evaluation but the last, spread evenly; 0 takes all.
         protocol: How the evaluation scores: ``plain``, ``realblur`` or ``gopro-matlab``.
         seed: Of the weights, the order and the augmentations.
+
+    Example:
+        >>> from blurdata.recipe import read_recipe
+        >>> read_recipe("verify_fast", TrainRecipe).model, read_recipe("verify_fast", TrainRecipe, model="noblur").model
+        ('baseline', 'noblur')
     """
 
     model: Literal["baseline", "noblur", "dehaze", "restormer", "nafnet"] = "baseline"
@@ -128,20 +132,3 @@ class TrainRecipe(Recipe):
                 return index, step
             step -= stage.steps
         return len(self.stages) - 1, self.stages[-1].steps
-
-
-def read_train_recipe(name_or_path: str | Path, **overrides: Any) -> TrainRecipe:
-    """Read a recipe of training; ``overrides`` replace single fields, also by None.
-
-    Raises:
-        RecipeError: If there is none, it is a recipe of something else, or a field is wrong.
-
-    Example:
-        >>> read_train_recipe("verify_fast").model
-        'baseline'
-    """
-    path = find_recipe(name_or_path)
-    fields = read_fields(path)
-    check_kind(path, fields, TrainRecipe)
-    where = f"{path}, with {', '.join(overrides)} given over it" if overrides else str(path)
-    return parse_recipe({**fields, **overrides}, TrainRecipe, where=where)

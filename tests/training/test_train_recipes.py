@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-from blurdata.recipe import recipe_names
-from blurdata.training import Trainer, build_model, learning_rate
-from blurdata.training.recipe import read_train_recipe
+from blurdata.recipe import read_recipe, recipe_names
+from blurdata.training import Trainer, TrainRecipe, build_model, learning_rate
 
 OURS = [name for name in recipe_names() if name.startswith(("train_", "verify_"))]
 PARAMETERS = {
@@ -26,11 +25,11 @@ def test_all_that_are_promised_ship():
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_each_builds_its_network_and_takes_a_step(name):
     """The network has its published size, and its small variant learns a step by the recipe's optimiser, loss and precision."""
-    recipe = read_train_recipe(name)
+    recipe = read_recipe(name, TrainRecipe)
     with torch.device("meta"):
         assert build_model(recipe.model, arguments=recipe.arguments).parameter_count == PARAMETERS[name]
 
-    small = read_train_recipe(name, small=True)
+    small = read_recipe(name, TrainRecipe, small=True)
     trainer = Trainer(build_model(small.model, small=True), small)
     sharp = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     before = [parameter.detach().clone() for parameter in trainer.model.parameters()]
@@ -41,7 +40,7 @@ def test_each_builds_its_network_and_takes_a_step(name):
 
 def test_restormer_is_trained_progressively_as_published():
     """Crops, batches, steps, hold and cosine are those of the paper."""
-    recipe = read_train_recipe("train_gopro_restormer")
+    recipe = read_recipe("train_gopro_restormer", TrainRecipe)
     changes = [0, 91_999, 92_000, 156_000, 204_000, 240_000, 276_000, 299_999]
     stages = [recipe.stage_at(step) for step in changes]
 

@@ -27,12 +27,12 @@ from rows import note
 from blurdata.files import write_atomic
 from blurdata.models import restore
 from blurdata.pairs import Pair, PairList
+from blurdata.recipe import read_recipe
 from blurdata.shards import build
-from blurdata.training import Trainer, build_model
+from blurdata.training import Trainer, TrainRecipe, build_model
 from blurdata.training.batches import Batches, as_tensors
 from blurdata.training.networks import NETWORKS
 from blurdata.training.pairs import TrainingPairs
-from blurdata.training.recipe import read_train_recipe
 from blurdata.training.restoring import pick_device
 
 SIZES = (128, 256, 512)
@@ -109,7 +109,8 @@ def make_shards(folder: Path) -> Path:
 
 def waiting(name: str, shards: Path, device: torch.device, *, pairs: str, steps: int, workers: int) -> dict[str, Any]:
     """Share of the training steps that a network waits for data."""
-    recipe = read_train_recipe("verify_fast", model=name, pairs=pairs, stages=[{"steps": steps, "crop": 96, "batch": 8}], warmup_steps=0)
+    stages = [{"steps": steps, "crop": 96, "batch": 8}]
+    recipe = read_recipe("verify_fast", TrainRecipe, model=name, pairs=pairs, stages=stages, warmup_steps=0)
     trainer = Trainer(build_model(name).to(device), recipe)
     waited, total, clock = [], [], time.perf_counter()
     for batch in Batches(TrainingPairs(recipe, shards), recipe, workers=workers, pin=device.type == "cuda"):
