@@ -160,5 +160,6 @@ def cut(sizes: Iterator[int], most_pairs: int, most_bytes: int) -> list[int]:
 
 
 def _first(error: ValidationError) -> str:
+    """The first thing that is wrong, as a part of a sentence."""
     first = error.errors()[0]
-    return str(first.get("ctx", {}).get("error") or first["msg"])
+    return str(first.get("ctx", {}).get("error") or first["msg"]).rstrip(".")

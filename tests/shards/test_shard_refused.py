@@ -2,6 +2,7 @@
 
 import os
 import resource
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from small_shards import SMALL, files_of, in_child, source_of
 
 from blurdata.errors import OutputError, PlanMismatch
-from blurdata.pairs import Pair, PairList
+from blurdata.pairs import Pair, PairList, PairSource
 from blurdata.shards import build, verify
+from blurdata.shards.plan import make_plan
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path: Path, golden: Path) -> None:
@@ -64,6 +66,30 @@ def test_wrong_arguments(tmp_path: Path, arguments: dict) -> None:
     with pytest.raises(ValueError, match=r"must be|got"):
         build(source_of(), tmp_path / "out", **arguments)
     assert not (tmp_path / "out").exists()
+
+
+class Renamed(PairSource):
+    """Pairs under keys that no pair could have."""
+
+    keys: Sequence[str] = ()
+    recipe = {"kind": "example"}  # noqa: RUF012  a source's recipe is read only
+
+    def __init__(self, keys: list[str]) -> None:
+        self.keys = keys
+
+    def fingerprint(self) -> str:
+        """Of nothing."""
+        return "example"
+
+    def __getitem__(self, index: int) -> Pair:
+        return Pair("a", np.zeros((16, 16, 3), np.uint8), np.zeros((16, 16, 3), np.uint8))
+
+
+@pytest.mark.parametrize("keys", [["a/../b"], ["a", "a"], ["a", "a/blurry"], ["\udc80"]], ids=["unclean", "twice", "nested", "no text"])
+def test_the_refusal_is_one_sentence(keys: list[str]) -> None:
+    """Whatever is wrong with the keys, the sentence ends in one full stop."""
+    with pytest.raises(PlanMismatch, match=r"cannot be packed: .*[^.]\.$"):
+        make_plan(Renamed(keys))
 
 
 @pytest.mark.parametrize("keys", [["a", "a/blurry"], ["a", "a/sharp/1"], ["x", "x/extras"]])
