@@ -33,7 +33,7 @@ def align_capture(capture: Capture, recipe: AlignRecipe, lenses: Lenses, referen
     try:
         aligned, known = _aligned(capture, recipe, lenses, reference)
     except BlurDataError as error:
-        aligned, known = Alignment(str(error)), None
+        aligned, known = Alignment(str(error).rstrip(".")), None  # a reason is a part of other sentences
     except (ValueError, ArithmeticError, np.linalg.LinAlgError, MemoryError) as error:  # one pair must not end a run of thousands
         aligned, known = Alignment(f"cannot be aligned ({type(error).__name__}: {error})"), None
     return record_of(capture, aligned, known), aligned

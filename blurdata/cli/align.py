@@ -55,7 +55,7 @@ def run(
         for path in drawn:
             typer.echo(f"overlay    {path}")
     if not index["summary"]["pairs"]:
-        msg = f"{captures}: not one of {counted(len(refused), 'pair')} could be aligned; the first: {refused[0]['status'].rstrip('.')}."
+        msg = f"{captures}: not one of {counted(len(refused), 'pair')} could be aligned; the first: {refused[0]['status']}."
         raise SourceError(msg)
     kind = "realblur-r" if plan.curve == "linear" else "realblur-j"
     typer.echo(f"Next: blurdata report {kind}:{out}", err=True)
