@@ -15,18 +15,18 @@ GAUSSIAN = (1, 2, 3, 4, 6)  # sigma in px
 BORDER = {"defocus": "reflect", "motion": "replicate", "gaussian": "replicate"}  # what each does beyond the edge
 
 
-def imagenet_c(kind: str, severity: int, *, angle_deg: float = 0.0, image_hw: tuple[int, int] | None = None) -> Psf:
+def imagenet_c(kind: str, severity: int, *, angle_deg: float = 0.0) -> Psf:
     """PSF of ImageNet-C's blur as imagecorruptions 1.1.2 makes it; **not centred** (motion) and **not of sum 1** (defocus, 1.013 at most).
 
     To reproduce the corruption, convolve in code values (``curve="linear"``) with the border of the kind: ``reflect`` for
     defocus, ``replicate`` for motion and Gaussian; or call :func:`blurdata.convolution.imagenet_c_blur`. Motion is a one-sided half
-    Gaussian that smears towards the upper left (for a positive angle) by up to 40 px and shifts the picture by 2 to 11 px.
+    Gaussian that smears towards the upper left (for a positive angle) by up to 40 px and shifts the picture by 2 to 11 px;
+    a picture smaller than its reach gets less of it, and darkens.
 
     Args:
         kind: ``"defocus"``, ``"motion"`` or ``"gaussian"`` (``"defocus_blur"`` and so on are taken too).
         severity: 1 to 5.
         angle_deg: Of motion only, as imagecorruptions counts it: it draws from -45 to 45.
-        image_hw: Height and width of the picture. Motion drops the taps that reach beyond a small picture, and darkens it.
 
     Returns:
         (K, L) float32, odd sides, the origin at the centre.
@@ -43,7 +43,7 @@ def imagenet_c(kind: str, severity: int, *, angle_deg: float = 0.0, image_hw: tu
         return _defocus(*DEFOCUS[severity - 1])
     if name == "gaussian":
         return _gaussian(GAUSSIAN[severity - 1])
-    return _motion(severity, number("angle_deg", angle_deg, low=-np.inf), image_hw)
+    return _motion(severity, number("angle_deg", angle_deg, low=-np.inf))
 
 
 def check_kind(kind: str, severity: int) -> str:
@@ -73,7 +73,10 @@ def _gaussian(sigma: int) -> Psf:
 def motion_taps(
     severity: int, angle_deg: float, image_hw: tuple[int, int] | None = None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Shifts dx, dy in whole pixels (y down) of ImageNet-C's motion and their weights, in the order in which the peer adds them."""
+    """Shifts dx, dy in whole pixels (y down) of ImageNet-C's motion and their weights, in the order in which the peer adds them.
+
+    Taps that reach beyond a picture of ``image_hw`` (height, width) are left out with all that follow, as the peer leaves them out.
+    """
     radius, sigma = MOTION[severity - 1]
     width = 2 * radius + 1
     weights = np.exp(-(np.arange(width) ** 2) / (2 * sigma**2)) / (np.sqrt(2 * np.pi) * sigma)
@@ -87,8 +90,8 @@ def motion_taps(
     return dx[:width], dy[:width], weights[:width]
 
 
-def _motion(severity: int, angle_deg: float, image_hw: tuple[int, int] | None) -> Psf:
-    dx, dy, weights = motion_taps(severity, angle_deg, image_hw)
+def _motion(severity: int, angle_deg: float) -> Psf:
+    dx, dy, weights = motion_taps(severity, angle_deg)
     half_x, half_y = int(np.abs(dx).max()), int(np.abs(dy).max())
     psf = np.zeros((2 * half_y + 1, 2 * half_x + 1))
     np.add.at(psf, (half_y + dy, half_x + dx), weights)
