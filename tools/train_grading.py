@@ -107,7 +107,7 @@ def blurred_tests(clean: NDArray[np.uint8], recipe: GradingRecipe, folder: Path)
     make_folder(folder)
     found = {}
     shape = (len(clean), recipe.input_side, recipe.input_side, 3)
-    with progress("blur the tests", len(ALL_TESTS) * len(clean)) as advance:
+    with progress("blur the tests", len(ALL_TESTS) * len(clean), unit="pictures") as advance:
         for name in ALL_TESTS:
             path = folder / f"{name.replace(' ', '_')}_{recipe.side}_{recipe.input_side}.npy"
             if not path.exists() or np.load(path, mmap_mode="r").shape != shape:

@@ -64,7 +64,7 @@ def run(
     outputs = restored_names(restored)
     tasks = [Task(key, outputs[name], truths[key]) for name, key in match_restored(outputs, truths, allow_missing=allow_missing)]
     journal = _journal(files)
-    with progress("scoring", len(tasks), unit="images") as advance:
+    with progress("scoring", len(tasks), unit="pictures") as advance:
         rows = evaluate(tasks, chosen, workers=workers or available_cpus(), journal=journal, advance=advance)
     record = json.dumps(tables.as_json(rows, chosen, {"restored": str(restored), **about}), indent=1, allow_nan=False)
     for path in files:
