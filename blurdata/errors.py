@@ -16,6 +16,7 @@ sentence that says what was wrong, where, and what to do, and the command line p
 """
 
 import difflib
+import errno
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -90,6 +91,21 @@ class Incomplete(ShardError):
 
     def __reduce__(self) -> tuple[type, tuple[Path, list[int]]]:
         return type(self), (self.path, self.missing)
+
+
+def output_error(path: Path, error: OSError) -> OutputError:
+    """The sentence for a failed write."""
+    remedy = {
+        errno.ENOSPC: "the disk is full, free some space and run the same command again",
+        errno.EFBIG: "the file-size limit is reached, raise it and run the same command again",
+        errno.EROFS: "the file system is read-only, choose another --out",
+        errno.EACCES: "it may not be written, choose another --out or change its rights",
+        errno.EPERM: "it may not be written, choose another --out or change its rights",
+        errno.ENOTDIR: "a part of the path is a file, choose another --out",
+        errno.EEXIST: "a part of the path is a file, choose another --out",
+        errno.ENAMETOOLONG: "the name is too long, choose a shorter --out",
+    }.get(error.errno or 0, f"{error.strerror or error}, choose another --out")
+    return OutputError(f"{path}: cannot be written: {remedy}.")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

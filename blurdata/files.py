@@ -1,13 +1,12 @@
 """Files at the edge: pictures in and out, atomic writes, natural order, content hashes."""
 
-import errno
 import hashlib
 import os
 import re
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from blurdata.errors import OutputError, SourceError
+from blurdata.errors import SourceError, output_error
+from blurdata.locks import temporary
 from blurdata.pairs import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -234,39 +234,22 @@ def write_atomic(path: Path, data: bytes | str) -> None:
     Raises:
         OutputError: If the folder is full or read-only; nothing is left behind.
     """
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+    with atomic_path(path) as aside:
+        aside.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside ``path``, renamed onto it when the block ends well and removed when it does not."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """An empty temporary file beside ``path``, renamed onto it when the block ends well and removed when it does not."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
+        with temporary(path) as (aside, _):
+            yield aside
+            sync(aside)
+            aside.replace(path)
+            sync(path.parent)
     except OSError as error:
-        _discard(temporary)
         raise output_error(path, error) from error
-    except BaseException:
-        _discard(temporary)
-        raise
-
-
-def sweep(folder: Path) -> None:
-    """Remove what killed processes were writing below ``folder``; what a living process writes stays."""
-    for path in folder.rglob(".*.tmp"):
-        owner = path.name.split(".")[-2]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
-            path.unlink(missing_ok=True)
-
-
-def _discard(temporary: Path) -> None:
-    with suppress(OSError):  # the folder itself may be what is wrong
-        temporary.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
@@ -278,32 +261,16 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def output_error(path: Path, error: OSError) -> OutputError:
-    """The sentence for a failed write."""
-    remedy = {
-        errno.ENOSPC: "the disk is full, free some space and run the same command again",
-        errno.EFBIG: "the file-size limit is reached, raise it and run the same command again",
-        errno.EROFS: "the file system is read-only, choose another --out",
-        errno.EACCES: "it may not be written, choose another --out or change its rights",
-        errno.EPERM: "it may not be written, choose another --out or change its rights",
-        errno.ENOTDIR: "a part of the path is a file, choose another --out",
-        errno.EEXIST: "a part of the path is a file, choose another --out",
-        errno.ENAMETOOLONG: "the name is too long, choose a shorter --out",
-    }.get(error.errno or 0, f"{error.strerror or error}, choose another --out")
-    return OutputError(f"{path}: cannot be written: {remedy}.")
-
-
 def make_folder(folder: Path) -> Path:
     """Create ``folder`` if need be and prove that it can be written; returns it.
 
     Raises:
         OutputError: If it cannot be made or written.
     """
-    probe = folder / f".probe.{os.getpid()}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
+        with temporary(folder / "probe"):
+            pass
     except OSError as error:
         raise output_error(folder, error) from error
     return folder

@@ -6,14 +6,16 @@ A test of the process id would not do: killed workers stay zombies where nothing
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from blurdata.errors import OutputError
-from blurdata.files import output_error
+from blurdata.errors import OutputError, output_error
 
+_TEMPORARY = re.compile(r"\.[0-9a-f]{8}\.tmp$")
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
@@ -52,6 +54,48 @@ def _held(target: Path) -> Iterator[None]:
             yield
         finally:
             path.unlink(missing_ok=True)  # while it is still locked: it is nobody else's
+
+
+@contextmanager
+def temporary(target: Path, *, of: str = "") -> Iterator[tuple[Path, BinaryIO]]:
+    """A new locked hidden file beside ``target``, with ``of`` in its name; it is removed unless the block renames it."""
+    while True:
+        path = target.with_name(f".{target.name}.{of}{secrets.token_hex(4)}.tmp")
+        stream = path.open("x+b")
+        if lock(stream) and same_file(path, stream):
+            break
+        stream.close()  # a sweep took it between its making and its lock
+    try:
+        with stream:
+            yield path, stream
+    finally:
+        with suppress(OSError):  # the folder itself may be what is wrong
+            path.unlink(missing_ok=True)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Temporary files below ``folder`` that no living process holds."""
+    return sorted(path for path in folder.rglob(".*.tmp") if _TEMPORARY.search(path.name) and _abandoned(path))
+
+
+def sweep(paths: Iterable[Path]) -> list[Path]:
+    """Remove those of the temporary files that no living process holds; returns them."""
+    return [path for path in paths if _abandoned(path, Path.unlink)]
+
+
+def _abandoned(path: Path, then: Callable[[Path], None] | None = None) -> bool:
+    """True where the lock can be had; where the file system cannot tell, the file is left alone.
+
+    ``then`` is called while the lock is held, so that no process which has just made the file can take it meanwhile.
+    """
+    try:
+        with path.open("r+b") as stream:  # NFS locks only what is open to be written
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if then is not None:
+                then(path)
+    except OSError:
+        return False
+    return True
 
 
 def lock(stream: BinaryIO) -> bool:

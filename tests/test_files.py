@@ -8,7 +8,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from blurdata import files
-from blurdata.errors import OutputError, SourceError
+from blurdata.errors import OutputError, SourceError, output_error
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (13, 17, 3)).astype(np.uint8)
 
@@ -138,7 +138,7 @@ def test_places_that_cannot_be_written_are_sentences(tmp_path):
         files.make_folder(tmp_path / "file" / "sub")
     with pytest.raises(OutputError, match="choose another --out"):
         files.write_atomic(tmp_path / "file" / "a.txt", "x")
-    assert "disk is full" in str(files.output_error(tmp_path, OSError(28, "No space left on device")))
+    assert "disk is full" in str(output_error(tmp_path, OSError(28, "No space left on device")))
 
 
 def test_fingerprint_depends_on_content_and_relative_names(tmp_path):

@@ -18,8 +18,9 @@ from blurdata.alignment.captures import Capture, Lenses, find_captures, read_len
 from blurdata.alignment.recipe import AlignRecipe
 from blurdata.alignment.records import VERSION, Record, align_capture, content_of, counts_of, overlay_of
 from blurdata.errors import OutputError, SourceError
-from blurdata.files import make_folder, sweep, write_atomic, write_png
+from blurdata.files import make_folder, write_atomic, write_png
 from blurdata.layouts import refuse_shards
+from blurdata.locks import leftovers, sweep
 from blurdata.processes import worker_pool
 from blurdata.progress import SILENT, Advance
 from blurdata.recipe import recipe_id
@@ -71,7 +72,7 @@ def align_folder(
     lenses = read_lenses(recipe)
     make_folder(out)
     _claim(out, recipe, lenses)
-    sweep(out)
+    sweep(leftovers(out))
     tell = advance(sum(len(scene) for scene in scenes.values())) if advance else SILENT
     records = align_all(scenes, recipe, lenses, kept=out / _RECORDS, out=out / recipe.root, workers=workers, advance=tell)
     index = {

@@ -12,8 +12,8 @@ from typing import Any
 
 import cv2
 
-from blurdata.errors import BlurDataError
-from blurdata.files import output_error, read_image
+from blurdata.errors import BlurDataError, output_error
+from blurdata.files import read_image
 from blurdata.interrupt import check
 from blurdata.metrics.protocols import Protocol, versions
 from blurdata.processes import worker_pool

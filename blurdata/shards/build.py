@@ -10,14 +10,14 @@ import h5py
 
 import blurdata
 from blurdata.errors import PlanMismatch, ShardCorrupt, SourceError
-from blurdata.files import output_error
+from blurdata.files import make_folder
 from blurdata.layouts import INDEX, PLAN, refuse_pictures
 from blurdata.pairs import Pair, PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.shards.encode import encode_shard
 from blurdata.shards.plan import Plan, Settings, make_plan
 from blurdata.shards.pool import run_all
-from blurdata.shards.publish import prove_writable, publish, sweep
+from blurdata.shards.publish import publish, sweep
 from blurdata.shards.records import Sidecar, finished, make_index, plan_ids, read_record, shard_path, sidecar_path, sidecars_in, to_json
 from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.sink import Sink
@@ -128,10 +128,7 @@ def prepare(source: PairSource, out: Path, settings: Settings | None) -> Plan:
     Raises:
         PlanMismatch: If the folder holds the plan, or a shard, of something else.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(out, error) from error
+    make_folder(out)
     plan = make_plan(source, settings)
     try:
         there = read_record(out / PLAN, Plan)
@@ -145,7 +142,6 @@ def prepare(source: PairSource, out: Path, settings: Settings | None) -> Plan:
             publish(out / PLAN, to_json(plan))  # a build that ended before its first shard, as by a picture that was mended since
         elif there.id != plan.id:
             raise PlanMismatch(f"{out}: holds shards of another plan ({_difference(there, plan)}); choose another --out or empty this one.")
-        prove_writable(out)
     return plan
 
 

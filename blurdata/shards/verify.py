@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from blurdata.errors import PlanMismatch, ShardCorrupt, SourceError
-from blurdata.files import output_error
+from blurdata.errors import PlanMismatch, ShardCorrupt, SourceError, output_error
+from blurdata.files import make_folder
 from blurdata.layouts import INDEX, PLAN, is_shards
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.shards.build import build_all, write_index
 from blurdata.shards.plan import Plan, make_plan
-from blurdata.shards.publish import hash_file, prove_writable, publish
+from blurdata.shards.publish import hash_file, publish
 from blurdata.shards.records import (
     Index,
     Sidecar,
@@ -188,7 +188,7 @@ def repair(out: Path | str, source: PairSource | str | None = None, *, workers: 
     faults = left = verify(folder, advance=advance)
     if not faults:
         return []
-    prove_writable(folder)
+    make_folder(folder)
     if any(fault.file == PLAN for fault in faults) and _plan_again(folder, source):
         left = verify(folder, advance=advance)
         faults = [*faults, *(fault for fault in left if fault not in faults)]

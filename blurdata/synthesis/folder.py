@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from blurdata.errors import OutputError
-from blurdata.files import make_folder, sweep, write_atomic, write_png
+from blurdata.files import make_folder, write_atomic, write_png
 from blurdata.layouts import refuse_shards
+from blurdata.locks import leftovers, sweep
 from blurdata.pairs import Pair
 from blurdata.recipe import recipe_id
 from blurdata.synthesis.source import FilmPairs
@@ -52,7 +53,7 @@ def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None
         "summary": dict(pairs.summary()),
     }
     _claim(out, claim)
-    sweep(out)
+    sweep(leftovers(out))
     missing = [i for i, key in enumerate(pairs.keys) if not all(_is_whole(path) for path in _files(out, key, pairs.recipe))]
     if advance:
         advance(len(pairs) - len(missing))

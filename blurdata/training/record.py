@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from blurdata.files import make_folder, output_error, write_atomic, write_png
+from blurdata.errors import output_error
+from blurdata.files import make_folder, write_atomic, write_png
 from blurdata.pairs import Image, eight_bits
 
 LOSS = ("step", "loss", "learning_rate", "gradient_norm", "seconds", "waited")

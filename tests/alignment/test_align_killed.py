@@ -72,7 +72,7 @@ def test_a_killed_run_ends_with_the_bytes_of_one_that_was_not(captures, expected
     assert all(found[name] == expected[name] for name in found if not name.endswith(".tmp"))
     done = {out / name: (out / name).stat().st_mtime_ns for name in found if name.startswith(".alignment/scene")}
     torn = out / pictures[0].replace("gt_1", ".gt_9").replace("blur_1", ".blur_9")
-    torn.with_name(f"{torn.name}.4194999.tmp").write_bytes(b"\x89PNG")  # as a kill in the middle of a picture leaves it
+    torn.with_name(f"{torn.name}.0badc0de.tmp").write_bytes(b"\x89PNG")  # as a kill in the middle of a picture leaves it
 
     subprocess.run(command(captures, out, "--workers", workers), check=True, capture_output=True)
 

@@ -104,7 +104,7 @@ def test_clean_removes_leftovers_alone(run: Run, folders: Path, tmp_path: Path) 
     """Leftovers of any machine go, shards stay."""
     run("pack", f"pairs:{folders}", "--out", "shards")
     names = {path.name for path in (tmp_path / "shards").iterdir()}
-    (tmp_path / "shards" / ".shard-00000.h5.elsewhere.99-x.tmp").write_bytes(b"half")
+    (tmp_path / "shards" / ".shard-00000.h5.elsewhere.0000000c.tmp").write_bytes(b"half")
     assert "1 leftover would be removed" in run("clean", "shards", "--dry-run").stdout
     assert "1 leftover removed" in run("clean", "shards").stdout
     assert {path.name for path in (tmp_path / "shards").iterdir()} == names

@@ -76,10 +76,10 @@ def test_leftovers_of_the_dead_are_swept_and_of_the_living_kept(tmp_path: Path, 
     import socket
 
     host = socket.gethostname()
-    dead, alive, far = (golden / f".shard-00000.h5.{name}.tmp" for name in (f"{host}.1-a", f"{host}.2-b", "elsewhere.3-c"))
+    dead, alive, far = (golden / f".shard-00000.h5.{name}.tmp" for name in (f"{host}.0000000a", f"{host}.0000000b", "elsewhere.0000000c"))
     for path in (dead, alive, far):
         path.write_bytes(b"half")
-    with alive.open("rb") as held:
+    with alive.open("r+b") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         build(source_of(), golden, settings=SMALL)
         assert not dead.exists()
@@ -92,12 +92,12 @@ def test_a_sweep_never_takes_what_a_builder_has_just_made(golden: Path, monkeypa
     """A leftover is removed while its lock is held: a builder that made the file and comes to lock it meanwhile gets another."""
     import fcntl
 
-    path = golden / ".shard-00000.h5.elsewhere.3-c.tmp"
+    path = golden / ".shard-00000.h5.elsewhere.0000000c.tmp"
     path.write_bytes(b"")
     unlink, got = Path.unlink, []
 
     def unlink_with_a_rival(self: Path, *arguments: bool) -> None:
-        with path.open("rb") as rival:
+        with path.open("r+b") as rival:
             try:
                 fcntl.flock(rival, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 got.append(self)

@@ -54,6 +54,7 @@ def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path: Path) -> None:
     with pytest.raises(Stopped):
         write_folder(pairs, tmp_path / "resumed", advance=stop)
     (tmp_path / "resumed" / "frames_03_00" / "sharp" / "000003.png").unlink(missing_ok=True)
+    (tmp_path / "resumed" / "frames_03_00" / "sharp" / ".000003.png.0badc0de.tmp").write_bytes(b"half")  # a killed run's
     missing = write_folder(pairs, tmp_path / "resumed")
 
     assert missing == 2
