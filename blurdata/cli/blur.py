@@ -66,10 +66,7 @@ def run(
     Copies are PNG, so that no compression is taken for blur; depth, grey, transparency and an RGB or grey colour profile stay (the
     light is --curve's, whatever the profile says); sub-folders are mirrored. blur.json in the output folder says what each picture got.
     """
-    import json
-
-    from blurdata.errors import SourceError
-    from blurdata.naming import counted
+    from blurdata.cli._copies import say_outcome
     from blurdata.progress import progress
     from blurdata.transforms.copies import blur_copies, plan_copies
     from blurdata.transforms.kinds import make_degradation
@@ -89,15 +86,7 @@ def run(
     copies = plan_copies(images, out)
     with progress("blur", len(copies), unit="pictures") as advance:
         outcome = blur_copies(copies, out, degradation, seed=seed, settings=settings, save_psf=save_psf, advance=advance)
-    if as_json:
-        typer.echo(json.dumps({"blurred": outcome.made, "kept": outcome.kept, "failed": list(outcome.failed), "out": str(out)}))
-    else:
-        kept = f", {outcome.kept} were there already" if outcome.kept else ""
-        typer.echo(f"{counted(outcome.made, 'picture')} blurred{kept}; {out / 'blur.json'} says how")
-    if outcome.failed:
-        more = f" (and {len(outcome.failed) - 1} more, see {out / 'blur.json'})" if len(outcome.failed) > 1 else ""
-        msg = f"{len(outcome.failed)} of {counted(len(copies), 'picture')} could not be blurred: {outcome.failed[0].rstrip('.')}{more}."
-        raise SourceError(msg)
+    say_outcome(outcome, out, done="blurred", record=out / "blur.json", as_json=as_json)
     doubled = next((copy for copy in copies if Path(copy.name).stem == copy.source.name), None)
     if doubled:
         typer.echo(

@@ -28,12 +28,9 @@ def run(
     16-bit pictures stay 16-bit, pictures that a camera stored on their side come out upright, sub-folders are mirrored; deblur.json in
     the output folder says which network made them. Loading a checkpoint runs no code in it.
     """
-    import json
-
-    from blurdata.errors import SourceError
-    from blurdata.naming import counted
+    from blurdata.cli._copies import say_outcome
     from blurdata.progress import progress
-    from blurdata.training.restoring import open_restorer, restore_files
+    from blurdata.training.restoring import RECORD, open_restorer, restore_files
     from blurdata.transforms.copies import plan_copies
 
     try:
@@ -43,13 +40,5 @@ def run(
     copies = plan_copies(images, out)
     with progress("deblur", len(copies), unit="pictures") as advance:
         outcome = restore_files(copies, out, restorer, overwrite=overwrite, advance=advance)
-    if as_json:
-        typer.echo(json.dumps({"restored": outcome.made, "kept": outcome.kept, "failed": list(outcome.failed), "out": str(out)}))
-    else:
-        kept = f", {outcome.kept} were there already" if outcome.kept else ""
-        typer.echo(f"{counted(outcome.made, 'picture')} restored{kept}; see {out}")
-    if outcome.failed:
-        more = f" (and {len(outcome.failed) - 1} more)" if len(outcome.failed) > 1 else ""
-        msg = f"{len(outcome.failed)} of {counted(len(copies), 'picture')} could not be restored: {outcome.failed[0].rstrip('.')}{more}."
-        raise SourceError(msg)
+    say_outcome(outcome, out, done="restored", record=out / RECORD, as_json=as_json)
     typer.echo(f"Next: blurdata evaluate {out} SHARP --protocol plain, where SHARP is the folder of the true pictures", err=True)

@@ -1,7 +1,7 @@
 """How does a lens blur a scene that is not flat? Layer by layer, near ones over far ones."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -68,17 +68,10 @@ def convolve_depth(
 
 
 def _composed(light: Light, radius: NDArray[np.float64], aperture: Aperture, border: str) -> Light:
-    rungs = rungs_between(float(radius.min()), float(radius.max()))
     cover_border = "replicate" if border == "constant" else border  # black beyond the edge is there too, not missing
     out = np.zeros_like(light)
-    for index, rung in enumerate(rungs):
-        # a layer goes on behind everything nearer, so it covers that too; the farthest covers all
-        below = rungs[index - 1] if index else rung - 1
-        cover = np.clip((radius - below) / (rung - below), 0, 1)
-        known = np.ones(radius.shape, bool) if index + 1 == len(rungs) else radius < rungs[index + 1]
-        if not (known & (cover > 0)).any():
-            continue
-        kernel, share = aperture(abs(float(rung))), cover.astype(light.dtype)[..., None]
+    for rung, cover, known in layers_of(radius):
+        kernel, share = aperture(abs(rung)), cover.astype(light.dtype)[..., None]
         layer = blur_light(_filled(light, known) * share, kernel, border)
         out = out * (1 - np.clip(blur_light(share, kernel, cover_border), 0, 1)) + layer
     return out
@@ -105,7 +98,19 @@ def _halved(values: Light) -> Light:
     return np.asarray(padded[::2, ::2] + padded[1::2, ::2] + padded[::2, 1::2] + padded[1::2, 1::2])
 
 
-def rungs_between(low: float, high: float) -> NDArray[np.float64]:
+def layers_of(radius: NDArray[np.float64]) -> Iterator[tuple[float, NDArray[np.float64], NDArray[np.bool_]]]:
+    """Layers that show anything, far to near: signed radius, how far each pixel is covered (0 to 1), where the layer's light is known."""
+    rungs = _rungs_between(float(radius.min()), float(radius.max()))
+    for index, rung in enumerate(rungs):
+        # a layer goes on behind everything nearer, so it covers that too; the farthest covers all
+        below = rungs[index - 1] if index else rung - 1
+        cover = np.clip((radius - below) / (rung - below), 0, 1)
+        known = np.ones(radius.shape, bool) if index + 1 == len(rungs) else radius < rungs[index + 1]
+        if (known & (cover > 0)).any():
+            yield float(rung), cover, known
+
+
+def _rungs_between(low: float, high: float) -> NDArray[np.float64]:
     """Signed radii of the layers, far to near: both ends, 0, and between them steps that grow with the radius."""
     ladder = [0.0]
     while ladder[-1] < max(abs(low), abs(high)):

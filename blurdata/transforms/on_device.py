@@ -16,7 +16,7 @@ from blurdata import psf
 from blurdata.color import curve as named_curve
 from blurdata.convolution import convolve_batch
 from blurdata.convolution.camera import camera_steps
-from blurdata.convolution.depth import rungs_between
+from blurdata.convolution.depth import layers_of
 from blurdata.convolution.tensor_light import decode, encode
 from blurdata.sensor import NoiseLevel, poisson_gaussian
 from blurdata.transforms.any_blur import AnyBlur
@@ -101,17 +101,11 @@ def _(degradation: DepthDefocusBlur, images: Tensor, samples: Samples, frames: l
 
 def _layered(light: Tensor, radius: NDArray[np.float64]) -> Tensor:
     """(C, H, W) light blurred layer by layer, as :func:`blurdata.convolution.convolve_depth` does and says."""
-    rungs = rungs_between(float(radius.min()), float(radius.max()))
     out = torch.zeros_like(light)
-    for index, rung in enumerate(rungs):
-        below = rungs[index - 1] if index else rung - 1
-        cover = np.clip((radius - below) / (rung - below), 0, 1)
-        known = np.ones(radius.shape, bool) if index + 1 == len(rungs) else radius < rungs[index + 1]
-        if not (known & (cover > 0)).any():
-            continue
+    for rung, cover, known in layers_of(radius):
         share = torch.from_numpy(cover).to(light)[None]
         layer = torch.cat([_filled(light, torch.from_numpy(known).to(light.device)[None]) * share, share])
-        blurred = convolve_batch(layer[None], [psf.disk(abs(float(rung)))], curve="linear")[0]
+        blurred = convolve_batch(layer[None], [psf.disk(abs(rung))], curve="linear")[0]
         out = out * (1 - blurred[-1:].clamp(0, 1)) + blurred[:-1]
     return out
 
