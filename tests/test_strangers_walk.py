@@ -166,7 +166,7 @@ def test_pairs_become_shards_that_say_how_they_were_made(packed, tmp_path):
 def test_the_report_names_the_pair_that_was_damaged(packed, tmp_path):
     """The findings of a good set are none; of a damaged one they name the pair, and `--fail-on` makes that an exit code."""
     done(blurdata(packed, "report", "shards", "--out", "report.html"))
-    good = json.loads((packed / "report.findings.json").read_text())
+    good = json.loads((packed / "findings.json").read_text())
     assert (good["pairs"], good["examined"], good["findings"]) == (4, 4, [])
     assert json.loads((packed / "pairs/synthesis.json").read_text())["recipe_id"] in (packed / "report.html").read_text()
 
@@ -175,7 +175,7 @@ def test_the_report_names_the_pair_that_was_damaged(packed, tmp_path):
     refused(blurdata(place, "report", "shards", "--fail-on", "misalinged"), "'misalinged'", "misaligned", code=2)
     cut(next(place.rglob("sharp/000001.png")))
     bad = blurdata(place, "report", PAIRS, "--out", "bad/report.html", "--fail-on", "unreadable")
-    found = json.loads((place / "bad/report.findings.json").read_text())["findings"]
+    found = json.loads((place / "bad/findings.json").read_text())["findings"]
     assert bad.returncode == 1
     assert "Traceback" not in bad.stderr
     assert {one["kind"] for one in found} == {"unreadable"}

@@ -45,7 +45,8 @@ def write_report(
         samples: Keys of the contact sheet; by default eight pairs from short to long blur.
         restored: Restored pictures for the contact sheet: a mapping from key to an array like the sharp half, or a function of the pair.
         ignore: File of findings judged harmless, one ``KIND KEY`` a line.
-        findings: The JSON file; by default beside the page and named after it, as ``report.findings.json``.
+        findings: The JSON file; by default ``findings.json`` beside a page that is called ``report.html``, ``NAME.findings.json`` beside any
+            other ``NAME.html``.
         sample: Look at this many pairs only; the page says so.
         seed: Seed of that draw.
         workers: Processes that measure.
@@ -67,7 +68,8 @@ def write_report(
         ('report.html', ['identical'])
     """
     page = Path(out)
-    listing = Path(findings) if findings is not None else page.with_name(f"{page.name.removesuffix('.html')}.findings.json")
+    name = page.name.removesuffix(".html")
+    listing = Path(findings) if findings is not None else page.with_name("findings.json" if name == "report" else f"{name}.findings.json")
     _check(source, page, samples, overwrite=overwrite)
     harmless = read_ignore(Path(ignore)) if ignore is not None else frozenset()
     for file in (page, listing):  # a long survey must not be lost to a folder that cannot be written
