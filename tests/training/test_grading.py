@@ -221,6 +221,30 @@ def test_the_script_trains_grades_and_goes_on(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "run" / "curves.png").stat().st_size > 10_000
 
 
+def test_arms_that_begin_alike_end_as_if_trained_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is trained once for all arms changes no bit of any; another recipe's beginning is not taken."""
+    script, cpu = _script(), torch.device("cpu")
+    pictures = read_pictures(str(_class_folders(tmp_path / "data", 6)), side=40)
+    arms = {"none": Arm(), "ours": Arm(blur="physical", p=1.0)}
+    recipe = GradingRecipe(arms=arms, side=40, input_side=32, steps=4, batch=4, learning_rate=1e-3, ramp=(0.5, 0.5))
+
+    def weights(arm: str, folder: str, of: str = "recipe") -> list[torch.Tensor]:
+        begun = script.Begun(tmp_path / folder / "begun.pt", of)
+        trained = script.train_arm(pictures, list(range(12)), recipe, arms[arm], 0, cpu, lambda *_, **__: None, begun)
+        return [value.clone() for value in trained.state_dict().values()]
+
+    alone = weights("ours", "alone")
+    weights("none", "shared")
+    steps: list[int] = []
+    known = script.learning_rate
+    monkeypatch.setattr(script, "learning_rate", lambda step, **rest: steps.append(step) or known(step, **rest))
+
+    assert all(torch.equal(a, b) for a, b in zip(alone, weights("ours", "shared"), strict=True))
+    assert steps == [2, 3]
+    weights("ours", "shared", of="another")
+    assert steps[2:] == [0, 1, 2, 3]
+
+
 def test_the_script_says_what_is_wrong_in_a_sentence(tmp_path: Path) -> None:
     """One class is none; the script says so and leaves."""
     (tmp_path / "data" / "only").mkdir(parents=True)
