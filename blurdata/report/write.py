@@ -45,8 +45,8 @@ def write_report(
         samples: Keys of the contact sheet; by default eight pairs from short to long blur.
         restored: Restored pictures for the contact sheet: a mapping from key to an array like the sharp half, or a function of the pair.
         ignore: File of findings judged harmless, one ``KIND KEY`` a line.
-        findings: The JSON file; by default ``findings.json`` beside a page that is called ``report.html``, ``NAME.findings.json`` beside any
-            other ``NAME.html``.
+        findings: The JSON file; by default ``findings.json`` beside a page that is called ``report.html``, and
+            ``NAME.findings.json`` beside any other ``NAME.html``.
         sample: Look at this many pairs only; the page says so.
         seed: Seed of that draw.
         workers: Processes that measure.
