@@ -93,7 +93,7 @@ def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> No
             answers = kept(path, alone, data)
             if answers is None:
                 train, test = parts[part]
-                begun = Begun(out / "begun" / f"{seed}_{part}.pt", f"{recipe.model_copy(update={'arms': {}, 'seeds': 1}).id} {data}")
+                begun = Begun(out / "begun" / f"{seed}_{part}.pt", f"{alone.model_copy(update={'arms': {}}).id} {data}")
                 model = train_arm(pictures, train, recipe, recipe.arms[name], seed, device, advance, begun)
                 answers = {name: grade(model, blurred[name][[at[i] for i in test]], recipe, device) for name in ALL_TESTS}
                 keep(path, answers, alone, data)
