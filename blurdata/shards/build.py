@@ -16,7 +16,7 @@ from blurdata.pairs import Pair, PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.shards.encode import encode_shard
 from blurdata.shards.plan import Plan, Settings, make_plan
-from blurdata.shards.pool import run_all
+from blurdata.shards.pool import run_all, start_server
 from blurdata.shards.publish import publish, sweep
 from blurdata.shards.records import Sidecar, finished, make_index, plan_ids, read_record, shard_path, sidecar_path, sidecars_in, to_json
 from blurdata.shards.shardfile import ShardFile
@@ -72,6 +72,8 @@ def build(
     out = Path(out)
     refuse_pictures(out)
     source = open_input(source) if isinstance(source, str) else source
+    if workers > 1 and engine == "local":
+        start_server()  # half a second, which passes while the plan is made
     plan = prepare(source, out, settings)
     mine = range(task, len(plan), of)
     todo = [index for index in mine if finished(out, plan, index) is None]

@@ -70,6 +70,12 @@ class Queues:
         return self._left[worker].pop(0) if self._left[worker] else None
 
 
+def start_server() -> ForkServerContext:
+    """Start the server that workers are forked from, unless it runs; it imports what this process has while this process goes on."""
+    modules = sorted(name for name in sys.modules if name.startswith("blurdata."))  # imported once, their memory shared by all
+    return start_fork_server(*modules, "blurdata.shards.warm")
+
+
 def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> Iterator[int]:
     """Run ``job(task)`` for all tasks in processes of their own; yields tasks as they are done.
 
@@ -78,8 +84,7 @@ def run_all(job: Callable[[int], None], tasks: Sequence[int], workers: int) -> I
         ShardError: If a process died.
     """
     queues = Queues(tasks, min(workers, len(tasks)))
-    modules = sorted(name for name in sys.modules if name.startswith("blurdata."))  # imported once, their memory shared by all
-    context = start_fork_server(*modules, "blurdata.shards.warm")
+    context = start_server()
     crew: list[_Worker] = []
     try:
         for number in range(len(queues)):

@@ -4,7 +4,9 @@ import gc
 
 import numpy as np
 
-from blurdata.shards.fletcher import fletcher32
+from blurdata.shards.tiles import fold, unfold
 
-fletcher32(np.zeros(8, np.uint8))
+_rows, _stored = np.zeros((1, 8), np.uint8), np.zeros((1, 12), np.uint8)
+fold(_stored, _rows, 8)
+unfold(_rows, _stored, 8, 0, 0)
 gc.freeze()
