@@ -59,7 +59,8 @@ def read_lens(path: Path) -> Lens:
         size = tuple(int(store.getNode(name).real()) for name in ("image_height", "image_width"))
         store.release()
     except (cv2.error, SystemError) as error:
-        msg = f"{path}: is no OpenCV calibration ({str(error).strip().splitlines()[-1]}); {remedy}."
+        why = f" ({str(error).strip().splitlines()[-1]})" if isinstance(error, cv2.error) else ""
+        msg = f"{path}: is no OpenCV calibration{why}; {remedy}."
         raise SourceError(msg) from error
     if matrix is None or matrix.shape != (3, 3) or not np.isfinite(matrix).all() or matrix[0, 0] <= 0 or matrix[1, 1] <= 0:
         msg = f"{path}: field 'camera_matrix' must be a 3x3 camera matrix; {remedy}."

@@ -4,6 +4,7 @@ References first, then the other pairs of their scenes. A pair's record is writt
 """
 
 import json
+import shutil
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -188,18 +189,30 @@ def _claim(out: Path, recipe: AlignRecipe, lenses: Lenses) -> None:
             same = json.loads(path.read_text(encoding="utf-8")) == claim
         except (OSError, ValueError):
             same = False
-        if not same:
+        if same:
+            return
+        if next(out.glob("*/*/gt/*.png"), None) is not None:
             msg = f"{out}: already holds pairs made with another recipe or calibration; choose another --out, or delete it first."
             raise OutputError(msg)
-    else:
-        write_atomic(path, json.dumps(claim) + "\n")
+        shutil.rmtree(out / _RECORDS)  # another recipe made not one pair
+    write_atomic(path, json.dumps(claim) + "\n")
+
+
+def check_overlays(captures: Path, recipe: AlignRecipe, keys: Sequence[str]) -> None:
+    """Raise SourceError where a key names no capture, before hours are spent on aligning them."""
+    if not set(keys) - {"all"}:
+        return
+    there = [capture.key for scene in find_captures(captures, recipe).values() for capture in scene]
+    if strange := [key for key in keys if key != "all" and key not in there]:
+        msg = f"--overlay {strange[0]}: there is no such pair; the first is {there[0]}."
+        raise SourceError(msg)
 
 
 def draw_overlays(captures: Path, out: Path, recipe: AlignRecipe, records: Sequence[Record], keys: Sequence[str]) -> list[Path]:
     """Write ``overlay/<scene>_<K>.png`` of the pairs named, or of ``all``; returns the files.
 
     Raises:
-        SourceError: If a key names no pair, or one that was refused.
+        SourceError: If a key names a pair that was refused.
     """
     by_key = {record["key"]: record for record in records}
     wanted = [key for key, record in by_key.items() if record["status"] == "ok"] if "all" in keys else list(keys)
@@ -208,7 +221,7 @@ def draw_overlays(captures: Path, out: Path, recipe: AlignRecipe, records: Seque
     by_capture = {capture.key: capture for scene in find_captures(captures, recipe).values() for capture in scene}
     lenses, drawn = read_lenses(recipe), []
     for key in wanted:
-        status = by_key[key]["status"] if key in by_key else f"there is no such pair; the first is {next(iter(by_key))}"
+        status = by_key[key]["status"]
         if status != "ok":
             msg = f"--overlay {key}: {status}."
             raise SourceError(msg)

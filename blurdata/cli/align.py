@@ -31,14 +31,16 @@ def run(
     import json
     from contextlib import ExitStack
 
-    from blurdata.alignment.run import INDEX, align_folder, draw_overlays
+    from blurdata.alignment.run import INDEX, align_folder, check_overlays, draw_overlays
     from blurdata.alignment.source import read_align_recipe
+    from blurdata.datasets.realblur import FOLDERS
     from blurdata.errors import SourceError
     from blurdata.naming import counted
     from blurdata.progress import progress
 
     plan = read_align_recipe(recipe)
     count = workers or available_cpus()
+    check_overlays(captures, plan, overlay or [])
     with ExitStack() as stack:
         index = align_folder(captures, out, plan, workers=count, advance=lambda total: stack.enter_context(progress("align", total)))
     drawn = draw_overlays(captures, out, plan, index["pairs"], overlay or [])
@@ -58,4 +60,5 @@ def run(
         msg = f"{captures}: not one of {counted(len(refused), 'pair')} could be aligned; the first: {refused[0]['status']}."
         raise SourceError(msg)
     kind = "realblur-r" if plan.curve == "linear" else "realblur-j"
-    typer.echo(f"Next: blurdata report {kind}:{out}", err=True)
+    named = plan.root == FOLDERS["R" if plan.curve == "linear" else "J"]
+    typer.echo(f"Next: blurdata report {kind}:{out if named else out / plan.root}", err=True)

@@ -56,7 +56,7 @@ def run(
     from blurdata.files import write_atomic
     from blurdata.metrics import Protocol, Task, evaluate, match_restored, tables
     from blurdata.metrics.matching import restored_names
-    from blurdata.naming import counted
+    from blurdata.naming import counted, some
     from blurdata.progress import progress
 
     chosen = Protocol(protocol.value, clip=clip)
@@ -64,12 +64,16 @@ def run(
     outputs = restored_names(restored)
     tasks = [Task(key, outputs[name], truths[key]) for name, key in match_restored(outputs, truths, allow_missing=allow_missing)]
     journal = _journal(files)
+    if missing := len(truths) - len(tasks):
+        about["lacking"] += [f"{missing} of {counted(len(truths), 'ground truth')} have no restored picture"]
     with progress("scoring", len(tasks), unit="pictures") as advance:
         rows = evaluate(tasks, chosen, workers=workers or available_cpus(), journal=journal, advance=advance)
     record = json.dumps(tables.as_json(rows, chosen, {"restored": str(restored), **about}), indent=1, allow_nan=False)
     for path in files:
         write_atomic(path, tables.as_csv(rows, chosen) if path.suffix.lower() == ".csv" else record + "\n")
     typer.echo(record if as_json else tables.as_text(rows, chosen))
+    if about["lacking"]:
+        typer.echo(f"blurdata: these are the scores of a part: {some(about['lacking'], limit=3)}.", err=True)
     failed = sum(row.status == "failed" for row in rows)
     if journal is not None and not failed:
         journal.unlink(missing_ok=True)
@@ -106,12 +110,14 @@ def _ground_truths(sharp: str) -> tuple[dict[str, Path], dict[str, Any]]:
     if source is not None:
         files = {entry.key: entry.sharp for entry in source.entries}
         recipe, root, kind = dict(source.recipe), source.root, str(source.recipe["kind"])
+        lacking = source.shortfall() + source.faults()
     else:
-        root, kind = Path(sharp), "folder"
+        root, kind, lacking = Path(sharp), "folder", []
         files = sharp_names(root)
         recipe = {"kind": kind}
     fingerprint = fingerprint_files(files.values(), root=root)
-    return files, {"sharp": sharp, "kind": kind, "recipe_id": recipe_id(recipe), "recipe": recipe, "sharp_fingerprint": fingerprint}
+    about = {"sharp": sharp, "kind": kind, "recipe_id": recipe_id(recipe), "recipe": recipe, "sharp_fingerprint": fingerprint}
+    return files, {**about, "lacking": lacking}
 
 
 def _source(text: str) -> "FilePairs | None":

@@ -192,6 +192,12 @@ def match_names(blurry: Mapping[str, Path], sharp: Mapping[str, Path], *, where:
     return [(name, path, sharp[name]) for name, path in blurry.items() if name in sharp], told
 
 
+def lone_halves(folders: Iterable[Path], half: str, other: str, root: Path) -> list[str]:
+    """A sentence for each folder that holds the folder ``half`` and not ``other``, for none of its pictures makes a pair."""
+    alone = [folder for folder in folders if (folder / half).is_dir() and not (folder / other).is_dir()]
+    return [f"{'' if folder == root else folder.relative_to(root).as_posix() + '/'}{half}: has no {other}/ beside it" for folder in alone]
+
+
 def check_option(name: str, value: object, allowed: Iterable[str | None]) -> None:
     """Raise SourceError unless ``value`` is one of ``allowed``."""
     choices = list(allowed)

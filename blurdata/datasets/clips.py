@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from blurdata.datasets.base import Entry, FilePairs, check_option, match_names, number_positions, split_folders
+from blurdata.datasets.base import Entry, FilePairs, check_option, lone_halves, match_names, number_positions, split_folders
 from blurdata.datasets.folders import named_images
 from blurdata.errors import SourceError
 from blurdata.naming import some
@@ -57,7 +57,11 @@ def open_reds(
             if blurry.is_dir() and sharp.is_dir():
                 halves.append((name, blurry, sharp))
     _need(halves, root, f"folders {split or 'train'}_{variant}/ and {split or 'train'}_{_REDS_SHARP[variant]}/")
-    entries, told = [], []
+    entries: list[Entry] = []
+    told: list[str] = []
+    for name in [split] if split else ("train", "val"):  # of test the sharp half was never published
+        pair = f"{name}_{variant}", f"{name}_{_REDS_SHARP[variant]}"
+        told += [sentence for one, other in (pair, pair[::-1]) for sentence in lone_halves((root, root / name), one, other, root)]
     for name, blurry, sharp in halves:
         found, left_out = _clips(blurry, sharp, unmatched, source="reds", split=name, variant=variant, prefix=_prefix(halves, name))
         entries += found
@@ -102,9 +106,11 @@ def open_bsd(path: str | Path, config: str | None = None, split: str | None = No
     own = root.name.removeprefix("BSD_")
     folders = folders or ({own: root} if own in configs else {})
     _need(list(folders), root, "folders BSD_1ms8ms, BSD_2ms16ms or BSD_3ms24ms")
-    entries, told = [], []
+    entries: list[Entry] = []
+    told: list[str] = []
     for name, folder in folders.items():
         for part, inside in split_folders(folder, tuple(BSD_PUBLISHED), split):
+            told += lone_halves(sorted(inside.iterdir()), "Blur", "Sharp", root)
             for sequence in sorted(path for path in inside.iterdir() if (path / "Sharp").is_dir()):
                 blurry, sharp = sequence / "Blur" / "RGB", sequence / "Sharp" / "RGB"
                 names = {"config": name, "exposure_s": _BSD_EXPOSURE_S[name]}
@@ -146,7 +152,8 @@ def open_dvd(path: str | Path, split: str | None = None, unmatched: str = "error
     base = root / "quantitative_datasets" if (root / "quantitative_datasets").is_dir() else root
     videos = sorted(folder for folder in base.glob("*") if (folder / "GT").is_dir())
     _need(videos, root, "videos with folders GT/ and input/")
-    entries, told = [], []
+    entries: list[Entry] = []
+    told = lone_halves(sorted(base.glob("*")), "input", "GT", root)
     for video in videos:
         part = "test" if video.name in _DVD_TEST else "train"
         if split in (None, part):

@@ -14,7 +14,7 @@ from typing import Any
 
 from blurdata.datasets.base import Entry, FilePairs, match_names, number_positions
 from blurdata.errors import PairMismatch, SourceError
-from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, SPLITS, name_tokens, some, walk_folders, walk_images
+from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, SPLITS, first_image, name_tokens, some, walk_folders, walk_images
 from blurdata.pairs import check_meta
 from blurdata.recipe import recipe_id
 
@@ -52,11 +52,15 @@ def open_folders(
     entries: list[Entry] = []
     told: list[str] = []
     for parent in walk_folders(root):
-        halves = _halves(parent, blurry, sharp)
-        if halves and (split is None or split in parent.relative_to(root).parts):
-            found, left_out = _pair_up(root, parent, *halves, unmatched)
+        if split is not None and split not in parent.relative_to(root).parts:
+            continue
+        blurries, sharps = _halves(parent, blurry, sharp)
+        if blurries and sharps:
+            found, left_out = _pair_up(root, parent, blurries[0], sharps[0], unmatched)
             entries += found
             told += left_out
+        else:
+            told += [_lone(root, folder, "sharp" if blurries else "blurry") for folder in blurries + sharps if first_image(folder)]
     if not entries:
         wanted = f" below a folder named '{split}'" if split else ""
         msg = f"{root}: holds no two sibling folders with pairs{wanted}, such as blurry/ and sharp/; name them with ?blurry=…&sharp=…"
@@ -135,18 +139,20 @@ def _read_object(path: Path) -> dict[str, Any]:
         raise SourceError(msg) from error
 
 
-def _halves(parent: Path, blurry: str | None, sharp: str | None) -> tuple[Path, Path] | None:
-    """The blurry and the sharp folder inside ``parent``, or None where it does not hold both."""
+def _halves(parent: Path, blurry: str | None, sharp: str | None) -> tuple[list[Path], list[Path]]:
+    """The blurry and the sharp folder inside ``parent``; where it does not hold both, what there is of either."""
     folders = sorted(folder for folder in parent.iterdir() if folder.is_dir())
     sharps = [folder for folder in folders if _is_half(folder.name, sharp, SHARP_WORDS)]
     blurries = [folder for folder in folders if _is_half(folder.name, blurry, BLURRY_WORDS)]
-    if not sharps or not blurries:
-        return None
     for option, found in (("blurry", blurries), ("sharp", sharps)):
-        if len(found) > 1:
+        if blurries and sharps and len(found) > 1:
             msg = f"{parent}: {some([folder.name for folder in found])} could each be the {option} half; name one with ?{option}=…"
             raise SourceError(msg)
-    return blurries[0], sharps[0]
+    return blurries, sharps
+
+
+def _lone(root: Path, folder: Path, other: str) -> str:
+    return f"{folder.relative_to(root).as_posix()}: has no folder of {other} pictures beside it"
 
 
 def _is_half(name: str, given: str | None, words: tuple[str, ...]) -> bool:

@@ -12,7 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from blurdata.datasets.base import Entry, FilePairs, Triple, check_option, match_names, number_positions, readable, split_folders
+from blurdata.datasets.base import (
+    Entry,
+    FilePairs,
+    Triple,
+    check_option,
+    lone_halves,
+    match_names,
+    number_positions,
+    readable,
+    split_folders,
+)
 from blurdata.datasets.folders import named_images
 from blurdata.errors import SourceError
 from blurdata.files import read_image
@@ -125,7 +135,7 @@ def _nested(folder: Path, variant: str, unmatched: str) -> tuple[list[Triple], l
         msg = f"{folder}: {len(lacking)} sequences have no folder {variant}/ ({some(lacking)}); complete them or name the other variant."
         raise SourceError(msg)
     pairs: list[Triple] = []
-    told: list[str] = []
+    told = lone_halves(sorted(folder.iterdir()), variant, "sharp", folder)
     for inside in sequences:
         matched, left_out = match_names(named_images(inside / variant), named_images(inside / "sharp"), where=inside, unmatched=unmatched)
         pairs += [(f"{inside.name}/{name}", blurry, sharp) for name, blurry, sharp in matched]

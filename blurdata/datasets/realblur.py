@@ -32,7 +32,7 @@ _TEST_SCENES = frozenset((
 _SAMPLE = 24  # pictures that are read to tell J from R
 # Medians over a set of (median code, mean over median). Photographs of three exposures gave, encoded, 0.10 to 0.46 and 1.00 to 1.22, and
 # linear 0.01 to 0.18 and 1.47 to 3.3: light is skewed whatever the exposure.
-_DARK, _BRIGHT, _EVEN, _SKEWED = 0.055, 0.3, 1.25, 1.4
+_DARK, _ENCODED, _BRIGHT, _EVEN, _SKEWED = 0.055, 0.1, 0.3, 1.25, 1.4
 Kind = Literal["J", "R"]
 _OTHER: dict[Kind, Kind] = {"J": "R", "R": "J"}
 
@@ -62,7 +62,7 @@ class RealBlurPairs(FilePairs):
         median, skew = np.median([_tone(entry.sharp) for entry in sampled], axis=0)
         if median < _DARK or (skew > _SKEWED and median < _BRIGHT):
             return "R"
-        return "J" if skew < _EVEN or median > _BRIGHT else "unclear"
+        return "J" if (skew < _EVEN and median > _ENCODED) or median > _BRIGHT else "unclear"
 
     def faults(self) -> list[str]:
         """What is wrong on disk, and whether the pictures look like those of the other set."""
@@ -131,17 +131,21 @@ def _open(root: Path, kind: Kind, split: str | None, include_reference: str | bo
     entries: list[Entry] = []
     told: list[str] = []
     if any(folder.glob("scene*/gt")):
+        lists = {name: _listed(root, folder, kind, name) for name in PUBLISHED}
+        taken = {key for triples in lists.values() for key, _, _ in triples or ()}  # what a list has is in that split, whatever its number
         for name in [split] if split else list(PUBLISHED):
-            triples = _listed(root, folder, kind, name) or _scanned(folder, name, references)
+            listed = lists[name]
+            triples = [triple for triple in _scanned(folder, name, references) if triple[0] not in taken] if listed is None else listed
             there, absent = present_pairs(triples, where=folder, unmatched=unmatched)
             entries += [_entry(triple, kind, name) for triple in there if references is not False or not _is_reference(triple[0])]
             told += absent
         entries, doubled = distinct_pairs(entries, unmatched=unmatched)
         told += doubled
     else:
-        pack = open_folders(_pack(root, kind, split), unmatched=unmatched)
-        entries = [_entry(("/".join(name_tokens(e.key)[-2:]), e.blurry, e.sharp), kind, split) for e in pack.entries]
-        told = pack.faults()
+        for part, place in _packs(root, kind, split):
+            pack = open_folders(place, unmatched=unmatched)
+            entries += [_entry(("/".join(name_tokens(e.key)[-2:]), e.blurry, e.sharp), kind, part) for e in pack.entries]
+            told += pack.faults()
     recipe = {"kind": f"realblur-{kind.lower()}", "split": split, "include_reference": references, "unmatched": unmatched}
     published = {name: PUBLISHED[name] - (REFERENCES if name == "train" and references is False else 0) for name in PUBLISHED}
     wanted = {name: count for name, count in published.items() if split in (None, name)}
@@ -157,17 +161,21 @@ def _reference_choice(given: str | bool | None) -> bool | None:
     return words[given.lower()]
 
 
-def _listed(root: Path, folder: Path, kind: Kind, split: str) -> list[Triple]:
-    """The pairs of a published list, or [] where there is none."""
+def _listed(root: Path, folder: Path, kind: Kind, split: str) -> list[Triple] | None:
+    """The pairs of a published list, or None where there is none."""
     path = find_list(f"RealBlur_{kind}_{split}_list.txt", (root, root / "datalist", folder.parent, folder))
     if path is None:
-        return []
-    triples = []
+        return None
+    triples: list[Triple] = []
     for sharp, blurry in read_list(path):
         if any(FOLDERS[_OTHER[kind]] in name for name in (sharp, blurry)):
             msg = f"{path}: names pictures of RealBlur-{_OTHER[kind]} ({sharp}); the lists of J and R are swapped."
             raise SourceError(msg)
-        triples.append((_key(sharp), locate(_in_set(blurry), folder, path), locate(_in_set(sharp), folder, path)))
+        key = _key(sharp)
+        if _in_set(blurry).replace("blur", "gt") != _in_set(sharp):
+            msg = f"{path}: names '{blurry}' beside '{sharp}', which are not the halves of one pair; mend that line."
+            raise SourceError(msg)
+        triples.append((key, locate(_in_set(blurry), folder, path), locate(_in_set(sharp), folder, path)))
     return triples
 
 
@@ -211,17 +219,24 @@ def _entry(triple: Triple, kind: Kind, split: str | None) -> Entry:
     return Entry(key, blurry, sharp, meta | {"curve": "srgb" if kind == "J" else "linear", "reference": _is_reference(key)})
 
 
-def _pack(root: Path, kind: Kind, split: str | None) -> Path:
-    """The folder of a flattened pack: ``<root>[/test][/RealBlur_J]/{input,target}``."""
-    tails = (f"RealBlur_{kind}", f"test/RealBlur_{kind}", f"{split or 'test'}", "")
-    pack = next((root / tail for tail in tails if (root / tail / "input").is_dir() and (root / tail / "target").is_dir()), None)
-    if pack is None:
+def _packs(root: Path, kind: Kind, split: str | None) -> list[tuple[str | None, Path]]:
+    """The splits and folders of a flattened pack: ``<root>[/train|/test][/RealBlur_J]/{input,target}``."""
+
+    def is_pack(folder: Path) -> bool:
+        return (folder / "input").is_dir() and (folder / "target").is_dir()
+
+    own = next((folder for folder in (root / f"RealBlur_{kind}", root) if is_pack(folder)), None)
+    if own is not None:
+        return [(split, own)]
+    places = {name: (root / name / f"RealBlur_{kind}", root / name) for name in ([split] if split else PUBLISHED)}
+    packs: list[tuple[str | None, Path]] = [(name, next(filter(is_pack, both))) for name, both in places.items() if any(map(is_pack, both))]
+    if not packs:
         msg = (
             f"{root}: holds no {FOLDERS[kind]}/sceneNNN/gt and no input/ beside target/; "
             f"give the folder that holds {some([FOLDERS[kind], f'RealBlur_{kind}_train_list.txt'])}."
         )
         raise SourceError(msg)
-    return pack
+    return packs
 
 
 def _twin(folder: Path, kind: Kind, entries: list[Entry]) -> dict[str, Path]:

@@ -135,6 +135,7 @@ def test_a_missing_reference_is_a_reason(captures, recipe, tmp_path):
     assert "not one of 4 pairs" in str(result.exception)
     assert result.output.count("reference pair") >= 3
     assert not list((tmp_path / "out").rglob("*.png"))
+    align_folder(captures, tmp_path / "out", recipe.model_copy(update={"max_residual_px": 0.5}))  # another recipe, for it has not one pair
 
 
 def test_the_command_draws_overlays(captures, recipe, tmp_path):
@@ -151,6 +152,20 @@ def test_the_command_draws_overlays(captures, recipe, tmp_path):
     assert drawn.shape[1] == 2 * pair.shape[1]
     before, after = (drawn[28 : 28 + pair.shape[0], half] for half in (slice(0, pair.shape[1]), slice(pair.shape[1], None)))
     assert np.abs(after - 128.0).mean() < 0.7 * np.abs(before - 128.0).mean()
+
+
+def test_an_overlay_of_no_pair_is_told_at_once(captures, recipe, tmp_path):
+    """Before anything is aligned."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("\n".join(f"{name}: {json.dumps(value)}" for name, value in recipe.resolved().items()))
+
+    result = CliRunner().invoke(
+        build_app(), ["align", str(captures), "--out", str(tmp_path / "out"), "--recipe", str(path), "--overlay", "scene012/9"]
+    )
+
+    assert isinstance(result.exception, SourceError)
+    assert "scene012/9: there is no such pair" in str(result.exception)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_undistorted_view_is_the_picture_itself(made, captures, recipe):

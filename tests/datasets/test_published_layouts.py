@@ -1,6 +1,7 @@
 """Every published layout, built in miniature, opens with the right pairs, splits, scenes and counts."""
 
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -193,3 +194,33 @@ def test_a_wrong_split_lists_the_right_ones(kind: str, tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="train"):
         open_source(f"{kind}:{tmp_path}{query}")
+
+
+@pytest.mark.parametrize(
+    ("layout", "text", "lone"),
+    [
+        ("gopro", "gopro:{}?variant=blur", "train/GOPR9999_11_00/blur"),
+        ("dvd", "dvd:{}", "quantitative_datasets/IMG_9999/input"),
+        ("bsd", "bsd:{}", "BSD_2ms16ms/test/999/Blur"),
+        ("gopro", "pairs:{}?blurry=blur", "train/GOPR9999_11_00/blur"),
+    ],
+)
+def test_a_folder_whose_other_half_is_gone_is_told(layout: str, text: str, lone: str, tmp_path: Path) -> None:
+    """Its pictures make no pairs, so an audit must say so."""
+    LAYOUTS[layout][0](tmp_path)
+    mark(tmp_path / lone / "000001.png", 90)
+
+    faults = open_source(text.format(tmp_path)).faults()
+
+    assert len(faults) == 1
+    assert lone.rpartition("/")[0].rpartition("/")[2] in faults[0]
+    assert "beside it" in faults[0]
+
+
+def test_a_lone_half_of_reds_is_told_except_of_test(tmp_path: Path) -> None:
+    """The sharp half of test was never published."""
+    LAYOUTS["reds"][0](tmp_path)
+    shutil.rmtree(tmp_path / "val" / "val_sharp")
+    mark(tmp_path / "test" / "test_blur" / "000" / "00000000.png", 90)
+
+    assert open_source(f"reds:{tmp_path}").faults() == ["val/val_blur: has no val_sharp/ beside it"]

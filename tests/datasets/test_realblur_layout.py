@@ -169,3 +169,47 @@ def test_a_pair_in_the_lists_of_both_splits_is_an_error_or_told(tmp_path: Path) 
     source = open_realblur_j(tmp_path, unmatched="leave-out")
     assert list(source.keys).count("scene183/7") == 1
     assert source.faults() == ["scene183/7: is listed in 'train' and again in 'test'"]
+
+
+def test_a_scene_that_a_list_has_is_in_that_split_alone(tmp_path: Path) -> None:
+    """Aligned scenes are numbered from 1, as published test scenes are: what `blurdata align` listed is for training."""
+    for number in (1, 2, 3):
+        for half in ("gt", "blur"):
+            mark(tmp_path / J / "scene002" / half / f"{half}_{number}.png", 90 + number)
+    lines = [f"{J}/scene002/gt/gt_{n}.png {J}/scene002/blur/blur_{n}.png " for n in (1, 2, 3)]
+    write_atomic(tmp_path / "RealBlur_J_train_list.txt", "\n".join(lines))
+
+    source = open_realblur_j(tmp_path)
+
+    assert [(pair.key, pair.meta["split"]) for pair in source] == [(f"scene002/{n}", "train") for n in (1, 2, 3)]
+    with pytest.raises(SourceError, match="holds no pairs"):
+        open_realblur_j(tmp_path, split="test")
+
+
+def test_an_empty_list_has_no_pairs(tmp_path: Path) -> None:
+    """It is not taken for a list that is missing."""
+    realblur(tmp_path)
+    write_atomic(tmp_path / "RealBlur_J_test_list.txt", "")
+
+    assert open_realblur_j(tmp_path).keys == ["scene183/7", "scene183/1"]
+
+
+def test_a_line_that_names_two_pairs_is_refused(tmp_path: Path) -> None:
+    """Its halves would be scored against each other."""
+    realblur(tmp_path)
+    write_atomic(tmp_path / "RealBlur_J_train_list.txt", f"{J}/scene183/gt/gt_7.png {J}/scene183/blur/blur_1.png ")
+
+    with pytest.raises(SourceError, match="not the halves of one pair"):
+        open_realblur_j(tmp_path)
+
+
+def test_a_pack_of_both_splits_opens_whole(tmp_path: Path) -> None:
+    """``train/{input,target}`` beside ``test/{input,target}``: both are opened, each is its split."""
+    for split, name in (("train", "scene183_blur_7"), ("test", "scene230_blur_2")):
+        for half in ("input", "target"):
+            mark(tmp_path / split / half / f"{name}.png", 90)
+
+    source = open_realblur_j(tmp_path)
+
+    assert sorted(pair.meta["split"] for pair in source) == ["test", "train"]
+    assert len(open_realblur_j(tmp_path, split="train")) == 1

@@ -348,3 +348,26 @@ def test_a_stop_that_was_swallowed_is_raised_again(monkeypatch: pytest.MonkeyPat
         interrupt._stop(2, None)
     with pytest.raises(KeyboardInterrupt):
         evaluate([Task("a", tmp_path / "a.png", tmp_path / "a.png")], Protocol("plain"), workers=1)
+
+
+def test_scores_of_a_part_say_so(tmp_path: Path) -> None:
+    """A listed picture that is not there, and a truth without a restored picture, are told beside the scores and kept with them."""
+    rng = np.random.default_rng(0)
+    folder = "RealBlur-J_ECC_IMCORR_centroid_itensity_ref"
+    lines = [f"{folder}/scene230/gt/gt_{n}.png {folder}/scene230/blur/blur_{n}.png " for n in (2, 3, 4)]
+    (tmp_path / "RealBlur_J_test_list.txt").write_text("\n".join(lines))
+    picture = rng.integers(0, 255, (32, 32, 3), np.uint8)
+    for name in ("gt/gt_2", "blur/blur_2", "gt/gt_3", "blur/blur_3"):
+        write_png(tmp_path / folder / "scene230" / f"{name}.png", picture)
+    write_png(tmp_path / "restored" / "scene230_2.png", picture)
+    command = ["evaluate", str(tmp_path / "restored"), f"realblur-j:{tmp_path}?split=test", "--protocol", "plain", "--workers", "1"]
+
+    told = CliRunner().invoke(build_app(), [*command, "--allow-missing", "--json"])
+
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout)["lacking"] == [
+        "split 'test' has 2 of the published 980 pairs (978 missing)",
+        "scene230/4: is listed and not there",
+        "1 of 2 ground truths have no restored picture",
+    ]
+    assert "the scores of a part" in told.stderr
