@@ -165,7 +165,7 @@ def train_arm(
     crop = v2.RandomResizedCrop(recipe.input_side, scale=(0.67, 1.0), ratio=(0.9, 1.1), antialias=True)
     geometry = v2.Compose([v2.RandomHorizontalFlip(), v2.Pad(recipe.side // 18, padding_mode="reflect"), crop])
     colour = v2.ColorJitter(brightness=0.2, contrast=0.2, saturation=0.2)
-    shared = 0 if arm.consistency else int(recipe.ramp[0] * recipe.steps)  # steps without blur
+    shared = int(recipe.ramp[0] * recipe.steps)  # steps without blur, which all arms have in common
     start = shared if shared and begun.take(model, optimiser) else 0
     advance(start)
     for step, chosen in enumerate(order(train, recipe, seed)):
@@ -179,7 +179,7 @@ def train_arm(
         labels = torch.from_numpy(pictures.labels[chosen]).to(device)
         torch.manual_seed(1_000_003 * seed + step)
         blurred = blur(clean, step / recipe.steps)
-        views = [blurred, clean] if arm.consistency else [blurred]
+        views = [blurred, clean] if arm.consistency and step >= shared else [blurred]
         batches = []
         for view in views:
             torch.manual_seed(1_000_003 * seed + step)  # both views, and all arms, are cropped alike
@@ -187,7 +187,7 @@ def train_arm(
         with in_precision(recipe, device):
             logits = model(as_input(torch.cat(batches), device)).float().chunk(len(batches))
         loss = torch.stack([cross_entropy(one, labels, label_smoothing=recipe.smoothing) for one in logits]).mean()
-        if arm.consistency:
+        if len(logits) > 1:
             loss = loss + arm.consistency * kl_div(
                 log_softmax(logits[0], 1), log_softmax(logits[1], 1).detach(), log_target=True, reduction="batchmean"
             )

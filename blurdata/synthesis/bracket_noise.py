@@ -7,8 +7,8 @@ and the light of each pixel from all pictures; a bracket of that scene is simula
 it is off by is taken away.
 
 The noise has three parts, ``K light + s^2`` added to light and ``q^2`` added to codes. Under a gamma curve K and q spread codes almost
-alike, yet skew them differently; so both a camera without ``q`` and one with it are simulated, and the one counts whose codes are shared
-out more like the pictures'.
+alike, yet skew them differently; so both a camera without ``q`` and one with it are simulated, and the second counts where its
+codes are shared out clearly more like the pictures'.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,7 @@ Shots = Sequence[NDArray[np.uint8]]
 _PIXELS, _TIMES = 600_000, 8  # simulated: so many, or eight times the pictures', whose scatter is then far above the simulation's own
 _MOST_BIAS = 0.1  # of light; a larger one is no bias by noise, but pictures that do not fit together
 _CLIPPED = 251
+_CLEARLY = 0.9  # noise of codes that makes hardly a difference is none: where the curve is steep it mixes codes with clipped ones
 
 
 class BracketNoise(NamedTuple):
@@ -48,14 +49,16 @@ def without_bias(rows: Equations, shots: Shots, times: Float) -> Float:
     measured = strictly_increasing(log_light_of(rows))
     relative, table = times / times.max(), np.exp(measured - measured[-1])
     table[0] = 0.0
-    candidates = []
+    simulated = []
     for with_code in (False, True):
         if noise := fit_noise(rows, table, with_code=with_code):
             light = _light(shots, relative, table, noise)
-            candidates.append(equations_of(_photographed(light, relative, table, noise), times))
-    if not candidates:
+            simulated.append(equations_of(_photographed(light, relative, table, noise), times))
+    if not simulated:
         return measured
-    again = min(candidates, key=lambda candidate: _unlikeness(rows, candidate))
+    without, with_code_noise = simulated
+    clearly = _unlikeness(rows, with_code_noise) < _CLEARLY * _unlikeness(rows, without)
+    again = with_code_noise if clearly else without
     bias = strictly_increasing(log_light_of(again))[1:] - np.log(table[1:])
     return np.asarray(np.r_[measured[0], measured[1:] - np.clip(bias - np.median(bias), -_MOST_BIAS, _MOST_BIAS)])
 

@@ -12,10 +12,9 @@ Three methods, each per channel and for 8-bit codes:
     OpenCV's calibrations (Debevec and Malik 1997; Robertson et al. 2003), made strictly increasing.
 
 Largest relative error over codes 10 to 245 after the best scale, from seven exposures one stop apart with clipping and RSBlur's noise, of
-six curves, two scenes, three channels and three brackets each (``tools/bench/response.py --seeds 3``): 1.7 % but for one channel of Sony's
-curve, 4.0 % at code 245, where one code is 3 % of light; medians are 0.1 to 1.6 %. At code 10 the read noise is larger than the light: what
-is left there is the scatter of so many pixels. OpenCV's two methods are off by 25 to 41 % on such brackets, because their smoothness prior
-is uniform in code.
+six curves, two scenes, three channels and three brackets each (``tools/bench/response.py --seeds 3``): 1.5 %; medians are 0.1 to 1.4 %.
+At code 10 the read noise is larger than the light: what is left there is the scatter of so many pixels. OpenCV's two methods are off by
+25 to 41 % on such brackets, because their smoothness prior is uniform in code.
 
 A bracket knows ratios of light only: the scale of the result is undetermined, in each channel. The table is scaled so that full
 code is light 1.
