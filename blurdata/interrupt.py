@@ -43,7 +43,7 @@ def was_stopped(error: BaseException) -> bool:
     return behind is not None
 
 
-def end_stopped() -> NoReturn:
+def end_stopped(said: str = "blurdata: stopped; nothing is half-written, run the same command again.") -> NoReturn:
     """Say that the command was stopped, and end."""
-    sys.stderr.write("blurdata: stopped; nothing is half-written, run the same command again.\n")
+    sys.stderr.write(f"{said}\n")
     sys.exit(STOPPED)

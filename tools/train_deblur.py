@@ -31,6 +31,7 @@ import yaml
 
 from blurdata.errors import BlurDataError, OutputError, RecipeError
 from blurdata.files import make_folder, write_atomic
+from blurdata.interrupt import end_stopped
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, progress
 from blurdata.recipe import read_recipe
@@ -221,8 +222,7 @@ def main() -> None:
     except (BlurDataError, ValueError) as error:
         sys.exit(f"train_deblur: {error}")
     except KeyboardInterrupt:
-        print("train_deblur: stopped; the same command goes on from the last checkpoint.", file=sys.stderr)
-        sys.exit(130)
+        end_stopped("train_deblur: stopped; the same command goes on from the last checkpoint.")
 
 
 if __name__ == "__main__":
