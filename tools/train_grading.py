@@ -1,7 +1,7 @@
 """Does blur augmentation help a fruit grader? Four arms with the same seeds, order and steps, tested under blur none of them has seen.
 
     python tools/passion_fruit.py --out fruits/train --count 2000 --seed 0        # synthetic fruits; or folders of your own,
-    python tools/passion_fruit.py --out fruits/test --count 4000 --seed 1         # FOLDER/[train|test/]CLASS/*.jpg, or hf:NAME
+    python tools/passion_fruit.py --out fruits/test --count 4000 --seed 1         # FOLDER/[train|test/]CLASS/**/*.jpg, or hf:NAME
     python tools/train_grading.py --data fruits --out runs/fruits
 
 Tested on clean pictures, on ImageNet-C's motion and defocus at severities 1 to 5, and on camera shake. Printed, and written to
@@ -12,6 +12,11 @@ arm wins over the first, with intervals over runs of names and seeds. A run that
 import argparse
 import hashlib
 import json
+import math
+import pickle
+import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -29,10 +34,14 @@ from torchvision.transforms.v2.functional import resize
 
 from blurdata.errors import BlurDataError, SourceError
 from blurdata.files import atomic_path, make_folder, write_atomic
+from blurdata.interrupt import end_stopped, listen
+from blurdata.naming import counted
+from blurdata.paths import user_path
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
 from blurdata.training import learning_rate
 from blurdata.training.grading import (
+    BURST_CODES,
     SEVERITIES,
     TESTS,
     Arm,
@@ -49,10 +58,14 @@ from blurdata.training.grading import (
     read_pictures,
     score,
 )
+from blurdata.training.restoring import pick_device
 
 MEAN, DEVIATION = (torch.tensor(v).view(1, 3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
 ALL_TESTS = ("clean", *(f"{test} {severity}" for test in TESTS for severity in SEVERITIES))
 CHUNK = 256  # pictures blurred or graded at once
+CLASSIFIER = ("classifier.", "fc.")  # the parameters that other classes than the recipe's do not fit
+# what numpy and torch raise at a file that is damaged or cut off
+DAMAGED = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
 Answers = dict[str, NDArray[np.float32]]  # test -> (pictures, classes) probabilities
 
 
@@ -62,45 +75,81 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of class folders, or hf:NAME")
     parser.add_argument("--out", type=Path, required=True, help="folder for answers, result.json and curves.png")
     parser.add_argument("--recipe", default="passion_fruit", help="grading recipe (default: passion_fruit)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
     args = parser.parse_args()
+    listen()
     try:
-        run(args.data, args.out, read_recipe(args.recipe, GradingRecipe), torch.device(args.device))
+        device = pick_device(args.device)
+        run(args.data, args.out, read_recipe(args.recipe, GradingRecipe), device)
     except (BlurDataError, ValueError) as error:
         raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        end_stopped("train_grading: stopped; the same command goes on after the last arm that was finished.")
 
 
 def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> None:
     """The whole experiment."""
     make_folder(out)
+    build(recipe, 2, recipe.seed)  # weights that do not fit are told before anything is done
     pictures = read_pictures(data, side=recipe.side)
-    data = hashlib.blake2b(pictures.images.tobytes() + pictures.labels.tobytes(), digest_size=8).hexdigest()  # what answers belong to
     parts = folds(pictures, recipe.folds) if recipe.folds > 1 else [own_split(pictures) or folds(pictures, 5)[0]]
-    for i, (train, test) in enumerate(parts):
-        near = nearest_across(pictures, train, test)
-        print(
-            f"part {i}: {len(train)} to train on, {len(test)} to test; nearest across: {near.min():.1f} codes, median {np.median(near):.1f}"
-        )
+    tell_parts(pictures, parts)
     tested = [i for _, test in parts for i in test]
+    data = digest(pictures.images, pictures.labels, pictures.names)
+    questions = digest(data, tested)  # what blurred tests belong to: these pictures in this order
+    belongs = [digest(questions, train, test) for train, test in parts]  # what answers belong to
     at = {picture: i for i, picture in enumerate(tested)}  # where a picture's answers lie
-    blurred = blurred_tests(pictures.images[tested], recipe, out / "blurred" / data)
+    blurred = blurred_tests(pictures.images[tested], recipe, out / "blurred" / questions)
     runs = [(name, recipe.seed + k, part) for k in range(recipe.seeds) for part in range(len(parts)) for name in recipe.arms]
     found: dict[str, dict[int, list[Answers]]] = {name: {} for name in recipe.arms}
     with progress("train and test", len(runs) * recipe.steps, unit="steps") as advance:
         for name, seed, part in runs:
             path = out / "answers" / f"{name.replace(' ', '_')}_{seed}_{part}.npz"
             alone = recipe.model_copy(update={"arms": {name: recipe.arms[name]}, "seeds": 1, "seed": seed})  # arms and seeds may be added
-            answers = kept(path, alone, data)
+            answers = kept(path, alone, belongs[part])
             if answers is None:
                 train, test = parts[part]
-                begun = Begun(out / "begun" / f"{seed}_{part}.pt", f"{alone.model_copy(update={'arms': {}}).id} {data}")
+                begun = Begun(out / "begun" / f"{seed}_{part}.pt", f"{alone.model_copy(update={'arms': {}}).id} {belongs[part]}")
                 model = train_arm(pictures, train, recipe, recipe.arms[name], seed, device, advance, begun)
                 answers = {name: grade(model, blurred[name][[at[i] for i in test]], recipe, device) for name in ALL_TESTS}
-                keep(path, answers, alone, data)
+                keep(path, answers, alone, belongs[part])
             else:
                 advance(recipe.steps)
             found[name].setdefault(seed, []).append(answers)
     tell(pictures, data, tested, recipe, found, out)
+
+
+def tell_parts(pictures: Pictures, parts: list[tuple[list[int], list[int]]]) -> None:
+    """What is trained on and tested; on stderr, what a reader of the scores should know."""
+    if pictures.skipped:
+        print(
+            f"{counted(len(pictures.skipped), 'picture')} left out, in no folder of a class (first: {pictures.skipped[0]}).",
+            file=sys.stderr,
+        )
+    for i, (train, test) in enumerate(parts):
+        near = nearest_across(pictures, train, test)
+        print(
+            f"part {i}: {len(train)} to train on, {len(test)} to test; nearest across: {near.min():.1f} codes, median {np.median(near):.1f}"
+        )
+        if near.min() < BURST_CODES:
+            alike, first = counted(int((near < BURST_CODES).sum()), "picture"), pictures.names[test[near.argmin()]]
+            print(
+                f"part {i}: {alike} to test, above all {first}, within {BURST_CODES:g} codes of one to train on; "
+                "copies and bursts on both sides flatter every arm.",
+                file=sys.stderr,
+            )
+    untested = set(range(len(pictures.classes))) - {int(pictures.labels[i]) for _, test in parts for i in test}
+    if untested:
+        names = ", ".join(f"'{pictures.classes[label]}'" for label in sorted(untested))
+        print(f"No picture to test shows {names}: the scores say nothing about it.", file=sys.stderr)
+
+
+def digest(*parts: Any) -> str:
+    """16 hex digits of arrays, and of lists and texts, by which files of other data are told."""
+    total = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        total.update(part.tobytes() if isinstance(part, np.ndarray) else json.dumps(part).encode())
+    return total.hexdigest()
 
 
 def blurred_tests(clean: NDArray[np.uint8], recipe: GradingRecipe, folder: Path) -> dict[str, NDArray[np.uint8]]:
@@ -111,7 +160,7 @@ def blurred_tests(clean: NDArray[np.uint8], recipe: GradingRecipe, folder: Path)
     with progress("blur the tests", len(ALL_TESTS) * len(clean), unit="pictures") as advance:
         for name in ALL_TESTS:
             path = folder / f"{name.replace(' ', '_')}_{recipe.side}_{recipe.input_side}.npy"
-            if not path.exists() or np.load(path, mmap_mode="r").shape != shape:
+            if stored(path, shape) is None:
                 reduced = np.empty(shape, np.uint8)
                 for start in range(0, len(clean), CHUNK):
                     images = clean[start : start + CHUNK]
@@ -126,6 +175,15 @@ def blurred_tests(clean: NDArray[np.uint8], recipe: GradingRecipe, folder: Path)
     return found
 
 
+def stored(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """The pictures of one test, or None where there is no such file, or a damaged one."""
+    try:
+        found: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    except DAMAGED:
+        return None
+    return found if found.shape == shape else None
+
+
 def reduce(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Down to what the network sees, by the filter that the crops of training are reduced with: grades rest on sharpness."""
     if len(image) == side:
@@ -137,7 +195,7 @@ class Begun(NamedTuple):
     """Where the network lies that all arms begin with: until the first picture is blurred they are one."""
 
     path: Path
-    of: str  # recipe and data
+    of: str  # recipe, and what is trained on and tested
 
     def keep(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Write it."""
@@ -146,8 +204,11 @@ class Begun(NamedTuple):
             torch.save({"of": self.of, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, temporary)
 
     def take(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> bool:
-        """Go on from it, if it is there."""
-        held = torch.load(self.path, weights_only=True) if self.path.exists() else {"of": None}
+        """Go on from it, if it is there and whole."""
+        try:
+            held = torch.load(self.path, weights_only=True)
+        except DAMAGED:
+            return False
         if held["of"] == self.of:
             model.load_state_dict(held["model"])
             optimiser.load_state_dict(held["optimiser"])
@@ -207,16 +268,33 @@ def build(recipe: GradingRecipe, classes: int, seed: int) -> nn.Module:
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.1  # MobileNet's 0.01 is for hundreds of thousands of steps
     if recipe.weights:
-        try:
-            state = torch.load(recipe.weights, map_location="cpu", weights_only=True)
-            own = model.state_dict()
-            model.load_state_dict(
-                {**own, **{name: value for name, value in state.items() if name in own and value.shape == own[name].shape}}
-            )
-        except (OSError, RuntimeError, ValueError, AttributeError) as error:
-            msg = f"{recipe.weights}: holds no weights of {recipe.model} ({type(error).__name__})."
-            raise SourceError(msg) from error
+        model.load_state_dict({**model.state_dict(), **fitting_weights(user_path(recipe.weights), model, recipe.model)})
     return model
+
+
+def fitting_weights(path: Path, model: nn.Module, name: str) -> dict[str, Tensor]:
+    """The weights in a file that fit the network, also nested and of a network that was trained on many devices."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        msg = f"{path}: there is no such file of weights."
+        raise SourceError(msg) from error
+    except DAMAGED as error:
+        msg = f"{path}: is damaged, or holds more than weights ({type(error).__name__}); write it with torch.save(model.state_dict(), …)."
+        raise SourceError(msg) from error
+    for key in ("state_dict", "model"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+    held = {str(key).removeprefix("module."): value for key, value in state.items()} if isinstance(state, dict) else {}
+    fitting = {
+        key: held[key] for key, own in model.state_dict().items() if isinstance(held.get(key), Tensor) and held[key].shape == own.shape
+    }
+    body = {key: value.numel() for key, value in model.named_parameters() if not key.startswith(CLASSIFIER)}
+    share = sum(size for key, size in body.items() if key in fitting) / sum(body.values())
+    if share < 0.5:
+        msg = f"{path}: fits {100 * share:.0f} % of the parameters of {name} before its classifier; give weights of that network."
+        raise SourceError(msg)
+    return fitting
 
 
 def order(train: list[int], recipe: GradingRecipe, seed: int) -> Iterator[list[int]]:
@@ -252,20 +330,21 @@ def grade(model: nn.Module, images: NDArray[np.uint8], recipe: GradingRecipe, de
     return np.concatenate(found)
 
 
-def keep(path: Path, answers: Answers, recipe: GradingRecipe, data: str) -> None:
+def keep(path: Path, answers: Answers, recipe: GradingRecipe, of: str) -> None:
     """Write the answers of one run, with what they are answers to."""
     make_folder(path.parent)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, recipe=recipe.id, data=data, **answers)
+        np.savez(file, recipe=recipe.id, data=of, **answers)
 
 
-def kept(path: Path, recipe: GradingRecipe, data: str) -> Answers | None:
-    """The answers of a run that was finished earlier with the same recipe and data."""
-    if not path.exists():
+def kept(path: Path, recipe: GradingRecipe, of: str) -> Answers | None:
+    """The answers of a run that was finished earlier with the same recipe and pictures; a damaged file has none."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            same = str(held["recipe"]) == recipe.id and str(held["data"]) == of
+            return {name: held[name] for name in ALL_TESTS} if same else None
+    except DAMAGED:
         return None
-    with np.load(path, allow_pickle=False) as held:
-        same = str(held["recipe"]) == recipe.id and str(held["data"]) == data
-        return {name: held[name] for name in ALL_TESTS} if same else None
 
 
 def tell(
@@ -299,8 +378,17 @@ def tell(
         "scores": {name: {test: [asdict(one) for one in rows] for test, rows in tests.items()} for name, tests in scores.items()},
         "against_first": {name: asdict(one) for name, one in compared.items()},
     }
-    write_atomic(out / "result.json", json.dumps(result, indent=1) + "\n")
+    write_atomic(out / "result.json", json.dumps(finite(result), indent=1, allow_nan=False) + "\n")
     print(f"\n{out / 'result.json'}, {out / 'curves.png'}")
+
+
+def finite(value: Any) -> Any:
+    """The value with None for every number that JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def mean_of(rows: list[Scores], field: str) -> float:
@@ -354,6 +442,9 @@ def plot(scores: dict[str, dict[str, list[Scores]]], path: Path) -> None:
         panel.set(title=f"{test} (trained on: lines, disks)" if test == "shake" else f"ImageNet-C {test}", xlabel="severity")
         panel.set_xticks(range(len(names)), ["clean", *map(str, SEVERITIES)])
         panel.grid(alpha=0.3)
+    shown = [100 * one.accuracy for tests in scores.values() for rows in tests.values() for one in rows]
+    spare = max(1.0, 5 - (max(shown) - min(shown)) / 2)  # ten points at least: arms that are alike look alike
+    panels[0].set_ylim(min(shown) - spare, max(shown) + spare)
     panels[0].set_ylabel("accuracy, %")
     panels[-1].legend(frameon=False)
     with atomic_path(path) as temporary:
