@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 from interrupting import interrupt, start
+from torchvision import models
 
 from blurdata.errors import SourceError
 from blurdata.files import write_png
-from blurdata.training.grading import Arm, GradingRecipe
+from blurdata.training.grading import Arm, GradingRecipe, grading_network
 
 TOOLS = Path(__file__).parents[2] / "tools"
 TINY = {"side": 32, "input_side": 32, "steps": 2, "batch": 4, "learning_rate": 1e-3, "seeds": 1, "arms": {"none": {}}}
@@ -159,12 +160,12 @@ class TestWeights:
         return GradingRecipe(steps=1, learning_rate=1e-3, arms={"none": Arm()}, weights=str(path))
 
     @pytest.mark.parametrize("wrap", ["plain", "state_dict", "model", "module."])
-    def test_weights_are_found_where_others_put_them(self, script: ModuleType, tmp_path: Path, wrap: str) -> None:
+    def test_weights_are_found_where_others_put_them(self, tmp_path: Path, wrap: str) -> None:
         """All but the classifier of another number of classes is taken, nested and prefixed too."""
-        given = script.models.get_model("mobilenet_v3_small", weights=None, num_classes=7).state_dict()
+        given = models.get_model("mobilenet_v3_small", weights=None, num_classes=7).state_dict()
         held = {f"module.{key}": value for key, value in given.items()} if wrap == "module." else given
         torch.save({wrap: held} if wrap in ("state_dict", "model") else held, tmp_path / "weights.pt")
-        own = script.build(self.recipe(tmp_path / "weights.pt"), 4, 0).state_dict()
+        own = grading_network(self.recipe(tmp_path / "weights.pt"), 4, 0).state_dict()
         assert torch.equal(own["features.0.0.weight"], given["features.0.0.weight"])
         assert own["classifier.3.weight"].shape[0] == 4
 
@@ -177,16 +178,16 @@ class TestWeights:
             (None, "there is no such file"),
         ],
     )
-    def test_what_does_not_fit_is_refused(self, script: ModuleType, tmp_path: Path, held: object, reason: str) -> None:
+    def test_what_does_not_fit_is_refused(self, tmp_path: Path, held: object, reason: str) -> None:
         """Another network's weights, no weights, pickled code and nothing are each a sentence."""
         if held is not None:
             torch.save(held, tmp_path / "weights.pt")
         with pytest.raises(SourceError, match=reason):
-            script.build(self.recipe(tmp_path / "weights.pt"), 4, 0)
+            grading_network(self.recipe(tmp_path / "weights.pt"), 4, 0)
 
-    def test_less_than_half_is_refused_before_anything_is_read(self, script: ModuleType, run: Run, tmp_path: Path) -> None:
+    def test_less_than_half_is_refused_before_anything_is_read(self, run: Run, tmp_path: Path) -> None:
         """The share counts parameters before the classifier; there need be no pictures to hear of it."""
-        given = script.models.get_model("resnet18", weights=None).state_dict()
+        given = models.get_model("resnet18", weights=None).state_dict()
         torch.save({key: value for key, value in given.items() if not key.startswith("layer4")}, tmp_path / "weights.pt")
         with pytest.raises(SystemExit, match=r"fits 2\d % of the parameters of resnet18"):
             run(weights=str(tmp_path / "weights.pt"), model="resnet18")
