@@ -17,7 +17,7 @@ from pathlib import Path
 
 from blurdata.errors import BlurDataError, OutputError
 from blurdata.files import make_folder, write_atomic
-from blurdata.interrupt import STOPPED
+from blurdata.interrupt import end_stopped
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
 from blurdata.shards import open_input
@@ -54,8 +54,7 @@ def main() -> None:
     except (BlurDataError, ValueError) as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
-        print("compare_datasets: stopped; nothing was written, the same command begins anew.", file=sys.stderr)
-        sys.exit(STOPPED)
+        end_stopped("compare_datasets: stopped; nothing was written, the same command begins anew.")
 
 
 def positive(text: str) -> int:
