@@ -2,6 +2,9 @@
 
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -33,6 +36,29 @@ def check() -> None:
     """Raise :class:`Stopped` again if Ctrl-C was pressed and whatever ran then has swallowed it, as callbacks of C libraries do."""
     if _asked:
         raise Stopped
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Answer Ctrl-C when the block has ended: what the block changes is changed whole.
+
+    Example:
+        >>> with deferred():
+        ...     print("whole")
+        whole
+    """
+    answer = signal.getsignal(signal.SIGINT)
+    if not callable(answer) or threading.current_thread() is not threading.main_thread():  # ignored, or not ours to answer
+        yield
+        return
+    pressed: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda _, frame: pressed.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, answer)
+        if pressed:
+            answer(signal.SIGINT, pressed[0])
 
 
 def was_stopped(error: BaseException) -> bool:

@@ -78,6 +78,7 @@ def _train(shards: Path, where: str, seeds: int, workers: int) -> "Verdict":
     from blurdata.training import TrainRecipe, verify_by_training
 
     keep = parse_where(where) if where else None
+    ShardSource(shards, where)  # tells a field that no pair has
     recipe = read_recipe("verdict", TrainRecipe)
     with progress("train and judge", 100, unit="%") as advance:
         return verify_by_training(ShardSource(shards), recipe, seeds=seeds, workers=workers, keep=keep, advance=advance)
@@ -102,7 +103,8 @@ def _tell_verdict(verdict: "Verdict") -> None:
     typer.echo("  gain by kind of crop")
     for one in verdict.bins:
         typer.echo(f"    {one.name:<30}{one.gain_db} dB  ({one.crops} crops){'' if one.helped else '  gains nothing'}")
-    if any(not one.helped and one.name.startswith("blur") for one in verdict.bins):
+    helped = {one.helped for one in verdict.bins if one.name.startswith("blur")}
+    if helped == {True, False}:  # else nothing is to be left out, or nothing would be left
         typer.echo("  Train without what gains nothing: --where, or balance the sampler over blur length.", err=True)
 
 
