@@ -116,7 +116,7 @@ class TestOthers:
 
     def test_a_file_size_limit_leaves_nothing_half_written(self, ride, tmp_path):
         """Where the system refuses a file its size, pack says so and removes what it began."""
-        command = f"ulimit -f 100; exec {sys.executable} -m blurdata pack 'video:{ride}?recipe=gopro' --out {tmp_path / 'out'} --workers 1"
+        command = f"ulimit -f 100; exec {sys.executable} -m blurdata pack 'video:{ride}?variant=blur' --out {tmp_path / 'out'} --workers 1"
         run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
         refused(run, "out")
         assert not list((tmp_path / "out").rglob("*.tmp"))

@@ -48,6 +48,9 @@ def run(
     if interpolator is not None:
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
+    if format == "shards" and plan.variant == "both":
+        msg = "--format shards stores one blurry half a pair, the recipe makes two; name one with --variant blur_gamma or --variant blur."
+        raise typer.BadParameter(msg)
     (refuse_shards if format == "folder" else refuse_pictures)(out)
     with _folder_of_pairs(out):
         pairs = open_films(videos, plan, cache=out / ".analysis", show_progress=True)

@@ -130,12 +130,13 @@ def open_video(
     seed: str | None = None,
     cache: str | None = None,
 ) -> FilmPairs:
-    """Open ``video:PATH?recipe=gopro``; all options are texts, ``shots`` is a list such as ``0,2,3``, most others replace recipe fields.
+    """Open ``video:PATH?recipe=gopro&variant=blur``; all options are texts, ``shots`` is a list such as ``0,2,3``, most replace fields.
 
+    One of the variants is named where the recipe makes both: neither is ever chosen silently.
     The analysis is kept in ``cache``, by default in the user's cache folder, so that worker processes do not repeat it.
 
     Raises:
-        SourceError: If the film cannot be read or ``shots`` is wrong.
+        SourceError: If the film cannot be read, ``shots`` is wrong, or the recipe makes both variants and none is named.
         RecipeError: If the recipe or a field is wrong.
 
     Example:
@@ -144,7 +145,7 @@ def open_video(
         >>> folder, scene = Path(tempfile.mkdtemp()), np.random.default_rng(0).integers(0, 255, (64, 160, 3), np.uint8)
         >>> for i in range(14):  # a pan, as a folder of frames
         ...     write_png(folder / "frames" / f"{i:06d}.png", scene[:, 4 * i : 4 * i + 96])
-        >>> pairs = open_video(str(folder / "frames"), window="7", step="7", cache=str(folder / "cache"))
+        >>> pairs = open_video(str(folder / "frames"), variant="blur", window="7", step="7", cache=str(folder / "cache"))
         >>> len(pairs), pairs[0].size
         (2, (64, 96))
     """
@@ -158,4 +159,7 @@ def open_video(
     if interpolator:
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
+    if plan.variant == "both":
+        msg = f"{path}: a pair has one blurry half and the recipe makes two; name one with ?variant=blur_gamma or ?variant=blur."
+        raise SourceError(msg)
     return open_films([Path(path)], plan, cache=Path(cache) if cache else user_cache("analysis"), shots=only)

@@ -12,6 +12,9 @@ import av
 import numpy as np
 import pytest
 
+from blurdata.errors import SourceError
+from blurdata.sources import open_source
+
 FRAMES = 600
 
 
@@ -103,7 +106,7 @@ class TestShards:
     def test_bad_input_is_one_sentence(self, tmp_path: Path, case: str) -> None:
         """Exit code 1, one sentence that names the culprit, no traceback, and nothing half-written."""
         clip, out = film(tmp_path / "ride.mkv", 30), tmp_path / "out"
-        words: list[object] = [clip, "--window", 3, "--format", "shards", "--out", out]
+        words: list[object] = [clip, "--window", 3, "--format", "shards", "--variant", "blur", "--out", out]
         prefix: list[str] = []
         told = {"no film": "no.mkv", "too short": "fewer than one exposure", "cut off": "is cut off"}.get(case, str(out))
         if case == "no film":
@@ -137,3 +140,15 @@ class TestShards:
         assert done.returncode == 2
         assert "folder or shards" in " ".join(done.stderr.split())
         assert not (tmp_path / "out").exists()
+
+    def test_neither_variant_is_chosen_silently(self, tmp_path: Path) -> None:
+        """A recipe that makes both needs the one to store named, here and as a source of any other command."""
+        clip, out = film(tmp_path / "ride.mkv", 12), tmp_path / "out"
+
+        done = run(clip, "--window", 3, "--format", "shards", "--out", out)
+        with pytest.raises(SourceError, match=r"\?variant=blur_gamma"):
+            open_source(f"video:{clip}?recipe=gopro&window=3")
+
+        assert done.returncode == 2
+        assert "--variant blur_gamma" in " ".join(done.stderr.replace("│", " ").split())
+        assert not out.exists()
