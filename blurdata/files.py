@@ -129,6 +129,19 @@ def count_pages(path: Path) -> int:
         return 1
 
 
+def count_channels(path: Path) -> int:
+    """Channels of a picture as its file means them, from its header alone: 1 grey, 3 colour (a palette too), one more with transparency.
+
+    Raises:
+        SourceError: If the file is missing or no picture.
+    """
+    image_size(path)
+    with open_header(path) as picture:
+        bands = picture.getbands()
+        grey = len(bands) < 3 and bands[0] != "P"
+        return (1 if grey else 3) + picture.has_transparency_data
+
+
 def _is_deep(path: Path) -> bool:
     """Whether a picture has 16-bit samples. Pillow reads 16-bit RGB PNG as 8 bits and says nothing, so the header is read here."""
     with path.open("rb") as stream:

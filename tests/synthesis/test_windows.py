@@ -77,6 +77,22 @@ def test_a_file_of_several_pages_is_no_frame(tmp_path: Path, dtype: type) -> Non
         synthesize(tmp_path, {"window": 3})
 
 
+@pytest.mark.parametrize(("kind", "told"), [("grey", "is grey, but 000.png is in colour"), ("rgba", "is in colour with transparency")])
+def test_frames_of_other_channels_are_not_blended_in(tmp_path: Path, kind: str, told: str) -> None:
+    """One grey frame, or one with transparency, among RGB frames is named; a folder of nothing but such is one film."""
+    frames = _pan(1, 6)
+    odd = [frame[..., 0] if kind == "grey" else np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]) for frame in frames]
+    for number, frame in enumerate(frames):
+        write_png(tmp_path / "mixed" / f"{number:03d}.png", frame)
+        write_png(tmp_path / "alike" / f"{number:03d}.png", odd[number])
+    write_png(tmp_path / "mixed" / "004.png", odd[4])
+
+    with pytest.raises(SourceError, match=rf"004\.png: {told}"):
+        synthesize(tmp_path / "mixed", {"window": 3})
+
+    assert len(synthesize(tmp_path / "alike", {"window": 3})) == 2
+
+
 def test_a_preview_in_a_tiff_is_no_page(tmp_path: Path) -> None:
     """Cameras keep a small copy as a second page, marked as such."""
     for number, frame in enumerate(_pan(1, 6)):
