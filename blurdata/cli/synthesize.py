@@ -1,9 +1,9 @@
 """``blurdata synthesize``: blurry/sharp pairs from video."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,7 +44,11 @@ def run(
     if format not in ("folder", "shards"):
         msg = f"--format must be folder or shards, got '{format}'."
         raise typer.BadParameter(msg)
+    if workers is not None and format != "shards":
+        msg = "--workers is for --format shards; pictures are written by one process."
+        raise typer.BadParameter(msg)
     fields = {"variant": variant, "window": window, "step": step, "capture_fps": capture_fps, "seed": seed}
+    _check_options(fields)
     if interpolator is not None:
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
@@ -52,6 +56,7 @@ def run(
         msg = "--format shards stores one blurry half a pair, the recipe makes two; name one with --variant blur_gamma or --variant blur."
         raise typer.BadParameter(msg)
     (refuse_shards if format == "folder" else refuse_pictures)(out)
+    _refuse_frames(videos, out)
     with _folder_of_pairs(out):
         pairs = open_films(videos, plan, cache=out / ".analysis", show_progress=True)
         with progress("blend", len(pairs)) as advance:
@@ -72,6 +77,32 @@ def run(
     half = "blur" if plan.variant == "blur" else "blur_gamma"
     following = f"blurdata report 'pairs:{out}?blurry={half}'" if format == "folder" else f"blurdata verify {out}"
     typer.echo(f"Next: {following}", err=True)
+
+
+def _check_options(fields: Mapping[str, Any]) -> None:
+    """Wrong usage where an option's value is wrong whatever the recipe says; what does not go with the recipe is told with its file."""
+    from blurdata.errors import RecipeError
+    from blurdata.recipe import parse_recipe
+    from blurdata.synthesis.recipe import SynthesisRecipe
+
+    for name, value in fields.items():
+        if value is not None:
+            try:
+                parse_recipe({name: value}, SynthesisRecipe, where=f"--{name.replace('_', '-')}")
+            except RecipeError as error:
+                raise typer.BadParameter(str(error)) from error
+
+
+def _refuse_frames(videos: list[Path], out: Path) -> None:
+    """Raise OutputError where the pairs would go among the frames that they are made of."""
+    from blurdata.errors import OutputError
+    from blurdata.files import list_images
+    from blurdata.paths import user_path
+
+    inputs, place = [user_path(video).resolve() for video in videos], out.resolve()
+    if place in inputs or (out.is_dir() and any(given in place.parents for given in inputs) and list_images(out)):
+        msg = f"{out}: is a folder of the frames themselves; choose another --out."
+        raise OutputError(msg)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from blurdata.files import user_cache
 from blurdata.pairs import Image
 from blurdata.paths import user_path
 from blurdata.recipe import parse_recipe, read_recipe
-from blurdata.synthesis.frames import ArrayFilm, find_films
+from blurdata.synthesis.frames import ArrayFilm, Film, find_films
 from blurdata.synthesis.learned import InterpolateFrames
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.source import FilmPairs
@@ -79,8 +79,12 @@ def open_films(
     interpolate: InterpolateFrames | None = None,
     show_progress: bool = False,
 ) -> FilmPairs:
-    """One source of the films at several paths; films of one name are told apart by a number."""
-    films = [film for path in paths for film in find_films(user_path(path), color_matrix=plan.color_matrix)]
+    """One source of the films at several paths, each once; films of one name are told apart by a number."""
+    found: dict[Path, Film] = {}
+    for path in paths:
+        for film in find_films(user_path(path), color_matrix=plan.color_matrix):
+            found.setdefault(Path(film.place).resolve(), film)
+    films = list(found.values())
     seen: dict[tuple[str, str], int] = {}
     for film in films:
         if (transfer := film.notes.get("transfer")) and not user_path(plan.curve).is_file():

@@ -13,7 +13,7 @@ from blurdata.errors import RecipeError, SourceError
 from blurdata.files import write_png
 from blurdata.synthesis import synthesize
 from blurdata.synthesis.frames import ArrayFilm
-from blurdata.synthesis.make import resolve
+from blurdata.synthesis.make import open_films, resolve
 from blurdata.synthesis.source import FilmPairs
 
 
@@ -223,6 +223,19 @@ def test_a_clip_shorter_than_one_exposure_is_an_error() -> None:
     """The sentence says how many frames there are and how many are needed."""
     with pytest.raises(SourceError, match="5 frames are fewer than one exposure of 11"):
         synthesize(_pan(1, 5), {"window": 11})
+    with pytest.raises(SourceError, match="1 frame is fewer"):
+        synthesize(_pan(1, 1), {"window": 11})
+
+
+def test_a_film_that_is_given_twice_is_made_once(tmp_path: Path) -> None:
+    """Whatever it is called: as itself, by a link, or as part of a folder that is given too."""
+    for name in ("fx/a", "fx/b"):
+        for number, frame in enumerate(_pan(len(name), 4)):
+            write_png(tmp_path / name / f"{number}.png", frame)
+    (tmp_path / "link").symlink_to(tmp_path / "fx" / "a")
+    paths = [tmp_path / "fx" / "a", tmp_path / "fx" / "a" / ".." / "a", tmp_path / "link", tmp_path / "fx"]
+
+    assert open_films(paths, resolve({"window": 3})).keys == ["a_03_00/000001", "b_03_00/000001"]
 
 
 def test_drawn_windows_follow_seed_and_name() -> None:
