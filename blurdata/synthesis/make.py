@@ -12,7 +12,7 @@ from blurdata.errors import RecipeError, SourceError
 from blurdata.files import user_cache
 from blurdata.pairs import Image
 from blurdata.paths import user_path
-from blurdata.recipe import parse_recipe, read_recipe
+from blurdata.recipe import find_recipe, parse_recipe, read_recipe
 from blurdata.synthesis.frames import ArrayFilm, Film, find_films
 from blurdata.synthesis.learned import InterpolateFrames
 from blurdata.synthesis.recipe import SynthesisRecipe
@@ -109,12 +109,13 @@ def resolve(recipe: SynthesisRecipe | Mapping[str, Any] | str | Path, **fields: 
     if isinstance(recipe, (str, Path)):
         plan = read_recipe(recipe, SynthesisRecipe, **given)
     else:
-        kept = recipe.model_dump() if isinstance(recipe, SynthesisRecipe) else recipe
+        kept = recipe.model_dump(exclude_unset=True) if isinstance(recipe, SynthesisRecipe) else recipe
         plan = parse_recipe({**kept, **given}, SynthesisRecipe, where="recipe")
     try:
         decodable_curve(plan.curve)
     except ValueError as error:
-        msg = f"recipe: field 'curve': {error}"
+        where = "recipe" if "curve" in given or not isinstance(recipe, (str, Path)) else find_recipe(recipe)
+        msg = f"{where}: field 'curve': {error}"
         raise RecipeError(msg) from error
     return plan
 

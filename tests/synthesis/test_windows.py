@@ -204,6 +204,7 @@ def test_step_and_duty_place_the_windows(fields: dict, starts: list[int]) -> Non
         ({"windw": 5}, "did you mean 'window'"),
         ({"curve": "sony_a7r3"}, "forward-only"),
         ({"interpolation": "torchscript"}, "interpolator"),
+        ({"virtual_frames": 5, "max_virtual_frames": 2}, "virtual_frames is 5"),
         ({"interpolation": "callable"}, "function"),
     ],
 )
@@ -211,6 +212,15 @@ def test_wrong_recipes_are_one_sentence(fields: dict, word: str) -> None:
     """A wrong field is named."""
     with pytest.raises(RecipeError, match=word):
         synthesize(_pan(1, 5), fields)
+
+
+def test_a_wrong_curve_is_blamed_on_its_file(tmp_path: Path) -> None:
+    """The recipe's file is named; a limit that nobody set goes with any number."""
+    (tmp_path / "mine.yaml").write_text("curve: gama22\n")
+
+    with pytest.raises(RecipeError, match=r"mine\.yaml: field 'curve': There is no curve 'gama22'"):
+        resolve(tmp_path / "mine.yaml")
+    assert resolve(resolve({"virtual_frames": 100})).virtual_frames == 100
 
 
 def test_a_recipe_that_needs_a_function_is_refused_at_every_door() -> None:
