@@ -314,6 +314,20 @@ def test_damage_that_hides_the_rest_of_a_film_is_told(tmp_path: Path) -> None:
         synthesize(path, {"window": 5, "variant": "blur"})
 
 
+def test_an_avi_that_counts_repeats_is_whole(tmp_path: Path) -> None:
+    """AVI keeps uneven times by parts without data that its header counts as frames; one that lost its end is still told from it."""
+    path, pts = tmp_path / "uneven.avi", [round(2.5 * i) for i in range(40)]
+    _write(path, _moving(40), codec="mjpeg", pix_fmt="yuvj420p", pts=pts, tick=Fraction(1, 600))
+    data = path.read_bytes()
+    half = data.index(b"idx1") // 2
+    (tmp_path / "holed.avi").write_bytes(data[:half] + bytes(len(data) - half))
+
+    assert synthesize(path, {"window": 3}).summary()["frames"] == 40
+
+    with pytest.raises(SourceError, match=r"holed\.avi: is "):
+        synthesize(tmp_path / "holed.avi", {"window": 3})
+
+
 def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
     """`video:PATH?recipe=…&shots=…` opens the same pairs, and pickles."""
     import pickle
