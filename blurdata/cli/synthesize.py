@@ -52,9 +52,6 @@ def run(
     if interpolator is not None:
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
-    if format == "shards" and plan.variant == "both":
-        msg = "--format shards stores one blurry half a pair, the recipe makes two; name one with --variant blur_gamma or --variant blur."
-        raise typer.BadParameter(msg)
     (refuse_shards if format == "folder" else refuse_pictures)(out)
     _refuse_frames(videos, out)
     with _folder_of_pairs(out):
@@ -74,6 +71,9 @@ def run(
     if still := summary["pairs_without_blur"]:
         told = f"less than {UNBLURRED_PX} px of blur in {still} of {len(pairs)} pairs, as where a film stands still under grain"
         typer.echo(f"Note: {told}; `min_blur_px` in the recipe leaves such out.", err=True)
+    if format == "shards" and plan.variant == "both":
+        told = "the blurry half of each pair is blur_gamma (light averaged), and blur (code values averaged) is the extra `blur`"
+        typer.echo(f"Note: {told}; --variant blur_gamma or --variant blur stores one of them alone.", err=True)
     half = "blur" if plan.variant == "blur" else "blur_gamma"
     following = f"blurdata report 'pairs:{out}?blurry={half}'" if format == "folder" else f"blurdata verify {out}"
     typer.echo(f"Next: {following}", err=True)

@@ -137,7 +137,8 @@ def open_video(
 ) -> FilmPairs:
     """Open ``video:PATH?recipe=gopro&variant=blur``; all options are texts, ``shots`` is a list such as ``0,2,3``, most replace fields.
 
-    One of the variants is named where the recipe makes both: neither is ever chosen silently.
+    The variant is named where the recipe makes both, for neither is ever chosen silently: ``blur_gamma``, ``blur``, or ``both``, which is
+    ``blur_gamma`` with ``blur`` among the extras.
     The analysis is kept in ``cache``, by default in the user's cache folder, so that worker processes do not repeat it.
 
     Raises:
@@ -164,7 +165,10 @@ def open_video(
     if interpolator:
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
-    if plan.variant == "both":
-        msg = f"{path}: a pair has one blurry half and the recipe makes two; name one with ?variant=blur_gamma or ?variant=blur."
+    if plan.variant == "both" and variant is None:
+        msg = (
+            f"{path}: the recipe makes two blurry pictures a pair; name the one to take with ?variant=blur_gamma or ?variant=blur, "
+            "or ?variant=both for blur_gamma with blur as an extra."
+        )
         raise SourceError(msg)
     return open_films([Path(path)], plan, cache=Path(cache) if cache else user_cache("analysis"), shots=only)

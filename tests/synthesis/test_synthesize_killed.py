@@ -143,13 +143,17 @@ class TestShards:
         assert not (tmp_path / "out").exists()
 
     def test_neither_variant_is_chosen_silently(self, tmp_path: Path) -> None:
-        """A recipe that makes both needs the one to store named, here and as a source of any other command."""
+        """Of a recipe that makes both, shards keep both and say which is the blurry half; other commands need it named."""
         clip, out = film(tmp_path / "ride.mkv", 12), tmp_path / "out"
 
         done = run(clip, "--window", 3, "--format", "shards", "--out", out)
         with pytest.raises(SourceError, match=r"\?variant=blur_gamma"):
             open_source(f"video:{clip}?recipe=gopro&window=3")
+        named = open_source(f"video:{clip}?recipe=gopro&window=3&variant=both&cache={tmp_path / 'cache'}")[0]
 
-        assert done.returncode == 2
-        assert "--variant blur_gamma" in " ".join(done.stderr.replace("│", " ").split())
-        assert not out.exists()
+        assert done.returncode == 0, done.stderr
+        assert "--variant blur_gamma or --variant blur" in done.stderr
+        stored = open_source(f"shards:{out}")[0]
+        for pair in (named, stored):
+            assert pair.meta["variant"] == "blur_gamma"
+            assert list(pair.extras) == ["blur"]
