@@ -28,6 +28,7 @@ Real = TypeVar("Real", bound=np.floating)
 
 # Rim et al., ECCV 2022: response of the Sony a7R3, coefficients a_0 to a_7. Not monotonic, so it has no inverse.
 _SONY_A7R3 = (-0.0095228, 8.69851598, -45.15782052, 150.71180862, -308.19782922, 368.30811688, -235.16339846, 61.8322241)
+_MAX_TABLE_BYTES = 1 << 23  # 65,536 rows of three numbers of 40 characters
 _NAMES = ("gamma22", "srgb", "linear", "sony_a7r3")
 
 
@@ -202,6 +203,12 @@ def decodable_curve(name: str | Path | Curve) -> Curve:
 
 @lru_cache(maxsize=16)
 def _read_table(path: str) -> Curve:
+    if not Path(path).is_file():
+        msg = f"{path}: is no regular file; a curve's table is a text file."
+        raise SourceError(msg)
+    if Path(path).stat().st_size > _MAX_TABLE_BYTES:
+        msg = f"{path}: is over {_MAX_TABLE_BYTES} bytes; a curve's table has one short row a code, 65,536 at most."
+        raise SourceError(msg)
     try:
         text = Path(path).read_text(encoding="utf-8")
         rows = [

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import re
+import stat
+import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
@@ -13,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from blurdata.errors import SourceError, output_error
 from blurdata.locks import temporary
@@ -22,6 +25,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 NO_PICTURE = (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError)  # what Pillow raises where it can read none
 _ORIENTATION = 0x0112  # the EXIF tag
 _SUBFILE_TYPE = 254  # the TIFF tag; its lowest bit marks a reduced copy of another page
+_SAMPLE_FORMAT = 339  # the TIFF tag; 3 is float
 _PNG_HEADER = 33  # bytes of a PNG's signature and first chunk
 _MAX_EXIF_BYTES = 1 << 20
 _ROWS = 128
@@ -56,9 +60,17 @@ def list_images(folder: Path) -> list[Path]:
     return sorted(found, key=lambda path: natural_key(path.name))
 
 
+def _check_regular(path: Path) -> None:
+    """Raise OSError for what is neither a file nor a folder: whoever opens a pipe waits for ever."""
+    if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):
+        msg = "it is no regular file"
+        raise OSError(msg)
+
+
 @contextmanager
 def open_header(path: Path) -> Iterator[PillowImage.Image]:
     """A picture of which Pillow has read the header; :func:`image_size` refuses what is enormous, so Pillow need not warn of it."""
+    _check_regular(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PillowImage.DecompressionBombWarning)
         picture = PillowImage.open(path)
@@ -82,12 +94,32 @@ def image_size(path: Path) -> tuple[int, int]:
         msg = f"{path}: there is no such picture."
         raise SourceError(msg) from error
     except NO_PICTURE as error:
+        _refuse_float(path)
         msg = f"{path}: is not a picture that can be read ({error})."
         raise SourceError(msg) from error
     if width * height > MAX_PIXELS:
         msg = f"{path}: is {width}x{height}, over the limit of {MAX_PIXELS} pixels; cut it into smaller pictures."
         raise SourceError(msg)
     return height, width
+
+
+def _refuse_float(path: Path) -> None:
+    """Raise SourceError for a TIFF of float samples: Pillow and OpenCV, where they read none, take it for no picture or a damaged one."""
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return
+    try:
+        _check_regular(path)
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged tags
+            tags = ImageFileDirectory_v2(stream.read(8))
+            stream.seek(tags.next)
+            tags.load(stream)
+        kinds = tags.get(_SAMPLE_FORMAT, ())
+    except (*NO_PICTURE, struct.error):
+        return
+    if 3 in (kinds if isinstance(kinds, tuple) else (kinds,)):
+        msg = f"{path}: has float samples; only 8- and 16-bit pictures are read, convert it first."
+        raise SourceError(msg)
 
 
 def _png_exif(path: Path) -> PillowImage.Exif:
@@ -129,6 +161,19 @@ def count_pages(path: Path) -> int:
         return 1
 
 
+def count_channels(path: Path) -> int:
+    """Channels of a picture as its file means them, from its header alone: 1 grey, 3 colour (a palette too), one more with transparency.
+
+    Raises:
+        SourceError: If the file is missing or no picture.
+    """
+    image_size(path)
+    with open_header(path) as picture:
+        bands = picture.getbands()
+        grey = len(bands) < 3 and bands[0] != "P"
+        return (1 if grey else 3) + picture.has_transparency_data
+
+
 def _is_deep(path: Path) -> bool:
     """Whether a picture has 16-bit samples. Pillow reads 16-bit RGB PNG as 8 bits and says nothing, so the header is read here."""
     with path.open("rb") as stream:
@@ -146,6 +191,7 @@ def read_image(path: Path) -> Image:
     EXIF orientation is honoured. Raises SourceError if the file is missing, broken, truncated or enormous.
     """
     image_size(path)
+    _refuse_float(path)
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
@@ -292,10 +338,11 @@ def fingerprint_files(paths: Iterable[Path], *, root: Path) -> str:
     for path in paths:
         name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
         try:
+            _check_regular(path)
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest()
         except OSError as error:
-            msg = f"{path}: cannot be read ({error.strerror})."
+            msg = f"{path}: cannot be read ({error.strerror or error})."
             raise SourceError(msg) from error
         total.update(name.encode() + b"\x00" + digest)
     return total.hexdigest()

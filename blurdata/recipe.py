@@ -6,7 +6,9 @@ and allowed values.
 """
 
 import hashlib
+import itertools
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -128,7 +130,7 @@ def read_fields(path: Path) -> dict[str, Any]:
         if path.stat().st_size > _MAX_BYTES:
             msg = f"{path}: a recipe is a short YAML file, this one is over {_MAX_BYTES} bytes."
             raise RecipeError(msg)
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        loaded = _load(path)
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror})."
         raise RecipeError(msg) from error
@@ -137,10 +139,59 @@ def read_fields(path: Path) -> dict[str, Any]:
         line = f" (line {mark.line + 1})" if mark else ""
         msg = f"{path}: is not valid YAML{line}; a recipe is a list of `field: value` lines."
         raise RecipeError(msg) from error
+    if loaded is None:
+        msg = f"{path}: is empty; a recipe is a list of `field: value` lines."
+        raise RecipeError(msg)
     if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
         msg = f"{path}: a recipe is a list of `field: value` lines, this file holds {type(loaded).__name__}."
         raise RecipeError(msg)
     return loaded
+
+
+def _load(path: Path) -> Any:
+    """What a YAML file holds; RecipeError where a field is given twice, or aliases make much of a small file."""
+    loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        sizes: dict[yaml.Node, float] = {}
+        if _written_out(node, sizes) > _MAX_BYTES:
+            msg = f"{path}: a recipe is a short YAML file, this one is over {_MAX_BYTES} bytes with its aliases written out."
+            raise RecipeError(msg)
+        for mapping in sizes:
+            if isinstance(mapping, yaml.MappingNode) and (twice := _twice(mapping)) is not None:
+                msg = f"{path}: field '{twice.value}' is given twice (line {twice.start_mark.line + 1}); keep one of them."
+                raise RecipeError(msg)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
+def _written_out(node: yaml.Node, sizes: dict[yaml.Node, float]) -> float:
+    """About how many bytes a part of a YAML file takes with all aliases written out, infinite for one that holds itself.
+
+    ``sizes`` gets the same of every part.
+    """
+    if node not in sizes:
+        sizes[node] = math.inf
+        if isinstance(node, yaml.ScalarNode):
+            sizes[node] = 1 + len(node.value)
+        else:
+            parts = itertools.chain(*node.value) if isinstance(node, yaml.MappingNode) else node.value
+            sizes[node] = 1 + sum(_written_out(part, sizes) for part in parts)
+    return sizes[node]
+
+
+def _twice(mapping: yaml.MappingNode) -> yaml.ScalarNode | None:
+    """The first name of a mapping that it has already."""
+    seen: set[str] = set()
+    for name, _ in mapping.value:
+        if isinstance(name, yaml.ScalarNode):
+            if name.value in seen:
+                return name
+            seen.add(name.value)
+    return None
 
 
 def check_kind(path: Path, fields: Mapping[str, Any], model: type[Recipe]) -> None:

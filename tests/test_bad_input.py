@@ -68,8 +68,31 @@ class TestSynthesize:
         assert list(tmp_path.iterdir()) == [clip]
 
     def test_a_wrong_value_over_the_recipe(self, ride, tmp_path):
-        """A value from the command line that the recipe cannot take is named as such."""
-        refused(blurdata("synthesize", ride, "--window", 4, "--out", tmp_path / "out"), "with window given over it", "odd")
+        """A value from the command line that no recipe takes is wrong usage; one that this recipe cannot take is named with its file."""
+        for words in (
+            ("--window", 4),
+            ("--step", 0),
+            ("--capture-fps", "nan"),
+            ("--variant", "foo"),
+            ("--seed", -1),
+            ("--workers", 2),
+        ):
+            refused(blurdata("synthesize", ride, *words, "--out", tmp_path / "out"), words[0], code=2)
+        (tmp_path / "mine.yaml").write_text("window: 5\nduty: 0.5\n")
+        words = ("--recipe", tmp_path / "mine.yaml", "--step", 5)
+        refused(blurdata("synthesize", ride, *words, "--out", tmp_path / "out"), "mine.yaml, with step given over it", "duty")
+        assert not (tmp_path / "out").exists()
+
+    def test_output_among_the_frames(self, ride, tmp_path):
+        """Pairs are not written into a folder of frames that they are made of, under whatever name it is given."""
+        frames = tmp_path / "films" / "a"
+        frames.mkdir(parents=True)
+        (tmp_path / "link").symlink_to(frames)
+        for number in range(3):
+            (frames / f"{number}.png").write_bytes(b"")
+        for given, out in ((frames, frames), (frames, tmp_path / "link"), (frames.parent, frames)):
+            refused(blurdata("synthesize", given, "--out", out), "the frames themselves", "--out")
+        assert len(list(frames.iterdir())) == 3
 
     def test_unknown_recipe_field(self, ride, tmp_path):
         """The file, the field and the allowed fields are named."""
@@ -116,7 +139,7 @@ class TestOthers:
 
     def test_a_file_size_limit_leaves_nothing_half_written(self, ride, tmp_path):
         """Where the system refuses a file its size, pack says so and removes what it began."""
-        command = f"ulimit -f 100; exec {sys.executable} -m blurdata pack 'video:{ride}?recipe=gopro' --out {tmp_path / 'out'} --workers 1"
+        command = f"ulimit -f 100; exec {sys.executable} -m blurdata pack 'video:{ride}?variant=blur' --out {tmp_path / 'out'} --workers 1"
         run = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
         refused(run, "out")
         assert not list((tmp_path / "out").rglob("*.tmp"))

@@ -98,3 +98,12 @@ def test_light_of_codes_is_monotonic_from_0_to_1(bits):
     assert light.shape == (1, 1 << bits)
     assert (np.diff(light) > 0).all()
     assert (light[0, 0], light[0, -1]) == (0.0, pytest.approx(1.0))
+
+
+def test_a_table_is_a_short_regular_file(tmp_path):
+    """Devices and gigabytes are refused before they are read."""
+    with (tmp_path / "sparse.csv").open("wb") as stream:
+        stream.truncate(3 << 30)
+    for path, words in (("/dev/zero", "no regular file"), (tmp_path / "sparse.csv", "over 8388608 bytes")):
+        with pytest.raises(SourceError, match=words):
+            curve(path)

@@ -1,5 +1,6 @@
 """Files at the edge: pictures come back exactly, writes are whole or not there."""
 
+import os
 import zlib
 
 import cv2
@@ -172,3 +173,24 @@ def test_a_large_picture_within_the_limit_is_no_reason_for_a_warning(tmp_path):
         else:
             with pytest.raises(SourceError, match=str(files.MAX_PIXELS)):
                 files.image_size(path)
+
+
+def test_a_pipe_is_no_picture(tmp_path):
+    """Only regular files are pictures: a pipe among them is named, and nobody waits for what may come out of it."""
+    path = tmp_path / "pipe.png"
+    os.mkfifo(path)
+    for look in (files.image_size, files.read_image, files.count_channels, lambda path: files.fingerprint_files([path], root=tmp_path)):
+        with pytest.raises(SourceError, match=r"pipe\.png: .*it is no regular file"):
+            look(path)
+
+
+def test_float_pictures_are_refused_as_such(tmp_path):
+    """32-bit float TIFFs are told apart from files that are no picture or damaged, in colour as in grey."""
+    for name, picture in (("colour", PICTURE), ("grey", PICTURE[..., 0])):
+        path = tmp_path / f"{name}.tif"
+        cv2.imwrite(str(path), picture.astype(np.float32))
+        with pytest.raises(SourceError, match=r"float samples; only 8- and 16-bit pictures are read"):
+            files.read_image(path)
+    (tmp_path / "none.tif").write_bytes(b"text")
+    with pytest.raises(SourceError, match="not a picture"):
+        files.read_image(tmp_path / "none.tif")

@@ -3,7 +3,7 @@
 import pytest
 
 from blurdata.errors import RecipeError
-from blurdata.recipe import Recipe, find_recipe, parse_recipe, read_recipe, recipe_id, recipe_names
+from blurdata.recipe import Recipe, find_recipe, parse_recipe, read_fields, read_recipe, recipe_id, recipe_names
 
 
 class Cake(Recipe):
@@ -48,7 +48,10 @@ def test_overrides_replace_single_fields(tmp_path):
         ("flour_g: much\n", "field 'flour_g'.*got 'much'"),
         ("flour_g: .inf\n", "field 'flour_g'"),
         ("- a\n- b\n", "holds list"),
-        ("", "holds NoneType"),
+        ("", r"cake\.yaml: is empty"),
+        ("flour_g: 1\nsugar_g: 2\nflour_g: 3\n", "'flour_g' is given twice .line 3"),
+        ("flour_g: {a: 1, a: 1}\n", "'a' is given twice .line 1"),
+        ("flour_g: &a [*a]\n", "with its aliases written out"),
         ("a: [1\n", "not valid YAML"),
         ("a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
         ("1: 2\n", "holds dict"),
@@ -83,6 +86,16 @@ def test_binary_and_huge_files_are_refused(tmp_path):
     path.write_bytes(b"#" * (2 << 20))
     with pytest.raises(RecipeError, match="short YAML file"):
         read_recipe(path, Cake)
+
+
+@pytest.mark.parametrize("form", ["[{}]", "{{<<: [{}]}}"])
+def test_aliases_that_make_much_of_little_are_refused(tmp_path, form):
+    """Some 400 bytes that stand for gigabytes are one short sentence at once; an alias or two are fine."""
+    lines = ["a0: &a0 {x: 1}"] + [f"a{i + 1}: &a{i + 1} " + form.format(", ".join([f"*a{i}"] * 10)) for i in range(9)]
+    with pytest.raises(RecipeError, match="aliases") as caught:
+        read_recipe(write(tmp_path, "\n".join([*lines, "flour_g: *a9"])), Cake)
+    assert len(str(caught.value)) < 300
+    assert read_fields(write(tmp_path, "a: &a {x: 1}\nb: {<<: *a, y: 2}\n")) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}}
 
 
 def test_names_are_found_and_typos_answered():

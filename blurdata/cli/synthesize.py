@@ -1,9 +1,9 @@
 """``blurdata synthesize``: blurry/sharp pairs from video."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,11 +44,16 @@ def run(
     if format not in ("folder", "shards"):
         msg = f"--format must be folder or shards, got '{format}'."
         raise typer.BadParameter(msg)
+    if workers is not None and format != "shards":
+        msg = "--workers is for --format shards; pictures are written by one process."
+        raise typer.BadParameter(msg)
     fields = {"variant": variant, "window": window, "step": step, "capture_fps": capture_fps, "seed": seed}
+    _check_options(fields)
     if interpolator is not None:
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
     (refuse_shards if format == "folder" else refuse_pictures)(out)
+    _refuse_frames(videos, out)
     with _folder_of_pairs(out):
         pairs = open_films(videos, plan, cache=out / ".analysis", show_progress=True)
         with progress("blend", len(pairs)) as advance:
@@ -66,9 +71,38 @@ def run(
     if still := summary["pairs_without_blur"]:
         told = f"less than {UNBLURRED_PX} px of blur in {still} of {len(pairs)} pairs, as where a film stands still under grain"
         typer.echo(f"Note: {told}; `min_blur_px` in the recipe leaves such out.", err=True)
+    if format == "shards" and plan.variant == "both":
+        told = "the blurry half of each pair is blur_gamma (light averaged), and blur (code values averaged) is the extra `blur`"
+        typer.echo(f"Note: {told}; --variant blur_gamma or --variant blur stores one of them alone.", err=True)
     half = "blur" if plan.variant == "blur" else "blur_gamma"
     following = f"blurdata report 'pairs:{out}?blurry={half}'" if format == "folder" else f"blurdata verify {out}"
     typer.echo(f"Next: {following}", err=True)
+
+
+def _check_options(fields: Mapping[str, Any]) -> None:
+    """Wrong usage where an option's value is wrong whatever the recipe says; what does not go with the recipe is told with its file."""
+    from blurdata.errors import RecipeError
+    from blurdata.recipe import parse_recipe
+    from blurdata.synthesis.recipe import SynthesisRecipe
+
+    for name, value in fields.items():
+        if value is not None:
+            try:
+                parse_recipe({name: value}, SynthesisRecipe, where=f"--{name.replace('_', '-')}")
+            except RecipeError as error:
+                raise typer.BadParameter(str(error)) from error
+
+
+def _refuse_frames(videos: list[Path], out: Path) -> None:
+    """Raise OutputError where the pairs would go among the frames that they are made of."""
+    from blurdata.errors import OutputError
+    from blurdata.files import list_images
+    from blurdata.paths import user_path
+
+    inputs, place = [user_path(video).resolve() for video in videos], out.resolve()
+    if place in inputs or (out.is_dir() and any(given in place.parents for given in inputs) and list_images(out)):
+        msg = f"{out}: is a folder of the frames themselves; choose another --out."
+        raise OutputError(msg)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from blurdata.errors import SourceError
 from blurdata.files import write_atomic
@@ -25,13 +26,15 @@ from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.flow import one_thread
 from blurdata.synthesis.frames import Film, FrameIndex
 
-_VERSION = 7
+_VERSION = 8  # what is found in a film, and what is refused; analyses that were kept under another number are made again
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RATIO, _CUT_RESIDUAL, _CUT_REACH = 3.0, 8.0, 6  # measured: tools/bench/cuts.py
 _FLASH_RATIO = 0.5
 _SHOWS_CODES = 4  # what is seen at the end of a round trip differs by more from what was there (tools/bench/interpolation.py)
 _NO_PTS = -(1 << 63)  # FFmpeg's own mark
-_TIMING_BREAK = 2.5  # a gap of this many median intervals is missing frames
+_TIMING_BREAK = 1.75  # a gap of this many usual intervals is missing frames: one lost makes 2, and phones' intervals jitter by a tenth
+_TIMING_REACH = 31  # intervals whose median is the usual one: phones halve their rate in the dark
+_ROUNDED_S = 1.5e-3  # what Matroska's rounding to milliseconds may add to an interval
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,17 @@ class Analysis:
         return find_cuts(self.steps["residual"], self.steps["across"])
 
     def timing_breaks(self) -> list[int]:
-        """Numbers of the frames before which the container skips time (frames are missing there)."""
+        """Numbers of the frames before which the container skips time (frames are missing there).
+
+        A single lost frame is found at any rate, but above 500 frames a second not always where times are rounded to milliseconds.
+        """
         gaps = np.diff(self.times_s)
         if not gaps.size:
             return []
-        return [int(i) + 1 for i in np.flatnonzero(gaps > _TIMING_BREAK * np.median(gaps))]
+        usual = median_filter(gaps, _TIMING_REACH)
+        rounded = np.allclose(self.times_s, np.round(self.times_s, 3), rtol=0, atol=1e-7)
+        skips = (gaps > _TIMING_BREAK * usual) & (gaps > usual + (_ROUNDED_S if rounded else 0))
+        return [int(i) + 1 for i in np.flatnonzero(skips)]
 
 
 def find_cuts(residual: NDArray[np.floating], across: NDArray[np.floating]) -> list[int]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
-from blurdata.files import count_pages, fingerprint_files, is_image, list_images, natural_key, read_image
+from blurdata.files import count_channels, count_pages, fingerprint_files, is_image, list_images, natural_key, read_image
 from blurdata.pairs import Image, not_rgb
 
 VIDEO_SUFFIXES = (
@@ -45,6 +45,7 @@ VIDEO_SUFFIXES = (
     ".264",
     ".265",
 )
+_CHANNELS = {1: "grey", 2: "grey with transparency", 3: "in colour", 4: "in colour with transparency"}
 
 
 @dataclass(frozen=True)
@@ -166,10 +167,17 @@ class FolderFilm(Film):
         self.length = len(self._paths)
 
     def scan(self) -> Iterator[Scan]:
-        """Every frame in grey; a file of several pages is an error, for it is not one frame."""
+        """Every frame in grey; a file of several pages is an error, for it is not one frame, and so is one of other channels."""
+        channels = count_channels(self._paths[0])
         for path, frame in zip(self._paths, self.read(0, len(self._paths), FrameIndex()), strict=True):
             if (pages := count_pages(path)) > 1:
                 msg = f"{path}: holds {pages} pages, and a frame is a file of its own; split it into files of one page each first."
+                raise SourceError(msg)
+            if (here := count_channels(path)) != channels:
+                msg = (
+                    f"{path}: is {_CHANNELS[here]}, but {self._paths[0].name} is {_CHANNELS[channels]}; "
+                    "the frames of one folder must agree, convert it."
+                )
                 raise SourceError(msg)
             yield Scan(grey_of(frame), bits=8 * frame.itemsize)
 

@@ -12,8 +12,8 @@ from blurdata.errors import RecipeError, SourceError
 from blurdata.files import user_cache
 from blurdata.pairs import Image
 from blurdata.paths import user_path
-from blurdata.recipe import parse_recipe, read_recipe
-from blurdata.synthesis.frames import ArrayFilm, find_films
+from blurdata.recipe import find_recipe, parse_recipe, read_recipe
+from blurdata.synthesis.frames import ArrayFilm, Film, find_films
 from blurdata.synthesis.learned import InterpolateFrames
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.source import FilmPairs
@@ -79,8 +79,12 @@ def open_films(
     interpolate: InterpolateFrames | None = None,
     show_progress: bool = False,
 ) -> FilmPairs:
-    """One source of the films at several paths; films of one name are told apart by a number."""
-    films = [film for path in paths for film in find_films(user_path(path), color_matrix=plan.color_matrix)]
+    """One source of the films at several paths, each once; films of one name are told apart by a number."""
+    found: dict[Path, Film] = {}
+    for path in paths:
+        for film in find_films(user_path(path), color_matrix=plan.color_matrix):
+            found.setdefault(Path(film.place).resolve(), film)
+    films = list(found.values())
     seen: dict[tuple[str, str], int] = {}
     for film in films:
         if (transfer := film.notes.get("transfer")) and not user_path(plan.curve).is_file():
@@ -105,12 +109,13 @@ def resolve(recipe: SynthesisRecipe | Mapping[str, Any] | str | Path, **fields: 
     if isinstance(recipe, (str, Path)):
         plan = read_recipe(recipe, SynthesisRecipe, **given)
     else:
-        kept = recipe.model_dump() if isinstance(recipe, SynthesisRecipe) else recipe
+        kept = recipe.model_dump(exclude_unset=True) if isinstance(recipe, SynthesisRecipe) else recipe
         plan = parse_recipe({**kept, **given}, SynthesisRecipe, where="recipe")
     try:
         decodable_curve(plan.curve)
     except ValueError as error:
-        msg = f"recipe: field 'curve': {error}"
+        where = "recipe" if "curve" in given or not isinstance(recipe, (str, Path)) else find_recipe(recipe)
+        msg = f"{where}: field 'curve': {error}"
         raise RecipeError(msg) from error
     return plan
 
@@ -130,12 +135,14 @@ def open_video(
     seed: str | None = None,
     cache: str | None = None,
 ) -> FilmPairs:
-    """Open ``video:PATH?recipe=gopro``; all options are texts, ``shots`` is a list such as ``0,2,3``, most others replace recipe fields.
+    """Open ``video:PATH?recipe=gopro&variant=blur``; all options are texts, ``shots`` is a list such as ``0,2,3``, most replace fields.
 
+    The variant is named where the recipe makes both, for neither is ever chosen silently: ``blur_gamma``, ``blur``, or ``both``, which is
+    ``blur_gamma`` with ``blur`` among the extras.
     The analysis is kept in ``cache``, by default in the user's cache folder, so that worker processes do not repeat it.
 
     Raises:
-        SourceError: If the film cannot be read or ``shots`` is wrong.
+        SourceError: If the film cannot be read, ``shots`` is wrong, or the recipe makes both variants and none is named.
         RecipeError: If the recipe or a field is wrong.
 
     Example:
@@ -144,7 +151,7 @@ def open_video(
         >>> folder, scene = Path(tempfile.mkdtemp()), np.random.default_rng(0).integers(0, 255, (64, 160, 3), np.uint8)
         >>> for i in range(14):  # a pan, as a folder of frames
         ...     write_png(folder / "frames" / f"{i:06d}.png", scene[:, 4 * i : 4 * i + 96])
-        >>> pairs = open_video(str(folder / "frames"), window="7", step="7", cache=str(folder / "cache"))
+        >>> pairs = open_video(str(folder / "frames"), variant="blur", window="7", step="7", cache=str(folder / "cache"))
         >>> len(pairs), pairs[0].size
         (2, (64, 96))
     """
@@ -158,4 +165,10 @@ def open_video(
     if interpolator:
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
+    if plan.variant == "both" and variant is None:
+        msg = (
+            f"{path}: the recipe makes two blurry pictures a pair; name the one to take with ?variant=blur_gamma or ?variant=blur, "
+            "or ?variant=both for blur_gamma with blur as an extra."
+        )
+        raise SourceError(msg)
     return open_films([Path(path)], plan, cache=Path(cache) if cache else user_cache("analysis"), shots=only)

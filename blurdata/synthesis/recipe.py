@@ -109,6 +109,10 @@ class SynthesisRecipe(Recipe):
                     implied = f"{(m - 1) / self.step:.3g}"
                     msg = f"window {m} every {self.step} frames is a duty of {implied}, not {self.duty:g}; change or leave out one of them"
                     raise ValueError(msg)
+        most = self.max_virtual_frames
+        if "max_virtual_frames" in self.model_fields_set and self.virtual_frames is not None and self.virtual_frames > most:
+            msg = f"virtual_frames is {self.virtual_frames} and max_virtual_frames {most}, the limit of `virtual_frames: null`; drop one"
+            raise ValueError(msg)
         if self.sensor is not None and self.variant != "blur_gamma":
             msg = "a sensor sees light, so variant must be blur_gamma"
             raise ValueError(msg)

@@ -13,6 +13,7 @@ import numpy as np
 from blurdata.color import curve
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files
+from blurdata.naming import counted
 from blurdata.pairs import Image, Pair, PairSource
 from blurdata.progress import progress
 from blurdata.synthesis.analysis import Analysis, analyze
@@ -288,6 +289,7 @@ def _nothing(films: Sequence[Film], analyses: Sequence[Analysis], recipe: Synthe
     name = films[0].place if len(films) == 1 else f"{films[0].place} and {len(films) - 1} more"
     least = min(recipe.windows)
     if frames < least:
-        return f"{name}: {frames} frames are fewer than one exposure of {least}; give a longer clip or a smaller window."
+        there = f"{counted(frames, 'frame')} {'is' if frames == 1 else 'are'}"
+        return f"{name}: {there} fewer than one exposure of {least}; give a longer clip or a smaller window."
     reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in counts.items() if count)
     return f"{name}: none of {frames} frames makes an exposure of {least} ({reasons}); give another clip or relax the recipe."

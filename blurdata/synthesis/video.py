@@ -17,7 +17,7 @@ from blurdata.files import fingerprint_files
 from blurdata.pairs import Image
 from blurdata.synthesis.frames import Film, FrameIndex, Scan
 from blurdata.synthesis.rgb import ToRgb, is_deep, range_of
-from blurdata.synthesis.whole import missing_bytes
+from blurdata.synthesis.whole import avi_parts, missing_bytes
 
 _HDR = {16: "pq", 18: "hlg"}  # transfers whose codes no curve of ours decodes
 _WITHOUT_CLOCK = {"h261", "h263", "h264", "hevc", "vvc", "m4v", "mpegvideo", "mjpeg", "obu", "vc1", "cavsvideo", "dirac", "dnxhd"}
@@ -109,7 +109,7 @@ class VideoFilm(Film):
         if count == 0:
             msg = f"{self._path}: not one frame can be decoded; export it again."
             raise SourceError(msg)
-        if count < self._promised * 0.98 - 2:
+        if count < self._promised * 0.98 - 2 and not self._holds_no_more(count):
             msg = (
                 f"{self._path}: is cut off: it promises {self._promised} frames and only {count} can be decoded; fetch or export it again."
             )
@@ -120,6 +120,12 @@ class VideoFilm(Film):
                 "fetch or export it again."
             )
             raise SourceError(msg)
+
+    def _holds_no_more(self, count: int) -> bool:
+        """Whether ``count`` frames are all that an AVI holds, though its header counts more: each repeat of a frame, without data."""
+        with self._open() as (_, stream):
+            parts, filled = avi_parts(self._path, stream.index)
+        return parts >= self._promised * 0.98 - 2 and count >= filled
 
     def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
         """Decode from an entry point at or before ``start``."""

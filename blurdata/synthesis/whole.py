@@ -84,3 +84,38 @@ def _chunks(stream: BinaryIO, length: int) -> Iterator[int]:
         end += 8 + int.from_bytes(head[4:], "little")
         yield end
         end += end % 2
+
+
+def avi_parts(path: Path, stream_number: int) -> tuple[int, int]:
+    """How many parts of an AVI stand for frames of a stream, and how many of them have data: one without repeats the frame before it.
+
+    Args:
+        path: A file that can be read; of anything but an AVI no part is found.
+        stream_number: The stream's place in the file, from 0.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "short.avi"
+        >>> _ = path.write_bytes(b"RIFF" + bytes([28, 0, 0, 0]) + b"AVI 00dc" + bytes([4, 0, 0, 0]) + b"data00dc" + bytes(8))
+        >>> avi_parts(path, 0)
+        (2, 1)
+    """
+    kinds = tuple(b"%02d%s" % (stream_number, kind) for kind in (b"dc", b"db"))
+    parts, filled, place = 0, 0, 0
+    with path.open("rb") as stream:
+        while len(head := _at(stream, place)) == 12:
+            name, size = head[:4], int.from_bytes(head[4:8], "little")
+            if name in (b"RIFF", b"LIST") and head[8:] in (b"AVI ", b"AVIX", b"movi", b"rec "):
+                place += 12  # what lies in these counts
+                continue
+            if not (name.isascii() and name.decode().isprintable()) or not place:
+                break
+            parts += name in kinds
+            filled += name in kinds and size > 0
+            place += 8 + size + size % 2
+    return parts, filled
+
+
+def _at(stream: BinaryIO, place: int) -> bytes:
+    stream.seek(place)
+    return stream.read(12)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata import psf
+from blurdata.psf._checks import MAX_SIDE
 from blurdata.transforms.degradation import KernelBlur, Params
 from blurdata.transforms.ranges import Bounds, IntRange
 
@@ -16,8 +17,8 @@ class DefocusBlur(KernelBlur):
     """Defocus: every point becomes a picture of the aperture, a disk or a polygon of blades.
 
     Args:
-        radius_px: Radius of the disk, or distance of the polygon's corners from its centre, in pixels; 0 is no blur. A
-            number fixes it, a pair is a uniform range; fractions count.
+        radius_px: Radius of the disk, or distance of the polygon's corners from its centre, in pixels, 0 to 2047; 0 is no
+            blur. A number fixes it, a pair is a uniform range; fractions count.
         blades: None for a round aperture; a whole number from 3 to 64, or a pair of them, for a polygon.
         rotation_deg: Turns the polygon counter-clockwise; of no effect on a disk.
         roundness: 0 for straight blades, 1 for a full disk.
@@ -47,7 +48,7 @@ class DefocusBlur(KernelBlur):
         p: float = 1.0,
     ) -> None:
         super().__init__(curve=curve, border=border, highlights=highlights, p=p)
-        self.radius_px = self._range("radius_px", radius_px, at_least=0)
+        self.radius_px = self._range("radius_px", radius_px, at_least=0, at_most=MAX_SIDE // 2 - 1)
         self.blades: int | tuple[int, int] | None = None
         polygon = blades is not None
         if polygon:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata import psf
+from blurdata.psf._checks import MAX_SIDE
 from blurdata.transforms.degradation import KernelBlur, Params
 from blurdata.transforms.ranges import Bounds
 
@@ -16,7 +17,7 @@ class GaussianBlur(KernelBlur):
     """Gaussian blur in linear light, round or drawn out in one direction.
 
     Args:
-        sigma_px: Standard deviation in pixels, 0 or more; 0 is no blur. A number fixes it, a pair is a uniform range.
+        sigma_px: Standard deviation in pixels, 0 to 512; 0 is no blur. A number fixes it, a pair is a uniform range.
         ratio: Standard deviation across the direction over that along it, 0 to 1; 1 is a round Gaussian.
         angle_deg: Direction of the longer axis, counter-clockwise from +x with y up; of no effect where ``ratio`` is 1.
         curve: Response curve of the code values: ``"srgb"``, ``"gamma22"``, ``"linear"`` or the path of a table.
@@ -42,7 +43,7 @@ class GaussianBlur(KernelBlur):
         p: float = 1.0,
     ) -> None:
         super().__init__(curve=curve, border=border, highlights=highlights, p=p)
-        self.sigma_px = self._range("sigma_px", sigma_px, at_least=0)
+        self.sigma_px = self._range("sigma_px", sigma_px, at_least=0, at_most=MAX_SIDE // 8)  # four sigmas each way
         self.ratio = self._range("ratio", ratio, at_least=0, at_most=1)
         self.angle_deg = self._range("angle_deg", angle_deg)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata import psf
+from blurdata.psf._checks import MAX_SIDE
 from blurdata.transforms.degradation import KernelBlur, Params
 from blurdata.transforms.ranges import Bounds
 
@@ -16,7 +17,7 @@ class MotionBlur(KernelBlur):
     """Blur by straight, even motion: the light of a point is spread over a stroke, in linear light.
 
     Args:
-        length_px: Length of the stroke in pixels, 0 or more; 0 is no blur. A number fixes it, a pair is a uniform range.
+        length_px: Length of the stroke in pixels, 0 to 4096; 0 is no blur. A number fixes it, a pair is a uniform range.
         angle_deg: Direction, counter-clockwise from +x with y up; 30 and 210 are the same.
         curve: Response curve of the code values: ``"srgb"``, ``"gamma22"``, ``"linear"`` or the path of a table.
         border: ``"reflect"``, ``"replicate"`` or ``"constant"`` (black).
@@ -45,7 +46,7 @@ class MotionBlur(KernelBlur):
         p: float = 1.0,
     ) -> None:
         super().__init__(curve=curve, border=border, highlights=highlights, p=p)
-        self.length_px = self._range("length_px", length_px, at_least=0)
+        self.length_px = self._range("length_px", length_px, at_least=0, at_most=MAX_SIDE - 1)
         self.angle_deg = self._range("angle_deg", angle_deg)
 
     def kernel(self, params: Mapping[str, Any]) -> NDArray[np.float32]:

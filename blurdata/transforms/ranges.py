@@ -48,7 +48,10 @@ class Range:
         if len(ends) != 2 or not all(isinstance(end, Real) and not isinstance(end, bool) for end in ends):
             msg = f"{name} must be a number or a (low, high) pair of numbers, got {given!r}."
             raise TypeError(msg)
-        low, high = (float(end) for end in ends)
+        try:
+            low, high = (float(end) for end in ends)
+        except OverflowError:  # a whole number or a fraction that no float can hold
+            low, high = math.inf, math.inf
         if not (math.isfinite(low) and math.isfinite(high)):
             msg = f"{name} must be finite, got {given!r}."
             raise ValueError(msg)

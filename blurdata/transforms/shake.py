@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata import psf
+from blurdata.psf._checks import MAX_SIDE
 from blurdata.transforms.degradation import KernelBlur, Params
 from blurdata.transforms.ranges import Bounds, Seed
 
@@ -16,7 +17,7 @@ class CameraShakeBlur(KernelBlur):
     """Blur by a random trajectory of the camera, after Boracchi and Foi (IEEE TIP 2012); see :func:`blurdata.psf.shake`.
 
     Args:
-        extent_px: Longer side of the trajectory's bounding box in pixels, 0 or more; 0 is no blur. A number fixes it, a pair
+        extent_px: Longer side of the trajectory's bounding box in pixels, 0 to 2048; 0 is no blur. A number fixes it, a pair
             is a uniform range.
         inertia: 0 to 1, how long the camera keeps its direction.
         tremor: 0 or more, strength of the fast tremble.
@@ -46,7 +47,7 @@ class CameraShakeBlur(KernelBlur):
         p: float = 1.0,
     ) -> None:
         super().__init__(curve=curve, border=border, highlights=highlights, p=p)
-        self.extent_px = self._range("extent_px", extent_px, at_least=0)
+        self.extent_px = self._range("extent_px", extent_px, at_least=0, at_most=MAX_SIDE // 2)  # from its centroid a path may reach as far
         self.inertia = self._range("inertia", inertia, at_least=0, at_most=1)
         self.tremor = self._range("tremor", tremor, at_least=0)
         self._draws["seed"] = Seed()

@@ -66,6 +66,12 @@ class BlurTransform(Degradation, v2.Transform):  # type: ignore[misc]  # torchvi
             msg = f"{type(self).__name__} takes a PIL picture, tv_tensors.Image or Video, or a tensor, got {kinds}{hint}."
             raise TypeError(msg)
 
+    def forward(self, *inputs: Any) -> Any:
+        """Degrade a sample; torchvision would look for its first part where there is none."""
+        if not inputs:
+            self.check_inputs([])
+        return super().forward(*inputs)
+
     @_uncompiled
     def make_params(self, flat_inputs: list[Any]) -> dict[str, Any]:
         """Draw the parameters of every sample from torch's global generator.

@@ -12,6 +12,9 @@ import av
 import numpy as np
 import pytest
 
+from blurdata.errors import SourceError
+from blurdata.sources import open_source
+
 FRAMES = 600
 
 
@@ -65,7 +68,8 @@ def test_killed_runs_end_with_the_bytes_of_one_that_was_not(tmp_path: Path, form
     """Killed again and again at random moments, the run goes on each time, shows no half-written file, and ends the same."""
     clip, dice = film(tmp_path / "ride.mp4"), random.Random(3)
     step = {"folder": 12, "shards": 3}[form]  # 50 pairs as pictures, or 200 in four shards
-    options = ["--window", 3, "--step", step, "--variant", "blur_gamma", "--format", form, "--workers", 2]
+    options = ["--window", 3, "--step", step, "--variant", "blur_gamma", "--format", form]
+    options += ["--workers", 2] if form == "shards" else []
     whole = run(clip, *options, "--out", tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
     expected = files(tmp_path / "whole")
@@ -103,7 +107,7 @@ class TestShards:
     def test_bad_input_is_one_sentence(self, tmp_path: Path, case: str) -> None:
         """Exit code 1, one sentence that names the culprit, no traceback, and nothing half-written."""
         clip, out = film(tmp_path / "ride.mkv", 30), tmp_path / "out"
-        words: list[object] = [clip, "--window", 3, "--format", "shards", "--out", out]
+        words: list[object] = [clip, "--window", 3, "--format", "shards", "--variant", "blur", "--out", out]
         prefix: list[str] = []
         told = {"no film": "no.mkv", "too short": "fewer than one exposure", "cut off": "is cut off"}.get(case, str(out))
         if case == "no film":
@@ -137,3 +141,19 @@ class TestShards:
         assert done.returncode == 2
         assert "folder or shards" in " ".join(done.stderr.split())
         assert not (tmp_path / "out").exists()
+
+    def test_neither_variant_is_chosen_silently(self, tmp_path: Path) -> None:
+        """Of a recipe that makes both, shards keep both and say which is the blurry half; other commands need it named."""
+        clip, out = film(tmp_path / "ride.mkv", 12), tmp_path / "out"
+
+        done = run(clip, "--window", 3, "--format", "shards", "--out", out)
+        with pytest.raises(SourceError, match=r"\?variant=blur_gamma"):
+            open_source(f"video:{clip}?recipe=gopro&window=3")
+        named = open_source(f"video:{clip}?recipe=gopro&window=3&variant=both&cache={tmp_path / 'cache'}")[0]
+
+        assert done.returncode == 0, done.stderr
+        assert "--variant blur_gamma or --variant blur" in done.stderr
+        stored = open_source(f"shards:{out}")[0]
+        for pair in (named, stored):
+            assert pair.meta["variant"] == "blur_gamma"
+            assert list(pair.extras) == ["blur"]

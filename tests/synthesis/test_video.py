@@ -10,6 +10,7 @@ import pytest
 from blurdata.errors import SourceError
 from blurdata.sources import open_source
 from blurdata.synthesis import synthesize
+from blurdata.synthesis.analysis import STEPS, Analysis
 from blurdata.synthesis.frames import FrameIndex
 from blurdata.synthesis.rgb import ToRgb
 from blurdata.synthesis.video import VideoFilm
@@ -58,17 +59,24 @@ def _write_yuv(path: Path, colours: list[tuple[float, float, float]], matrix: st
 
 
 def _write(
-    path: Path, frames: list[np.ndarray], *, codec: str = "ffv1", pix_fmt: str = "bgr0", pts: list[int] | None = None, **options
+    path: Path,
+    frames: list[np.ndarray],
+    *,
+    codec: str = "ffv1",
+    pix_fmt: str = "bgr0",
+    pts: list[int] | None = None,
+    tick: Fraction = Fraction(1, 30),
+    **options,
 ) -> None:
     with av.open(str(path), "w", options=options.pop("container_options", {})) as container:
         stream = container.add_stream(codec, rate=30, options=options.pop("options", {}))
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pix_fmt
-        stream.codec_context.time_base = Fraction(1, 30)
+        stream.codec_context.time_base = tick
         for number, image in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = pts[number] if pts else number
-            frame.time_base = Fraction(1, 30)
+            frame.time_base = tick
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
 
@@ -166,16 +174,32 @@ def test_a_pair_in_the_middle_is_that_of_the_run(tmp_path: Path, name: str, code
 
 
 def test_variable_frame_rate_keeps_true_times(tmp_path: Path) -> None:
-    """No frame is doubled or dropped, exposures take the time the container says, and missing frames end a run."""
-    pts = [0, 1, 2, 4, 5, 6, 7, 27, 28, 29, 30, 31]
-    _write(tmp_path / "phone.mkv", _moving(12), pts=pts)
+    """No frame is doubled or dropped, exposures take the time the container says, and missing frames, even a single one, end a run."""
+    pts = [0, 9, 20, 31, 40, 60, 70, 79, 90, 99, 299, 309, 320, 330, 340]
+    _write(tmp_path / "phone.mkv", _moving(15), pts=pts, tick=Fraction(1, 300))
 
     pairs = synthesize(tmp_path / "phone.mkv", {"window": 5})
 
-    assert pairs.summary()["timing_breaks"] == 1
-    assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2, 3, 4], [7, 8, 9, 10, 11]]
-    assert pairs[0].meta["exposure_s"] == pytest.approx(5 / 30, abs=2e-3)
-    assert pairs[1].meta["exposure_s"] == pytest.approx(4 / 30, abs=2e-3)
+    assert pairs.summary()["timing_breaks"] == 2
+    assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11, 12, 13, 14]]
+    assert [pair.meta["exposure_s"] for pair in pairs] == pytest.approx([40 / 300, 39 / 300, 41 / 300], abs=2e-3)
+
+
+@pytest.mark.parametrize("fps", [24, 30, 60, 240, 480])
+@pytest.mark.parametrize("digits", [3, 6])
+def test_one_lost_frame_is_found_at_every_rate(fps: int, digits: int) -> None:
+    """Neither the rounding of times to milliseconds, nor a jitter of a tenth, nor a rate that halves in the dark hides or makes one."""
+    jitter = np.random.default_rng(0).uniform(-0.05, 0.05, 900)
+    even, dark = np.arange(900.0), np.concatenate([np.arange(400.0), 398 + 2 * np.arange(1.0, 501)])
+    for moments, expected in ((even, []), (np.delete(even, 450), [450]), (np.delete(even, [30, 899 - 30]), [30, 868]), (dark, [])):
+        film = _timed(np.round((moments + jitter[: len(moments)]) / fps, digits))
+
+        assert film.timing_breaks() == expected
+
+
+def _timed(times_s: np.ndarray) -> Analysis:
+    none = np.empty(0, np.int64)
+    return Analysis(48, 64, 8, times_s, none, none, np.zeros(len(times_s) - 1, STEPS), "")
 
 
 def test_times_out_of_order_are_no_times(tmp_path: Path) -> None:
@@ -288,6 +312,20 @@ def test_damage_that_hides_the_rest_of_a_film_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"hole\.mkv.*damaged"):
         synthesize(path, {"window": 5, "variant": "blur"})
+
+
+def test_an_avi_that_counts_repeats_is_whole(tmp_path: Path) -> None:
+    """AVI keeps uneven times by parts without data that its header counts as frames; one that lost its end is still told from it."""
+    path, pts = tmp_path / "uneven.avi", [round(2.5 * i) for i in range(40)]
+    _write(path, _moving(40), codec="mjpeg", pix_fmt="yuvj420p", pts=pts, tick=Fraction(1, 600))
+    data = path.read_bytes()
+    half = data.index(b"idx1") // 2
+    (tmp_path / "holed.avi").write_bytes(data[:half] + bytes(len(data) - half))
+
+    assert synthesize(path, {"window": 3}).summary()["frames"] == 40
+
+    with pytest.raises(SourceError, match=r"holed\.avi: is "):
+        synthesize(tmp_path / "holed.avi", {"window": 3})
 
 
 def test_opened_by_text_in_any_process(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from blurdata.errors import RecipeError, SourceError
 from blurdata.files import write_png
 from blurdata.synthesis import synthesize
 from blurdata.synthesis.frames import ArrayFilm
-from blurdata.synthesis.make import resolve
+from blurdata.synthesis.make import open_films, resolve
 from blurdata.synthesis.source import FilmPairs
 
 
@@ -75,6 +75,22 @@ def test_a_file_of_several_pages_is_no_frame(tmp_path: Path, dtype: type) -> Non
 
     with pytest.raises(SourceError, match=r"4\.tif: holds 3 pages"):
         synthesize(tmp_path, {"window": 3})
+
+
+@pytest.mark.parametrize(("kind", "told"), [("grey", "is grey, but 000.png is in colour"), ("rgba", "is in colour with transparency")])
+def test_frames_of_other_channels_are_not_blended_in(tmp_path: Path, kind: str, told: str) -> None:
+    """One grey frame, or one with transparency, among RGB frames is named; a folder of nothing but such is one film."""
+    frames = _pan(1, 6)
+    odd = [frame[..., 0] if kind == "grey" else np.dstack([frame, np.full(frame.shape[:2], 255, np.uint8)]) for frame in frames]
+    for number, frame in enumerate(frames):
+        write_png(tmp_path / "mixed" / f"{number:03d}.png", frame)
+        write_png(tmp_path / "alike" / f"{number:03d}.png", odd[number])
+    write_png(tmp_path / "mixed" / "004.png", odd[4])
+
+    with pytest.raises(SourceError, match=rf"004\.png: {told}"):
+        synthesize(tmp_path / "mixed", {"window": 3})
+
+    assert len(synthesize(tmp_path / "alike", {"window": 3})) == 2
 
 
 def test_a_preview_in_a_tiff_is_no_page(tmp_path: Path) -> None:
@@ -188,6 +204,7 @@ def test_step_and_duty_place_the_windows(fields: dict, starts: list[int]) -> Non
         ({"windw": 5}, "did you mean 'window'"),
         ({"curve": "sony_a7r3"}, "forward-only"),
         ({"interpolation": "torchscript"}, "interpolator"),
+        ({"virtual_frames": 5, "max_virtual_frames": 2}, "virtual_frames is 5"),
         ({"interpolation": "callable"}, "function"),
     ],
 )
@@ -195,6 +212,15 @@ def test_wrong_recipes_are_one_sentence(fields: dict, word: str) -> None:
     """A wrong field is named."""
     with pytest.raises(RecipeError, match=word):
         synthesize(_pan(1, 5), fields)
+
+
+def test_a_wrong_curve_is_blamed_on_its_file(tmp_path: Path) -> None:
+    """The recipe's file is named; a limit that nobody set goes with any number."""
+    (tmp_path / "mine.yaml").write_text("curve: gama22\n")
+
+    with pytest.raises(RecipeError, match=r"mine\.yaml: field 'curve': There is no curve 'gama22'"):
+        resolve(tmp_path / "mine.yaml")
+    assert resolve(resolve({"virtual_frames": 100})).virtual_frames == 100
 
 
 def test_a_recipe_that_needs_a_function_is_refused_at_every_door() -> None:
@@ -207,6 +233,19 @@ def test_a_clip_shorter_than_one_exposure_is_an_error() -> None:
     """The sentence says how many frames there are and how many are needed."""
     with pytest.raises(SourceError, match="5 frames are fewer than one exposure of 11"):
         synthesize(_pan(1, 5), {"window": 11})
+    with pytest.raises(SourceError, match="1 frame is fewer"):
+        synthesize(_pan(1, 1), {"window": 11})
+
+
+def test_a_film_that_is_given_twice_is_made_once(tmp_path: Path) -> None:
+    """Whatever it is called: as itself, by a link, or as part of a folder that is given too."""
+    for name in ("fx/a", "fx/b"):
+        for number, frame in enumerate(_pan(len(name), 4)):
+            write_png(tmp_path / name / f"{number}.png", frame)
+    (tmp_path / "link").symlink_to(tmp_path / "fx" / "a")
+    paths = [tmp_path / "fx" / "a", tmp_path / "fx" / "a" / ".." / "a", tmp_path / "link", tmp_path / "fx"]
+
+    assert open_films(paths, resolve({"window": 3})).keys == ["a_03_00/000001", "b_03_00/000001"]
 
 
 def test_drawn_windows_follow_seed_and_name() -> None:

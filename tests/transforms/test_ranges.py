@@ -65,6 +65,12 @@ class TestOthers:
 
 WRONG = [
     (T.MotionBlur, {"length_px": -1}, "length_px must be at least 0"),
+    (T.MotionBlur, {"length_px": (3, 8000)}, "length_px must be at least 0 and at most 4096"),
+    (T.MotionBlur, {"length_px": (5, 1e9)}, "length_px must be at least 0 and at most 4096"),
+    (T.MotionBlur, {"length_px": 10**400}, "length_px must be finite"),
+    (T.CameraShakeBlur, {"extent_px": 3000}, "extent_px must be at least 0 and at most 2048"),
+    (T.DefocusBlur, {"radius_px": 2100}, "radius_px must be at least 0 and at most 2047"),
+    (T.GaussianBlur, {"sigma_px": (1, 600)}, "sigma_px must be at least 0 and at most 512"),
     (T.MotionBlur, {"curve": "sony_a7r3"}, "forward-only"),
     (T.MotionBlur, {"curve": "srbg"}, "There is no curve"),
     (T.MotionBlur, {"curve": 2.2}, "curve must be a name"),
@@ -92,3 +98,27 @@ def test_wrong_arguments(transform: Any, options: dict[str, Any], sentence: str)
     """Wrong arguments are refused when the transform is made, in one sentence that names the argument."""
     with pytest.raises((TypeError, ValueError), match=sentence):
         transform(**options)
+
+
+@pytest.mark.parametrize(
+    "blur",
+    [
+        T.MotionBlur(4096, (0, 180)),
+        T.CameraShakeBlur(2048, inertia=(0, 1), tremor=3),
+        T.DefocusBlur(2047),
+        T.DefocusBlur(2047, blades=3),
+        T.GaussianBlur(512),
+    ],
+    ids=lambda blur: type(blur).__name__,
+)
+def test_the_largest_can_be_made(blur: Any) -> None:
+    """What a transform takes when it is made, it can draw: the PSF of the largest blur is within bounds."""
+    kernels = [blur.kernel(blur.draw([u] * blur.uniforms)) for u in (0.0, 0.25)]
+
+    assert all(max(kernel.shape) <= 4097 for kernel in kernels)
+
+
+def test_a_call_without_a_picture_is_one_sentence() -> None:
+    """Nothing to blur is a TypeError that says what is taken, as for a call with something else."""
+    with pytest.raises(TypeError, match=r"MotionBlur takes a PIL picture, .* got nothing"):
+        T.MotionBlur(length_px=7)()
