@@ -135,14 +135,13 @@ def open_video(
     seed: str | None = None,
     cache: str | None = None,
 ) -> FilmPairs:
-    """Open ``video:PATH?recipe=gopro&variant=blur``; all options are texts, ``shots`` is a list such as ``0,2,3``, most replace fields.
+    """Open ``video:PATH?recipe=gopro``; all options are texts, ``shots`` is a list such as ``0,2,3``, most replace fields.
 
-    The variant is named where the recipe makes both, for neither is ever chosen silently: ``blur_gamma``, ``blur``, or ``both``, which is
-    ``blur_gamma`` with ``blur`` among the extras.
+    Of a recipe that makes both variants, as ``gopro`` does, the blurry half is ``blur_gamma`` and ``blur`` lies among the extras.
     The analysis is kept in ``cache``, by default in the user's cache folder, so that worker processes do not repeat it.
 
     Raises:
-        SourceError: If the film cannot be read, ``shots`` is wrong, or the recipe makes both variants and none is named.
+        SourceError: If the film cannot be read, or ``shots`` is wrong.
         RecipeError: If the recipe or a field is wrong.
 
     Example:
@@ -151,7 +150,7 @@ def open_video(
         >>> folder, scene = Path(tempfile.mkdtemp()), np.random.default_rng(0).integers(0, 255, (64, 160, 3), np.uint8)
         >>> for i in range(14):  # a pan, as a folder of frames
         ...     write_png(folder / "frames" / f"{i:06d}.png", scene[:, 4 * i : 4 * i + 96])
-        >>> pairs = open_video(str(folder / "frames"), variant="blur", window="7", step="7", cache=str(folder / "cache"))
+        >>> pairs = open_video(str(folder / "frames"), window="7", step="7", cache=str(folder / "cache"))
         >>> len(pairs), pairs[0].size
         (2, (64, 96))
     """
@@ -165,10 +164,4 @@ def open_video(
     if interpolator:
         fields |= {"interpolation": "torchscript", "interpolator": str(user_path(interpolator).resolve())}
     plan = resolve(recipe, **fields)
-    if plan.variant == "both" and variant is None:
-        msg = (
-            f"{path}: the recipe makes two blurry pictures a pair; name the one to take with ?variant=blur_gamma or ?variant=blur, "
-            "or ?variant=both for blur_gamma with blur as an extra."
-        )
-        raise SourceError(msg)
     return open_films([Path(path)], plan, cache=Path(cache) if cache else user_cache("analysis"), shots=only)
