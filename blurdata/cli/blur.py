@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
+from blurdata.cli._next import say_next
+
 
 def _option(name: str, text: str) -> Any:
     return typer.Option(name, help=text, metavar="N[,N]", rich_help_panel="Parameters of the kinds (a number, or LOW,HIGH to draw from)")
@@ -93,4 +95,4 @@ def run(
             f"Next: rename pictures that differ in nothing but their suffix, as {doubled.source.name}; evaluate pairs by name.", err=True
         )
     elif len(images) == 1 and images[0].is_dir():
-        typer.echo(f"Next: blurdata evaluate {out} {images[0]} --protocol plain", err=True)
+        say_next("evaluate", out, images[0], "--protocol", "plain")

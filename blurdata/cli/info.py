@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from blurdata.cli._next import say_next, say_pack
+from blurdata.errors import command
+
 if TYPE_CHECKING:
     from blurdata.pairs import PairSource
 
@@ -32,10 +35,12 @@ def run(
     else:
         for name, value in told.items():
             _tell(name, [f"shard-{index:05d}.h5" for index in value] if name == "missing_shards" else value)
-    following = f"blurdata verify {folder}" if shards else f"blurdata pack '{source}' --out shards"
-    if shards and not told["complete"]:
-        following = f"the same blurdata pack again, which finishes it, or blurdata verify --repair {folder}"
-    typer.echo(f"Next: {following}", err=True)
+    if not shards:
+        say_pack(source)
+    elif told["complete"]:
+        say_next("verify", folder)
+    else:
+        typer.echo(f"Next: the same blurdata pack again, which finishes it, or {command('verify', '--repair', folder)}", err=True)
 
 
 def _describe_source(source: str) -> dict[str, Any]:
