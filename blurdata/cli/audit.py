@@ -72,6 +72,8 @@ def as_text(found: "Audit") -> str:
         "light": "in light (as GoPro 'blur_gamma' or a camera)",
         "unclear": "cannot be told",
     }
+    if found.claimed == "linear":
+        means |= {"codes": "in light, which linear codes are", "light": "in light that was encoded (as a camera's), not linear"}
     lines = [
         f"pairs       {found.pairs}{_part(found)}",
         f"splits      {_counts(found.splits)}{_published(found)}",
