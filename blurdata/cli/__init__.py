@@ -98,7 +98,7 @@ def main() -> None:
     except Exception as error:  # nobody should meet a traceback; who wants to mend it asks for one
         if was_stopped(error):
             end_stopped()
-        if os.environ.get("BLURDATA_TRACEBACK"):
+        if os.environ.get("BLURDATA_TRACEBACK", "0") not in ("", "0"):
             raise
         _fail(f"{type(error).__name__}: {error} (this is a fault of blurdata; BLURDATA_TRACEBACK=1 shows where).")
 
