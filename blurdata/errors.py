@@ -66,7 +66,7 @@ class ShardCorrupt(ShardError):
     def __init__(self, path: Path | str, key: str | None, reason: str) -> None:
         self.path, self.key, self.reason = Path(path), key, reason
         where = f"{path}, pair '{key}'" if key else f"{path}"
-        remedy = command("verify", self.path.parent, "--repair", *(("--source", "SOURCE") if self.path.name == "plan.json" else ()))
+        remedy = command("verify", "--repair", *(("--source", "SOURCE") if self.path.name == "plan.json" else ()), self.path.parent)
         super().__init__(f"{where}: {reason}; rebuild it with `{remedy}`.")
 
     def __reduce__(self) -> tuple[type, tuple[Path, str | None, str]]:
@@ -92,7 +92,7 @@ class Incomplete(ShardError):
         if self.missing:
             super().__init__(f"{path}: {count} missing ({some}); run the same `blurdata pack` again to finish them.")
         else:
-            super().__init__(f"{path}: all shards are there, but not index.json; `{command('verify', path, '--repair')}` writes it.")
+            super().__init__(f"{path}: all shards are there, but not index.json; `{command('verify', '--repair', path)}` writes it.")
 
     def __reduce__(self) -> tuple[type, tuple[Path, list[int]]]:
         return type(self), (self.path, self.missing)

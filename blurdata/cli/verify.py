@@ -105,7 +105,7 @@ def _say_remedy(folder: Path, left: "list[Fault]", *, repaired: bool) -> None:
     elif repaired:
         typer.echo(f"Next: the same blurdata pack again, which makes what is still wrong in {folder}", err=True)
     else:
-        say_next("verify", folder, "--repair", *(("--source", "SOURCE") if lost else ()))
+        say_next("verify", "--repair", *(("--source", "SOURCE") if lost else ()), folder)
 
 
 def _train(source: str, where: str, seeds: int, workers: int) -> "Verdict":

@@ -66,7 +66,7 @@ def shard_folders(folder: Path) -> list[str]:
 def no_plan(folder: Path) -> str:
     """What to say of a folder that should hold shards and has no plan."""
     if is_shards(folder):
-        repairing = command("verify", folder, "--repair", "--source", "SOURCE")
+        repairing = command("verify", "--repair", "--source", "SOURCE", folder)
         return f"{folder}: its {PLAN} is lost; `{repairing}` makes it again from what was packed."
     if children := shard_folders(folder):
         return f"{folder}: holds no shards itself, but {some(children)} in it {'does' if len(children) == 1 else 'do'}; give one folder."
