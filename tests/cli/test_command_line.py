@@ -194,6 +194,20 @@ def test_interrupt_after_the_result_changes_nothing(tmp_path):
     assert "Traceback" not in said
 
 
+def test_names_that_no_encoding_or_file_system_has_are_no_fault_of_ours(tmp_path):
+    """What is printed of a folder whose name is no text is escaped, and a name that is too long is a short sentence."""
+    strange = tmp_path / os.fsdecode(b"o\xff")
+    strange.mkdir()
+
+    printed = blurdata("clean", str(strange), environment={"PYTHONIOENCODING": "utf-8:strict"})
+    refused = blurdata("clean", "x" * 5000)
+
+    assert (printed.returncode, printed.stdout) == (0, f"{tmp_path}/o\\udcff: 0 leftovers removed\n")
+    assert refused.returncode == 1
+    assert "too long" in refused.stderr
+    assert len(refused.stderr) < 200
+
+
 @pytest.mark.parametrize(("value", "shown"), [("1", True), ("0", False), ("", False)])
 def test_tracebacks_are_shown_on_demand(monkeypatch, value, shown):
     """0 switches them off, as everywhere."""
