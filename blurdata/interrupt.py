@@ -2,6 +2,9 @@
 
 import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
@@ -41,6 +44,29 @@ def check() -> None:
         raise Stopped
 
 
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Answer Ctrl-C when the block has ended: what the block changes is changed whole.
+
+    Example:
+        >>> with deferred():
+        ...     print("whole")
+        whole
+    """
+    answer = signal.getsignal(signal.SIGINT)
+    if not callable(answer) or threading.current_thread() is not threading.main_thread():  # ignored, or not ours to answer
+        yield
+        return
+    pressed: list[FrameType | None] = []
+    signal.signal(signal.SIGINT, lambda _, frame: pressed.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, answer)
+        if pressed:
+            answer(signal.SIGINT, pressed[0])
+
+
 def was_stopped(error: BaseException) -> bool:
     """Whether Ctrl-C is what lies behind an error: Python turns it into a RuntimeError where it comes while a class is made."""
     behind: BaseException | None = error
@@ -49,7 +75,7 @@ def was_stopped(error: BaseException) -> bool:
     return behind is not None
 
 
-def end_stopped() -> NoReturn:
+def end_stopped(said: str = "blurdata: stopped; nothing is half-written, run the same command again.") -> NoReturn:
     """Say that the command was stopped, and end."""
-    sys.stderr.write("blurdata: stopped; nothing is half-written, run the same command again.\n")
+    sys.stderr.write(f"{said}\n")
     sys.exit(STOPPED)

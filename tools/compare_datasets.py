@@ -11,11 +11,13 @@ import argparse
 import json
 import os
 import string
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from blurdata.errors import BlurDataError
-from blurdata.files import write_atomic
+from blurdata.errors import BlurDataError, OutputError
+from blurdata.files import make_folder, write_atomic
+from blurdata.interrupt import end_stopped
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
 from blurdata.shards import open_input
@@ -27,24 +29,48 @@ def main() -> None:
     """Read the arguments, train, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="+", metavar="SET", help="sets to train on")
-    parser.add_argument("--test", action="append", default=[], metavar="SET", help="a set to judge by only; may be repeated")
+    only = "a set to judge by only; may be repeated; one of the sets trained on is judged by its held-out pairs, with or without"
+    parser.add_argument("--test", action="append", default=[], metavar="SET", help=only)
     parser.add_argument("--recipe", default="verdict", help="training recipe (default: verdict)")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each row (default: 3)")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
+    parser.add_argument("--workers", type=positive, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the table there too")
     args = parser.parse_args()
     try:
+        if args.json:
+            check_file(args.json)
         recipe = read_recipe(args.recipe, TrainRecipe)
         train, test = ({name: open_input(name) for name in names} for names in (args.sets, args.test))
         with progress("train and judge", 100, unit="%") as advance:
             table = compare(train, test, recipe, seeds=args.seeds, workers=args.workers, advance=advance)
+        for name in test:
+            if name in train or name not in table[args.sets[0]]:
+                print(f"--test {name} is one of the sets: judged by its held-out pairs, which no row was trained on.", file=sys.stderr)
+        print_table(table)
         if args.json:
             ids = {name: source.fingerprint() for name, source in {**train, **test}.items()}
             cells = {row: {column: asdict(cell) for column, cell in found.items()} for row, found in table.items()}
             write_atomic(args.json, json.dumps({"recipe": recipe.id, "seeds": args.seeds, "data": ids, "gain_db": cells}, indent=1) + "\n")
     except (BlurDataError, ValueError) as error:
         raise SystemExit(str(error)) from None
-    print_table(table)
+    except KeyboardInterrupt:
+        end_stopped("compare_datasets: stopped; nothing was written, the same command begins anew.")
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        msg = f"'{text}' is no whole number from 1 on"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
+def check_file(path: Path) -> None:
+    """Prove that a file can be written there before hours are spent."""
+    make_folder(path.parent)
+    if path.is_dir():
+        msg = f"{path}: is a folder; give a file."
+        raise OutputError(msg)
 
 
 def print_table(table: dict[str, dict[str, Cell]]) -> None:

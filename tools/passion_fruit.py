@@ -22,6 +22,7 @@ from blurdata.files import make_folder, write_png
 
 GRADES = 4
 SIDE = 224
+MOST = 100_000  # pictures: some 10 GB, and numbers of five digits in the names
 Float = NDArray[np.float64]
 
 # by grade: depth of the wrinkles (px of relief), spots on the visible half, share of the skin that is still green
@@ -130,6 +131,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=400, help="pictures of all grades together")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    if not 1 <= options.count <= MOST:
+        parser.error(f"--count must be from 1 to {MOST}, got {options.count}")
     if options.seed < 0:
         parser.error(f"--seed must be 0 or more, got {options.seed}")
     try:

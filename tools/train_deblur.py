@@ -11,10 +11,11 @@ The first argument is a recipe of training, by name or path (`blurdata recipe li
 `--set small=true` or `--set precision=bf16`. Pairs come from shards, are made on line from sharp pictures, or both: `--pairs`.
 `--test` names any source of pairs, scored by the recipe's protocol. Batches are those of the recipe whatever the number of processes;
 `--accumulate 8` cuts them up where memory is small. A stopped or killed run goes on when the same command is typed again, and
-on one CPU process with the same `--threads` its losses are then exactly those of a run that was never stopped.
+on one CPU process with the same `--threads` its losses are then exactly those of a run that was never stopped. Ctrl-C saves it first.
 
 OUT gets loss.csv, scores.csv, curve.png, samples/, tensorboard/, checkpoint.pt (to go on from), network.pt (for `blurdata deblur`) and
-result.json. A loss that is not finite ends the run and leaves diverged.json with the keys of the batch.
+result.json. The curve and scores.csv show the pairs that the recipe evaluates on the way, result.json the scores of all.
+A loss that is not finite ends the run and leaves diverged.json with the keys of the batch.
 """
 
 import argparse
@@ -22,28 +23,34 @@ import itertools
 import json
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from torch import nn
 
-from blurdata.errors import BlurDataError, OutputError, RecipeError
+from blurdata.errors import BlurDataError, OutputError, RecipeError, SourceError
 from blurdata.files import make_folder, write_atomic
-from blurdata.pairs import PairSource
+from blurdata.interrupt import deferred, end_stopped
+from blurdata.naming import counted
+from blurdata.pairs import Image, PairSource
 from blurdata.progress import SILENT, progress
 from blurdata.recipe import read_recipe
 from blurdata.shards import open_input
 from blurdata.training import Diverged, Trainer, TrainRecipe, build_model, load_checkpoint, save_checkpoint
 from blurdata.training.batches import Batches, as_tensors
-from blurdata.training.evaluation import as_rows, evaluate, means
+from blurdata.training.evaluation import Score, as_rows, check_pairs, evaluate, fault_of, means, tell_faults
 from blurdata.training.pairs import TrainingPairs
 from blurdata.training.processes import Processes, join
-from blurdata.training.record import RunRecord, environment
+from blurdata.training.record import RunRecord, environment, remove_old
 from blurdata.training.restoring import pick_device
 
 SAMPLES = 4  # pairs on a sheet of samples
+TRIAL_PX = 32  # side of the picture that a network is tried on
 
 
 def train(us: Processes, options: argparse.Namespace) -> None:
@@ -51,10 +58,8 @@ def train(us: Processes, options: argparse.Namespace) -> None:
     recipe = read_recipe(options.recipe, TrainRecipe, **options.set)
     pairs = TrainingPairs(recipe, options.shards, options.sharp)
     test = open_input(options.test) if options.test else None
-    try:
-        network = build_model(recipe.model, small=recipe.small, arguments=recipe.arguments, seed=recipe.seed)
-    except ValueError as error:
-        raise RecipeError(str(error)) from error
+    network = build(recipe)
+    check_parts(us, recipe, options.accumulate)
     ids = {"recipe": recipe.id, "train": pairs.provenance(), "test": test and {"source": test.text, "recipe": test.recipe_id}}
     out = make_folder(options.out)
     checkpoint = out / "checkpoint.pt"
@@ -65,12 +70,14 @@ def train(us: Processes, options: argparse.Namespace) -> None:
         model.compile()
     trainer = Trainer(model, recipe, accumulate=options.accumulate)
     batches = Batches(pairs, recipe, rank=us.rank, world=us.world, workers=options.workers, pin=us.device.type == "cuda")
-    if options.resume and checkpoint.exists():
-        state = load_checkpoint(checkpoint)
-        check_same(state, recipe, ids, checkpoint)
-        trainer.load_state_dict(state["trainer"])
-        batches.load_state_dict(state["data"])
+    kept = load(checkpoint, recipe, ids, trainer, batches) if options.resume and checkpoint.exists() else None
+    if kept is not None:
         say(us, f"goes on at step {trainer.steps_done} of {recipe.steps}; --no-resume would start anew")
+    if test is not None and (kept is None or kept["test"] != ids["test"]):
+        with progress("check test pairs", len(test)) if us.writes else nullcontext(SILENT) as advance:
+            check_pairs(us, test, recipe.protocol, advance=lambda: advance(us.world))
+    if us.writes:
+        remove_old(out, anew=not options.resume)
     record = RunRecord(out, step=trainer.steps_done) if us.writes else None
     say(us, f"{recipe.model}, {getattr(network, 'parameter_count', 0):,} parameters, {recipe.steps} steps on {us.world} x {us.device}")
 
@@ -79,40 +86,68 @@ def train(us: Processes, options: argparse.Namespace) -> None:
             about = {"recipe": recipe.resolved(), "ids": ids, "seed": recipe.seed, "step": trainer.steps_done}
             save_checkpoint(path, {**about, "weights": trainer.evaluated.state_dict(), **more})
 
+    def keep() -> None:
+        save(checkpoint, trainer=trainer.state_dict(), data=position)
+
+    def due(done: int) -> bool:
+        return recipe.evaluate_every > 0 and 0 < done < recipe.steps and done % recipe.evaluate_every == 0
+
     # The loop.
     shown: AbstractContextManager[Any] = progress("train", recipe.steps, unit="steps") if us.writes else nullcontext(SILENT)
-    with shown as advance:
+    position = batches.state_dict()  # behind the last whole step, whatever batch has come since
+    with kept_on_stop(us, options, trainer, checkpoint, keep), shown as advance:
         advance(trainer.steps_done)
+        if test is not None and due(trainer.steps_done) and not all(us.gather(record is None or record.scored(trainer.steps_done))):
+            score(us, trainer, test, recipe, record)  # the run ended amid it
         clock = time.perf_counter()
         for batch in batches:
             waited = time.perf_counter() - clock
             step = trainer.steps_done
             blurry, sharp, keys = as_tensors(batch)
-            try:
-                loss = trainer.step(blurry, sharp, keys=keys)
-            except Diverged as diverged:
-                raise report_divergence(us, diverged, out) from diverged
-            now = time.perf_counter()
-            if record:
-                record.step(step, loss, rate=trainer.rate, norm=trainer.gradient_norm, seconds=now - clock, waited=waited)
+            with deferred() if us.world == 1 else nullcontext():
+                try:
+                    loss = trainer.step(blurry, sharp, keys=keys)
+                except Diverged as diverged:
+                    raise report_divergence(us, diverged, out) from diverged
+                now = time.perf_counter()
+                if record:
+                    record.step(step, loss, rate=trainer.rate, norm=trainer.gradient_norm, seconds=now - clock, waited=waited)
+                position = batches.state_dict()
             advance(note=f"loss {loss:.4f}")
-            done, last = step + 1, step + 1 == recipe.steps
-            if test is not None and recipe.evaluate_every and done % recipe.evaluate_every == 0 and not last:
-                score(us, trainer, test, recipe, record, limit=recipe.evaluate_pairs)
-            if last or done % options.checkpoint_every == 0:
-                save(checkpoint, trainer=trainer.state_dict(), data=batches.state_dict())
+            if step + 1 == recipe.steps or (step + 1) % options.checkpoint_every == 0:
+                keep()
+            if test is not None and due(step + 1):
+                score(us, trainer, test, recipe, record)
             clock = time.perf_counter()
+    with kept_on_stop(us, options, trainer, checkpoint, keep):
+        finish(us, options, trainer, test, recipe, record, ids, save)
 
-    # The network to use, its scores on all test pairs, and where everything came from.
+
+def finish(
+    us: Processes,
+    options: argparse.Namespace,
+    trainer: Trainer,
+    test: PairSource | None,
+    recipe: TrainRecipe,
+    record: RunRecord | None,
+    ids: dict[str, Any],
+    save: Callable[[Path], None],
+) -> None:
+    """The network to use, its scores on all test pairs, and where everything came from."""
+    out: Path = options.out
     save(out / "network.pt")
-    rows = score(us, trainer, test, recipe, record) if test is not None else []
+    rows, fault = list[Score](), None
+    try:
+        rows = score(us, trainer, test, recipe, record, whole=True) if test is not None else []
+    except SourceError as error:
+        fault = error
     if record:
         record.curve()
-        result = {
+        result: dict[str, Any] = {
             "format": "blurdata-training",
             "version": 1,
             "recipe": recipe.resolved(),
-            "parameters": getattr(network, "parameter_count", None),
+            "parameters": getattr(trainer.evaluated, "parameter_count", None),
             "steps": trainer.steps_done,
             "waited_for_data": record.waited(),
             "protocol": recipe.protocol,
@@ -123,29 +158,106 @@ def train(us: Processes, options: argparse.Namespace) -> None:
         }
         write_atomic(out / "result.json", json.dumps(result, indent=1) + "\n")
         record.close()
+        if fault:
+            msg = f"{fault} The network is trained, {out / 'network.pt'}; {same(options)} scores it once the test pairs are mended."
+            raise SourceError(msg) from fault
         told = f"PSNR {result['scores']['blurry_psnr']:.2f} -> {result['scores']['restored_psnr']:.2f} dB, " if rows else ""
         print(f"{told}{out / 'result.json'}")
         say(us, f"Next: blurdata deblur IMAGE… --checkpoint {out / 'network.pt'} --out restored")
 
 
-def score(us: Processes, trainer: Trainer, test: PairSource, recipe: TrainRecipe, record: RunRecord | None, *, limit: int = 0) -> list[Any]:
-    """Score test pairs, shared out to all processes; the scores in order, in every process."""
-    count = min(limit or len(test), len(test))
-    chosen = [i * len(test) // count for i in range(count)]
+def score(
+    us: Processes, trainer: Trainer, test: PairSource, recipe: TrainRecipe, record: RunRecord | None, *, whole: bool = False
+) -> list[Score]:
+    """Score the recipe's test pairs, or all, shared out to all processes; the scores in order, in every process.
+
+    The curve shows the recipe's pairs in either case: its points are of the same pairs.
+    """
+    count = min(recipe.evaluate_pairs or len(test), len(test))
+    part = [i * len(test) // count for i in range(count)]
     model = trainer.evaluated.eval()
-    scores, rows = [], []
-    for index in chosen[us.rank :: us.world]:
-        pair = test[index]
-        ((one, restored),) = evaluate(model, [pair], protocol=recipe.protocol)
+    scores, rows, faults = list[tuple[int, Score]](), list[tuple[Image, Image, Image]](), list[str]()
+    for index in (range(len(test)) if whole else part)[us.rank :: us.world]:
+        try:
+            pair = test[index]
+            ((one, restored),) = evaluate(model, [pair], protocol=recipe.protocol)
+        except (BlurDataError, ValueError) as error:
+            faults.append(fault_of(test.keys[index], error))
+            continue
         scores.append((index, one))
         if len(rows) < SAMPLES:
             rows.append((pair.blurry, restored, pair.sharp))
-    ordered = [one for _, one in sorted(itertools.chain(*us.gather(scores)), key=lambda scored: scored[0])]
+    tell_faults(us, faults)
+    ordered = dict(sorted(itertools.chain(*us.gather(scores)), key=lambda scored: scored[0]))
     if record:
-        record.scores(trainer.steps_done, count, means(ordered))
+        record.scores(trainer.steps_done, count, means(ordered[index] for index in part))
         record.samples(trainer.steps_done, rows)
         record.curve()
-    return ordered
+    return list(ordered.values())
+
+
+@contextmanager
+def kept_on_stop(
+    us: Processes, options: argparse.Namespace, trainer: Trainer, checkpoint: Path, keep: Callable[[], None]
+) -> Iterator[None]:
+    """On Ctrl-C save the run as it stands, and say what the same command will do. Of many processes the others may be gone by then."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        lost = ""
+        if us.world == 1 and trainer.steps_done:
+            try:
+                keep()
+            except OutputError as error:
+                lost = f" What was learnt since is lost: {error}"
+        if not checkpoint.exists():
+            does = "the same command begins anew"
+        else:
+            step = load_checkpoint(checkpoint)["step"]
+            does = f"{same(options)} goes on at step {step}"
+        raise KeyboardInterrupt(f"{does}.{lost}") from None
+
+
+def same(options: argparse.Namespace) -> str:
+    return f"the same command{'' if options.resume else ' without --no-resume'}"
+
+
+def build(recipe: TrainRecipe) -> nn.Module:
+    """The recipe's network, tried on a small picture: not all that can be built can be run."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")  # the sentence below tells it
+        network = build_model(recipe.model, small=recipe.small, arguments=recipe.arguments, seed=recipe.seed)
+    try:
+        with torch.no_grad():
+            network.eval()(torch.zeros(1, 3, TRIAL_PX, TRIAL_PX))
+    except (RuntimeError, ValueError, IndexError, ZeroDivisionError) as error:
+        msg = f"{recipe.model} cannot be run with the arguments {recipe.arguments} ({str(error).rstrip('.')}); change `arguments`."
+        raise RecipeError(msg) from error
+    return network
+
+
+def check_parts(us: Processes, recipe: TrainRecipe, parts: int) -> None:
+    each = min(stage.batch for stage in recipe.stages) // us.world
+    if parts > max(each, 1):
+        msg = f"--accumulate {parts}: a batch has {counted(each, 'pair')} for a process and cannot be cut into more parts; lower it."
+        raise RecipeError(msg)
+
+
+def load(checkpoint: Path, recipe: TrainRecipe, ids: dict[str, Any], trainer: Trainer, batches: Batches) -> dict[str, Any]:
+    """Put trainer and batches where a checkpoint was saved; the ids it began with."""
+    state = load_checkpoint(checkpoint)
+    try:
+        check_same(state, recipe, ids, checkpoint)
+        trainer.load_state_dict(state["trainer"])
+        batches.load_state_dict(state["data"])
+        if state["data"]["step"] != trainer.steps_done:
+            msg = f"its data stand at step {state['data']['step']} and its network at step {trainer.steps_done}"
+            raise ValueError(msg)
+        kept = {"test": None, **state["ids"]}
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
+        msg = f"{checkpoint}: holds no run that can go on ({type(error).__name__}: {error}); give --no-resume to start anew."
+        raise SourceError(msg) from error
+    return kept
 
 
 def report_divergence(us: Processes, diverged: Diverged, out: Path) -> Diverged:
@@ -182,11 +294,12 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--pairs", choices=("shards", "online", "both"), help="instead of the recipe's")
     parser.add_argument("--test", help="source of the test pairs: a folder of shards, gopro:PATH?split=test …")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help="go on from OUT/checkpoint.pt")
+    resume = "go on from OUT/checkpoint.pt; --no-resume removes it and what else an earlier run left there"
+    parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help=resume)
     parser.add_argument("--set", action="append", default=[], type=field, metavar="FIELD=VALUE", help="change a field of the recipe")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
     parser.add_argument("--threads", type=positive, help="of torch, on the CPU")
-    parser.add_argument("--workers", type=int, default=2, help="processes that read ahead, for each training process; 0: none")
+    parser.add_argument("--workers", type=count, default=2, help="processes that read ahead, for each training process; 0: none")
     parser.add_argument("--accumulate", type=positive, default=1, help="parts that each batch is cut into")
     parser.add_argument("--checkpoint-every", type=positive, default=500, metavar="STEPS")
     parser.add_argument("--compile", action="store_true", help="torch.compile, on CUDA")
@@ -198,12 +311,20 @@ def field(text: str) -> tuple[str, Any]:
     if not equals:
         msg = f"'{text}' is not FIELD=VALUE"
         raise argparse.ArgumentTypeError(msg)
-    return name, yaml.safe_load(value)
+    try:
+        return name, yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        msg = f"'{value}' of {name} is no YAML; write for example arguments={{width: 32}}"
+        raise argparse.ArgumentTypeError(msg) from error
 
 
 def positive(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        msg = f"'{text}' is no whole number from 1 on"
+    return count(text, least=1)
+
+
+def count(text: str, *, least: int = 0) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < least:
+        msg = f"'{text}' is no whole number from {least} on"
         raise argparse.ArgumentTypeError(msg)
     return int(text)
 
@@ -220,9 +341,8 @@ def main() -> None:
             train(us, options)
     except (BlurDataError, ValueError) as error:
         sys.exit(f"train_deblur: {error}")
-    except KeyboardInterrupt:
-        print("train_deblur: stopped; the same command goes on from the last checkpoint.", file=sys.stderr)
-        sys.exit(130)
+    except KeyboardInterrupt as stop:
+        end_stopped(f"train_deblur: stopped; {str(stop) or 'run the same command again.'}")
 
 
 if __name__ == "__main__":

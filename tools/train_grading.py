@@ -1,7 +1,7 @@
 """Does blur augmentation help a fruit grader? Four arms with the same seeds, order and steps, tested under blur none of them has seen.
 
     python tools/passion_fruit.py --out fruits/train --count 2000 --seed 0        # synthetic fruits; or folders of your own,
-    python tools/passion_fruit.py --out fruits/test --count 4000 --seed 1         # FOLDER/[train|test/]CLASS/*.jpg, or hf:NAME
+    python tools/passion_fruit.py --out fruits/test --count 4000 --seed 1         # FOLDER/[train|test/]CLASS/**/*.jpg, or hf:NAME
     python tools/train_grading.py --data fruits --out runs/fruits
 
 Tested on clean pictures, on ImageNet-C's motion and defocus at severities 1 to 5, and on camera shake. Printed, and written to
@@ -12,47 +12,58 @@ arm wins over the first, with intervals over runs of names and seeds. A run that
 import argparse
 import hashlib
 import json
+import math
+import pickle
+import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
-from torchvision import models
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import resize
 
-from blurdata.errors import BlurDataError, SourceError
+from blurdata.errors import BlurDataError
 from blurdata.files import atomic_path, make_folder, write_atomic
+from blurdata.interrupt import end_stopped, listen
+from blurdata.naming import counted
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
 from blurdata.training import learning_rate
 from blurdata.training.grading import (
+    BURST_CODES,
     SEVERITIES,
     TESTS,
     Arm,
-    Compared,
     GradingRecipe,
     Pictures,
-    Scores,
     blur_for_testing,
     blur_for_training,
     compare_arms,
+    compared_text,
     folds,
+    grading_network,
     nearest_across,
     own_split,
+    plot_scores,
     read_pictures,
     score,
+    scores_table,
 )
+from blurdata.training.restoring import pick_device
 
 MEAN, DEVIATION = (torch.tensor(v).view(1, 3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
 ALL_TESTS = ("clean", *(f"{test} {severity}" for test in TESTS for severity in SEVERITIES))
 CHUNK = 256  # pictures blurred or graded at once
+# what numpy and torch raise at a file that is damaged or cut off
+DAMAGED = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error, pickle.UnpicklingError)
 Answers = dict[str, NDArray[np.float32]]  # test -> (pictures, classes) probabilities
 
 
@@ -62,45 +73,81 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="folder of class folders, or hf:NAME")
     parser.add_argument("--out", type=Path, required=True, help="folder for answers, result.json and curves.png")
     parser.add_argument("--recipe", default="passion_fruit", help="grading recipe (default: passion_fruit)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
     args = parser.parse_args()
+    listen()
     try:
-        run(args.data, args.out, read_recipe(args.recipe, GradingRecipe), torch.device(args.device))
+        device = pick_device(args.device)
+        run(args.data, args.out, read_recipe(args.recipe, GradingRecipe), device)
     except (BlurDataError, ValueError) as error:
         raise SystemExit(str(error)) from None
+    except KeyboardInterrupt:
+        end_stopped("train_grading: stopped; the same command goes on after the last arm that was finished.")
 
 
 def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> None:
     """The whole experiment."""
     make_folder(out)
+    grading_network(recipe, 2, recipe.seed)  # weights that do not fit are told before anything is done
     pictures = read_pictures(data, side=recipe.side)
-    data = hashlib.blake2b(pictures.images.tobytes() + pictures.labels.tobytes(), digest_size=8).hexdigest()  # what answers belong to
     parts = folds(pictures, recipe.folds) if recipe.folds > 1 else [own_split(pictures) or folds(pictures, 5)[0]]
-    for i, (train, test) in enumerate(parts):
-        near = nearest_across(pictures, train, test)
-        print(
-            f"part {i}: {len(train)} to train on, {len(test)} to test; nearest across: {near.min():.1f} codes, median {np.median(near):.1f}"
-        )
+    tell_parts(pictures, parts)
     tested = [i for _, test in parts for i in test]
+    data = digest(pictures.images, pictures.labels, pictures.names)
+    questions = digest(data, tested)  # what blurred tests belong to: these pictures in this order
+    belongs = [digest(questions, train, test) for train, test in parts]  # what answers belong to
     at = {picture: i for i, picture in enumerate(tested)}  # where a picture's answers lie
-    blurred = blurred_tests(pictures.images[tested], recipe, out / "blurred" / data)
+    blurred = blurred_tests(pictures.images[tested], recipe, out / "blurred" / questions)
     runs = [(name, recipe.seed + k, part) for k in range(recipe.seeds) for part in range(len(parts)) for name in recipe.arms]
     found: dict[str, dict[int, list[Answers]]] = {name: {} for name in recipe.arms}
     with progress("train and test", len(runs) * recipe.steps, unit="steps") as advance:
         for name, seed, part in runs:
             path = out / "answers" / f"{name.replace(' ', '_')}_{seed}_{part}.npz"
             alone = recipe.model_copy(update={"arms": {name: recipe.arms[name]}, "seeds": 1, "seed": seed})  # arms and seeds may be added
-            answers = kept(path, alone, data)
+            answers = kept(path, alone, belongs[part])
             if answers is None:
                 train, test = parts[part]
-                begun = Begun(out / "begun" / f"{seed}_{part}.pt", f"{alone.model_copy(update={'arms': {}}).id} {data}")
+                begun = Begun(out / "begun" / f"{seed}_{part}.pt", f"{alone.model_copy(update={'arms': {}}).id} {belongs[part]}")
                 model = train_arm(pictures, train, recipe, recipe.arms[name], seed, device, advance, begun)
                 answers = {name: grade(model, blurred[name][[at[i] for i in test]], recipe, device) for name in ALL_TESTS}
-                keep(path, answers, alone, data)
+                keep(path, answers, alone, belongs[part])
             else:
                 advance(recipe.steps)
             found[name].setdefault(seed, []).append(answers)
     tell(pictures, data, tested, recipe, found, out)
+
+
+def tell_parts(pictures: Pictures, parts: list[tuple[list[int], list[int]]]) -> None:
+    """What is trained on and tested; on stderr, what a reader of the scores should know."""
+    if pictures.skipped:
+        print(
+            f"{counted(len(pictures.skipped), 'picture')} left out, in no folder of a class (first: {pictures.skipped[0]}).",
+            file=sys.stderr,
+        )
+    for i, (train, test) in enumerate(parts):
+        near = nearest_across(pictures, train, test)
+        print(
+            f"part {i}: {len(train)} to train on, {len(test)} to test; nearest across: {near.min():.1f} codes, median {np.median(near):.1f}"
+        )
+        if near.min() < BURST_CODES:
+            alike, first = counted(int((near < BURST_CODES).sum()), "picture"), pictures.names[test[near.argmin()]]
+            print(
+                f"part {i}: {alike} to test, above all {first}, within {BURST_CODES:g} codes of one to train on; "
+                "copies and bursts on both sides flatter every arm.",
+                file=sys.stderr,
+            )
+    untested = set(range(len(pictures.classes))) - {int(pictures.labels[i]) for _, test in parts for i in test}
+    if untested:
+        names = ", ".join(f"'{pictures.classes[label]}'" for label in sorted(untested))
+        print(f"No picture to test shows {names}: the scores say nothing about it.", file=sys.stderr)
+
+
+def digest(*parts: Any) -> str:
+    """16 hex digits of arrays, and of lists and texts, by which files of other data are told."""
+    total = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        total.update(part.tobytes() if isinstance(part, np.ndarray) else json.dumps(part).encode())
+    return total.hexdigest()
 
 
 def blurred_tests(clean: NDArray[np.uint8], recipe: GradingRecipe, folder: Path) -> dict[str, NDArray[np.uint8]]:
@@ -111,7 +158,7 @@ def blurred_tests(clean: NDArray[np.uint8], recipe: GradingRecipe, folder: Path)
     with progress("blur the tests", len(ALL_TESTS) * len(clean), unit="pictures") as advance:
         for name in ALL_TESTS:
             path = folder / f"{name.replace(' ', '_')}_{recipe.side}_{recipe.input_side}.npy"
-            if not path.exists() or np.load(path, mmap_mode="r").shape != shape:
+            if stored(path, shape) is None:
                 reduced = np.empty(shape, np.uint8)
                 for start in range(0, len(clean), CHUNK):
                     images = clean[start : start + CHUNK]
@@ -126,6 +173,15 @@ def blurred_tests(clean: NDArray[np.uint8], recipe: GradingRecipe, folder: Path)
     return found
 
 
+def stored(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    """The pictures of one test, or None where there is no such file, or a damaged one."""
+    try:
+        found: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    except DAMAGED:
+        return None
+    return found if found.shape == shape else None
+
+
 def reduce(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Down to what the network sees, by the filter that the crops of training are reduced with: grades rest on sharpness."""
     if len(image) == side:
@@ -137,7 +193,7 @@ class Begun(NamedTuple):
     """Where the network lies that all arms begin with: until the first picture is blurred they are one."""
 
     path: Path
-    of: str  # recipe and data
+    of: str  # recipe, and what is trained on and tested
 
     def keep(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Write it."""
@@ -146,8 +202,11 @@ class Begun(NamedTuple):
             torch.save({"of": self.of, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, temporary)
 
     def take(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> bool:
-        """Go on from it, if it is there."""
-        held = torch.load(self.path, weights_only=True) if self.path.exists() else {"of": None}
+        """Go on from it, if it is there and whole."""
+        try:
+            held = torch.load(self.path, weights_only=True)
+        except DAMAGED:
+            return False
         if held["of"] == self.of:
             model.load_state_dict(held["model"])
             optimiser.load_state_dict(held["optimiser"])
@@ -158,7 +217,9 @@ def train_arm(
     pictures: Pictures, train: list[int], recipe: GradingRecipe, arm: Arm, seed: int, device: torch.device, advance: Any, begun: Begun
 ) -> nn.Module:
     """A network trained for ``recipe.steps``; weights, order, crops and colours follow from ``seed`` alone, so arms share them."""
-    model = build(recipe, len(pictures.classes), seed).to(device, memory_format=torch.channels_last).train()  # 1.7 times as fast on a CPU
+    model = (
+        grading_network(recipe, len(pictures.classes), seed).to(device, memory_format=torch.channels_last).train()
+    )  # 1.7 times as fast on a CPU
     optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     blur = blur_for_training(arm, recipe)
     # from 0.9 to 1.1 of the size at which pictures are tested, for wrinkles and spots are told by theirs
@@ -198,27 +259,6 @@ def train_arm(
     return model.eval()
 
 
-def build(recipe: GradingRecipe, classes: int, seed: int) -> nn.Module:
-    """The torchvision network with weights from a file where the recipe names one."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model: nn.Module = models.get_model(recipe.model, weights=None, num_classes=classes)
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 0.1  # MobileNet's 0.01 is for hundreds of thousands of steps
-    if recipe.weights:
-        try:
-            state = torch.load(recipe.weights, map_location="cpu", weights_only=True)
-            own = model.state_dict()
-            model.load_state_dict(
-                {**own, **{name: value for name, value in state.items() if name in own and value.shape == own[name].shape}}
-            )
-        except (OSError, RuntimeError, ValueError, AttributeError) as error:
-            msg = f"{recipe.weights}: holds no weights of {recipe.model} ({type(error).__name__})."
-            raise SourceError(msg) from error
-    return model
-
-
 def order(train: list[int], recipe: GradingRecipe, seed: int) -> Iterator[list[int]]:
     """The pictures of each step: permuted epochs."""
     rng = np.random.default_rng([seed, 5])
@@ -252,20 +292,21 @@ def grade(model: nn.Module, images: NDArray[np.uint8], recipe: GradingRecipe, de
     return np.concatenate(found)
 
 
-def keep(path: Path, answers: Answers, recipe: GradingRecipe, data: str) -> None:
+def keep(path: Path, answers: Answers, recipe: GradingRecipe, of: str) -> None:
     """Write the answers of one run, with what they are answers to."""
     make_folder(path.parent)
     with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, recipe=recipe.id, data=data, **answers)
+        np.savez(file, recipe=recipe.id, data=of, **answers)
 
 
-def kept(path: Path, recipe: GradingRecipe, data: str) -> Answers | None:
-    """The answers of a run that was finished earlier with the same recipe and data."""
-    if not path.exists():
+def kept(path: Path, recipe: GradingRecipe, of: str) -> Answers | None:
+    """The answers of a run that was finished earlier with the same recipe and pictures; a damaged file has none."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            same = str(held["recipe"]) == recipe.id and str(held["data"]) == of
+            return {name: held[name] for name in ALL_TESTS} if same else None
+    except DAMAGED:
         return None
-    with np.load(path, allow_pickle=False) as held:
-        same = str(held["recipe"]) == recipe.id and str(held["data"]) == data
-        return {name: held[name] for name in ALL_TESTS} if same else None
 
 
 def tell(
@@ -286,9 +327,8 @@ def tell(
         name: {test: (chances.argmax(-1) == labels).astype(float) for test, chances in tests.items()} for name, tests in joined.items()
     }
     compared = compare_arms(right, groups)
-    print_scores(scores)
-    print_compared(compared, next(iter(found)))
-    plot(scores, out / "curves.png")
+    print(f"\n{scores_table(scores)}\n\n{compared_text(compared, next(iter(found)))}")
+    plot_scores(scores, out / "curves.png")
     result = {
         "format": "blurdata-grading",
         "version": 1,
@@ -299,66 +339,17 @@ def tell(
         "scores": {name: {test: [asdict(one) for one in rows] for test, rows in tests.items()} for name, tests in scores.items()},
         "against_first": {name: asdict(one) for name, one in compared.items()},
     }
-    write_atomic(out / "result.json", json.dumps(result, indent=1) + "\n")
+    write_atomic(out / "result.json", json.dumps(finite(result), indent=1, allow_nan=False) + "\n")
     print(f"\n{out / 'result.json'}, {out / 'curves.png'}")
 
 
-def mean_of(rows: list[Scores], field: str) -> float:
-    """The mean over seeds of one score."""
-    return float(np.mean([getattr(row, field) for row in rows]))
-
-
-def print_scores(scores: dict[str, dict[str, list[Scores]]]) -> None:
-    """Accuracy in percent of every arm under every test, and the other scores on clean pictures."""
-    width = max(map(len, scores)) + 2
-    print(f"\n{'accuracy, %':<{width}}{'clean':>7}" + "".join(f"{test + ' 1 to 5':>33}" for test in TESTS))
-    for name, tests in scores.items():
-        cells = [f"{100 * mean_of(tests['clean'], 'accuracy'):7.1f}"]
-        for test in TESTS:
-            cells.append("  " + "".join(f"{100 * mean_of(tests[f'{test} {severity}'], 'accuracy'):6.1f}" for severity in SEVERITIES) + " ")
-        print(f"{name:<{width}}" + "".join(cells))
-    print(f"\n{'':<{width}}" + "".join(f"{test + ': F1':>14}{'kappa':>8}{'calib.':>8}" for test in ("clean", "motion 3", "defocus 3")))
-    for name, tests in scores.items():
-        rows = (tests[test] for test in ("clean", "motion 3", "defocus 3"))
-        print(
-            f"{name:<{width}}"
-            + "".join(f"{mean_of(r, 'macro_f1'):14.3f}{mean_of(r, 'kappa'):8.3f}{mean_of(r, 'calibration_error'):8.3f}" for r in rows)
-        )
-
-
-def print_compared(compared: dict[str, Compared], first: str) -> None:
-    """Every arm beside the first."""
-    print(f"\npoints of accuracy beside '{first}' [95 %, paired over runs of names and seeds]")
-    for name, one in compared.items():
-        print(f"  {name}: clean {one.clean}; motion and defocus 3 to 5 {one.hard}")
-        print("    " + "; ".join(f"{test} {value}" for test, value in one.blurred.items() if test.endswith(" 3")))
-        print("    on motion, 1 to 5, over " + "; ".join(f"'{other}' {value}" for other, value in one.on_motion.items()))
-        for test, share in one.won_back.items():
-            print(f"    won back of the loss at {test}: {100 * share.mean:.0f} % [{100 * share.low:.0f}, {100 * share.high:.0f}]")
-        if not one.won_back:
-            print("    blur costs the first arm too little to speak of a share won back")
-
-
-def plot(scores: dict[str, dict[str, list[Scores]]], path: Path) -> None:
-    """Accuracy over severity, a panel a test."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, panels = plt.subplots(1, len(TESTS), figsize=(4 * len(TESTS), 3.6), sharey=True, layout="constrained")
-    for panel, test in zip(panels, TESTS, strict=True):
-        for name, tests in scores.items():
-            names = ["clean", *(f"{test} {severity}" for severity in SEVERITIES)]
-            values = np.array([[100 * one.accuracy for one in tests[key]] for key in names])
-            (line,) = panel.plot(range(len(names)), values.mean(1), marker="o", label=name)
-            panel.fill_between(range(len(names)), values.min(1), values.max(1), alpha=0.15, color=line.get_color(), linewidth=0)
-        panel.set(title=f"{test} (trained on: lines, disks)" if test == "shake" else f"ImageNet-C {test}", xlabel="severity")
-        panel.set_xticks(range(len(names)), ["clean", *map(str, SEVERITIES)])
-        panel.grid(alpha=0.3)
-    panels[0].set_ylabel("accuracy, %")
-    panels[-1].legend(frameon=False)
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, dpi=120, format="png")
-    plt.close(figure)
+def finite(value: Any) -> Any:
+    """The value with None for every number that JSON has no word for."""
+    if isinstance(value, dict):
+        return {key: finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":

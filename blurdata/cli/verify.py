@@ -111,13 +111,15 @@ def _say_remedy(folder: Path, left: "list[Fault]", *, repaired: bool) -> None:
 def _train(source: str, where: str, seeds: int, workers: int) -> "Verdict":
     from blurdata.progress import progress
     from blurdata.recipe import read_recipe
-    from blurdata.shards import open_input
+    from blurdata.shards import ShardSource, open_input
     from blurdata.shards.where import parse_where
     from blurdata.training import TrainRecipe, verify_by_training
 
     keep = parse_where(where) if where else None
     recipe = read_recipe("verdict", TrainRecipe)
     opened = open_input(source)
+    if where and (folder := _folder(source)):
+        ShardSource(folder, where)  # tells a field that no pair has
     with progress("train and judge", 100, unit="%") as advance:
         return verify_by_training(opened, recipe, seeds=seeds, workers=workers, keep=keep, advance=advance)
 
@@ -141,7 +143,8 @@ def _tell_verdict(verdict: "Verdict") -> None:
     typer.echo("  gain by kind of crop")
     for one in verdict.bins:
         typer.echo(f"    {one.name:<30}{one.gain_db} dB  ({one.crops} crops){'' if one.helped else '  gains nothing'}")
-    if any(not one.helped and one.name.startswith("blur") for one in verdict.bins):
+    helped = {one.helped for one in verdict.bins if one.name.startswith("blur")}
+    if helped == {True, False}:  # else nothing is to be left out, or nothing would be left
         typer.echo("  Train without what gains nothing: --where, or balance the sampler over blur length.", err=True)
 
 

@@ -26,7 +26,8 @@ def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap
         model: Any network of this package, in evaluation mode, on any device.
         blurry: (H, W, 3) uint8 or uint16 RGB.
         tile: Side of the square tiles in px, or None for the whole picture at once.
-        overlap: Px by which neighbouring tiles overlap; the seam is a linear ramp, so no edge shows.
+        overlap: Px by which neighbouring tiles overlap; the seam is a linear ramp, so no edge shows. At the picture's own border there
+            is no ramp: what a tile gives there counts in full, and the rim of a neighbour that ends nearby hardly.
         precision: ``fp32``, or ``bf16`` autocast of the network.
 
     Returns:
@@ -82,7 +83,7 @@ def _bands(run: _Run, blurry: Image, rows: Sequence[_Span], columns: Sequence[_S
         grow = bottom - top - len(total)
         total, weight = (np.pad(held, ((0, grow), (0, 0), (0, 0))) for held in (total, weight))
         for left, right in columns:
-            ramp = np.outer(_ramp(bottom - top, overlap), _ramp(right - left, overlap))[..., None]
+            ramp = np.outer(_ramp((top, bottom), height, overlap), _ramp((left, right), width, overlap))[..., None]
             total[:, left:right] += run(blurry[top:bottom, left:right]) * ramp
             weight[:, left:right] += ramp
         done = following - top
@@ -104,6 +105,10 @@ def _spans(length: int, tile: int, overlap: int, multiple: int) -> list[_Span]:
     return [*((start, start + tile) for start in range(0, last, step)), (last, length)]
 
 
-def _ramp(length: int, overlap: int) -> NDArray[np.float32]:
-    distance = np.minimum(np.arange(length), np.arange(length)[::-1]) + 1.0
-    return np.minimum(distance / (overlap + 1.0), 1.0).astype(np.float32)
+def _ramp(span: _Span, length: int, overlap: int) -> NDArray[np.float32]:
+    """Weights of a tile along one axis of ``length``: they fall towards other tiles, and stay 1 up to the picture's own border."""
+    start, stop = span
+    inside = np.arange(start, stop)
+    before = inside - start + 1.0 if start > 0 else np.inf
+    behind = stop - inside if stop < length else np.inf
+    return np.minimum(np.minimum(before, behind) / (overlap + 1.0), np.ones(stop - start)).astype(np.float32)

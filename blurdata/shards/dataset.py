@@ -121,6 +121,12 @@ class ShardDataset(Dataset[Sample]):
         """Height and width of a sample's pictures before they are cropped."""
         return self._reader.size(self._kept[self._starts[index]])
 
+    def bits(self, index: int) -> int:
+        """Bits of a sample's code values, 8 or 16; of a clip, of its first pair's."""
+        position = self._kept[self._starts[index]]
+        height, width = self._reader.size(position)
+        return 8 * self._reader.nbytes(position) // (6 * height * width)
+
     def meta(self, index: int) -> Mapping[str, Any]:
         """What is known of a sample; of a clip, of its first pair."""
         return self._reader.meta(self._kept[self._starts[index]])

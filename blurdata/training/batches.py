@@ -1,13 +1,16 @@
 """The batches of a run from any step on: the same whether it was stopped or not, on one process or many."""
 
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Iterator, Sequence
 from itertools import islice
+from types import TracebackType
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
-from blurdata.errors import RecipeError
+from blurdata.errors import BlurDataError, RecipeError
 from blurdata.shards import ShardDataset, ShardSampler
 from blurdata.training.pairs import TrainingPairs
 from blurdata.training.recipe import TrainRecipe
@@ -30,6 +33,7 @@ class Batches:
 
     Raises:
         RecipeError: If a batch cannot be shared out evenly, or pairs that are not all from shards are to be balanced.
+        BlurDataError: While it is iterated, what a reader found wrong, as that reader said it.
 
     Example:
         >>> import tempfile
@@ -69,13 +73,17 @@ class Batches:
             feed = self._sampler(crops)
             feed.load_state_dict(self._position.state_dict())
             loader = DataLoader(
-                crops,
+                _Told(crops),
                 batch_sampler=_Chunks(feed, stage.batch // self._world, count),
+                collate_fn=_together,
                 num_workers=self._workers,
+                worker_init_fn=_begin,
                 pin_memory=self._pin,
                 prefetch_factor=4 if self._workers else None,
             )
             for batch in loader:
+                if isinstance(batch, BlurDataError):
+                    raise batch
                 self._position.advance(stage.batch)
                 self._step += 1
                 yield batch
@@ -88,6 +96,39 @@ class Batches:
         """Go on from a saved position, on any number of processes."""
         self._step = state["step"]
         self._position.load_state_dict(state)
+
+
+class _Told(Dataset[Any]):
+    """Samples of a data set; an error about data takes the place of its batch, for ``DataLoader`` makes a traceback of what is raised."""
+
+    def __init__(self, crops: Any) -> None:
+        self._crops = crops
+
+    def __getitems__(self, places: Sequence[tuple[int, int]]) -> Any:
+        try:
+            if hasattr(self._crops, "__getitems__"):
+                return self._crops.__getitems__(places)
+            return [self._crops[place] for place in places]
+        except BlurDataError as error:
+            return error
+
+
+def _together(samples: Any) -> Any:
+    return samples if isinstance(samples, BlurDataError) else default_collate(samples)
+
+
+def _begin(_worker: int) -> None:
+    """In a worker, leave Ctrl-C, which goes to every process of a terminal, to the training process, and end without a word as it does.
+
+    A batch that is handed over at that moment would else leave a traceback by the thread that hands it over.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.excepthook = _tell_but_of_hanging_up
+
+
+def _tell_but_of_hanging_up(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if not isinstance(error, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)
 
 
 class _Chunks(Sampler[list[tuple[int, int]]]):

@@ -10,7 +10,7 @@ from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.training.interval import Interval, bootstrap
 from blurdata.training.linear import fit_filter
-from blurdata.training.patches import Crop, draw_all, draw_crops
+from blurdata.training.patches import Crop, draw_all, draw_crops, spread
 from blurdata.training.recipe import TrainRecipe
 from blurdata.training.trial import Trial, run_trials
 
@@ -41,7 +41,9 @@ def compare(
 ) -> dict[str, dict[str, Cell]]:
     """The cross table: rows are the sets trained on, columns their held-out pairs and the further sets of ``test``.
 
-    Every row takes as many steps on as many crops, in the same order, from the same weights; seed by seed only the pairs differ.
+    Every row takes as many steps on as many crops, in the same order, from the same weights; seed by seed only the pairs differ. Of a
+    large set the crops that count are spread evenly over it. A set of ``test`` that is one of ``train``, by name or by content, has a
+    column of held-out pairs already and gets no other: it would be judged by what it was trained on.
 
     Args:
         train: Name -> a set with at least 12 pairs; a third of its scenes, or its own test split, becomes a column.
@@ -64,15 +66,23 @@ def compare(
     drawn = {name: draw_crops(source, seed=recipe.seed)[0] for name, source in train.items()}
     fewest = min(len(learnt) for learnt, _ in drawn.values())
     columns = {name: held for name, (_, held) in drawn.items()} | {
-        name: draw_all(source, seed=recipe.seed) for name, source in test.items()
+        name: draw_all(source, seed=recipe.seed) for name, source in only_judged_by(train, test).items()
     }
     judged = [crop for crops in columns.values() for crop in crops]
     recipes = [recipe.model_copy(update={"seed": recipe.seed + i}) for i in range(seeds)]
     gains = {}
     for name, (learnt, _) in drawn.items():
-        rows = _gains(learnt[:fewest], judged, recipes, workers, lambda steps=1, *, note="": advance(steps / len(drawn), note=note))
+        chosen = [learnt[i] for i in spread(len(learnt), fewest)]
+        rows = _gains(chosen, judged, recipes, workers, lambda steps=1, *, note="": advance(steps / len(drawn), note=note))
         gains[name] = rows
     return cross_table(gains, columns)
+
+
+def only_judged_by(train: Mapping[str, PairSource], test: Mapping[str, PairSource]) -> dict[str, PairSource]:
+    """The sets of ``test`` that are none of ``train``, by name or by content."""
+    others = {name: source for name, source in test.items() if name not in train}
+    contents = {source.fingerprint() for source in train.values()} if others else set()
+    return {name: source for name, source in others.items() if source.fingerprint() not in contents}
 
 
 def _gains(

@@ -1,15 +1,20 @@
 """How a network does on pairs: the untouched blurry picture and the restored one, scored alike."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
 from torch import nn
 
+from blurdata.errors import BlurDataError, SourceError
 from blurdata.metrics import Protocol
 from blurdata.models import restore
-from blurdata.pairs import Image, Pair
+from blurdata.naming import counted
+from blurdata.pairs import Image, Pair, PairSource
+from blurdata.training.processes import Processes
+
+_SMALL_PX = 16  # pairs of smaller sides are scored to check them: a score may need more
 
 
 @dataclass(frozen=True)
@@ -59,3 +64,40 @@ def means(scores: Iterable[Score]) -> dict[str, float]:
 def as_rows(scores: Iterable[Score]) -> list[dict[str, Any]]:
     """The scores as JSON-able rows."""
     return [asdict(one) for one in scores]
+
+
+def check_pairs(us: Processes, test: PairSource, protocol: str, *, advance: Callable[[], None] = lambda: None) -> None:
+    """Read all test pairs once, shared out to all processes: what is damaged or too small to score would else be told after hours.
+
+    Args:
+        us: This process among all.
+        test: The pairs.
+        protocol: How they will be scored.
+        advance: Called after each pair of this process.
+
+    Raises:
+        SourceError: In all processes, if a pair cannot be read or scored, or there is none.
+    """
+    faults = [] if len(test) else [f"{test.text}: holds no pairs to test on."]
+    for index in range(us.rank, len(test), us.world):
+        try:
+            pair = test[index]
+            if min(pair.size) < _SMALL_PX:
+                Protocol(protocol).score(pair.blurry, pair.sharp)
+        except (BlurDataError, ValueError) as error:
+            faults.append(fault_of(test.keys[index], error))
+        advance()
+    tell_faults(us, faults)
+
+
+def fault_of(key: str, error: Exception) -> str:
+    """The sentence for a test pair that cannot be used."""
+    return str(error) if isinstance(error, BlurDataError) else f"Test pair '{key}': {error}"
+
+
+def tell_faults(us: Processes, faults: Sequence[str]) -> None:
+    """Raise SourceError in all processes if any has found a fault."""
+    found = [one for each in us.gather(list(faults)) for one in each]
+    if found:
+        more = f" (and {counted(len(found) - 1, 'more test pair')} that cannot be used)" if len(found) > 1 else ""
+        raise SourceError(found[0].rstrip(".") + more + ".")

@@ -40,7 +40,7 @@ class TrainingPairs:
 
     Raises:
         SourceError: If a folder is missing or holds nothing that the recipe keeps.
-        RecipeError: If a crop is larger than a picture, or a blur does not take its parameters.
+        RecipeError: If a crop is larger than a picture, a blur does not take its parameters, or some pairs have 8 bits and some 16.
     """
 
     recipe: TrainRecipe
@@ -99,7 +99,7 @@ class TrainingPairs:
         return SharpPictures(Path(root or ""), side + 2 * margin, blur, augment=_AUGMENT[self.recipe.augment], seed=self.recipe.seed)
 
     def _check(self) -> None:
-        """Open everything once and compare all picture sizes with the largest crop."""
+        """Open everything once, compare all picture sizes with the largest crop, and the depths with each other."""
         side = max(stage.crop for stage in self.recipe.stages)
         parts = [part(side) for part in self._parts()]
         for crops in parts:
@@ -114,6 +114,13 @@ class TrainingPairs:
                     msg = f"'{crops.keys[index]}' of {height} x {width} px is smaller than the crop of {side} px{around}; "
                     msg += "choose a smaller crop in `stages`, or leave such pictures out."
                     raise RecipeError(msg)
+            depth_of = {crops.bits(index): crops.keys[index] for index in range(len(crops))}
+            if len(depth_of) > 1:
+                one, other = (f"{bits}-bit pairs ('{key}')" for bits, key in sorted(depth_of.items()))
+                root = self._used_sharp if self._used_sharp and crops is parts[-1] else self.shards
+                msg = f"{root}: holds {one} beside {other}, which no batch takes together; "
+                msg += "choose those of one depth by `where`, or pack all with 8 bits."
+                raise RecipeError(msg)
         depths = [crops[(0, 0)]["sharp"].dtype for crops in parts]
         if len(set(depths)) > 1:
             stored, made = (str(depth).removeprefix("torch.") for depth in depths)
@@ -163,6 +170,10 @@ class SharpPictures(Dataset[Sample]):
     def size_hw(self, index: int) -> tuple[int, int]:
         """Height and width of a picture."""
         return image_size(self._files[index])
+
+    def bits(self, _index: int) -> int:
+        """Bits of the crops' code values."""
+        return 8
 
     def __getitem__(self, place: tuple[int, int]) -> Sample:
         epoch, index = place

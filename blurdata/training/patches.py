@@ -65,7 +65,7 @@ def draw_crops(
         SourceError: If there are too few pairs, they are too small, or one side of the split is empty.
     """
     name = source.text or "the source"
-    indices = _spread(len(source), train + 2 * test)
+    indices = spread(len(source), train + 2 * test)
     if len(indices) < _LEAST:
         msg = f"{name}: {len(indices)} pairs are too few to train on and to judge by; it takes at least {_LEAST}."
         raise SourceError(msg)
@@ -91,7 +91,7 @@ def _sides(
     ]
     judge = [crops[0] for crops, out in zip(drawn, held, strict=True) if out]
     flat = [crops[turn] for turn in range(len(drawn[0])) for crops in learn]
-    return [flat[i] for i in _spread(len(flat), train)], [judge[i] for i in _spread(len(judge), test)]
+    return [flat[i] for i in spread(len(flat), train)], [judge[i] for i in spread(len(judge), test)]
 
 
 def draw_all(source: PairSource, *, count: int = 64, side: int = 192, seed: int = 0) -> list[Crop]:
@@ -100,17 +100,22 @@ def draw_all(source: PairSource, *, count: int = 64, side: int = 192, seed: int 
     Raises:
         SourceError: If there is no pair, or one is too small.
     """
-    crops = [_crops(source[index], index, 1, side, seed)[0] for index in _spread(len(source), 3 * count)]
+    crops = [_crops(source[index], index, 1, side, seed)[0] for index in spread(len(source), 3 * count)]
     if not crops:
         msg = f"{source.text or 'the source'}: holds no pairs."
         raise SourceError(msg)
     held = _held_by_split(crops) or [True] * len(crops)
     test = [crop for crop, out in zip(crops, held, strict=True) if out]
-    return [test[i] for i in _spread(len(test), count)]
+    return [test[i] for i in spread(len(test), count)]
 
 
-def _spread(total: int, most: int) -> list[int]:
-    """At most ``most`` of ``total`` numbers, evenly spread."""
+def spread(total: int, most: int) -> list[int]:
+    """At most ``most`` of ``total`` numbers from 0 on, evenly spread.
+
+    Example:
+        >>> spread(3, 9), spread(9, 3)
+        ([0, 1, 2], [1, 4, 7])
+    """
     return list(range(total)) if total <= most else [(2 * i + 1) * total // (2 * most) for i in range(most)]
 
 

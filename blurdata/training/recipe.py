@@ -64,7 +64,7 @@ class TrainRecipe(Recipe):
         balance: A number of the pairs' meta, such as ``blur_px_p95``, over whose octaves pairs are drawn evenly, or None.
         where: Filter on the pairs' meta, such as ``"blur_px_p95 < 25"``, or None.
         evaluate_every: Steps between evaluations; 0 evaluates only at the end.
-        evaluate_pairs: Test pairs of each evaluation but the last, spread evenly; 0 takes all.
+        evaluate_pairs: Test pairs of each evaluation and of the curve, spread evenly; the last one scores all besides. 0 takes all.
         protocol: How the evaluation scores: ``plain``, ``realblur`` or ``gopro-matlab``.
         seed: Of the weights, the order and the augmentations.
 

@@ -4,9 +4,10 @@ import csv
 import io
 import os
 import platform
+import threading
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from blurdata.pairs import Image, eight_bits
 
 LOSS = ("step", "loss", "learning_rate", "gradient_norm", "seconds", "waited")
 SCORES = ("step", "pairs", "blurry_psnr", "blurry_ssim", "restored_psnr", "restored_ssim")
+_OLD = ("checkpoint.pt", "network.pt", "result.json", "curve.png", "diverged.json")
 _SAMPLE_PX = 320
 _GAP_PX = 4
 _TENSORBOARD_EVERY = 10
@@ -40,21 +42,24 @@ class RunRecord:
     def __init__(self, out: Path, *, step: int) -> None:
         self._out = make_folder(out)
         self._loss, self._scores = _Table(out / "loss.csv", LOSS, step), _Table(out / "scores.csv", SCORES, step + 1)
-        self._board = _open_board(out / "tensorboard", step)
+        self._board = _Board(out / "tensorboard", step)
 
     def step(self, step: int, loss: float, *, rate: float, norm: float, seconds: float, waited: float) -> None:
         """Note a step: its loss, learning rate, gradient norm, how long it took and how long of that it waited for data."""
         self._loss.add((step, loss, rate, norm, round(seconds, 5), round(waited, 5)))
-        if self._board and step % _TENSORBOARD_EVERY == 0:
-            for name, value in (("loss", loss), ("learning_rate", rate), ("gradient_norm", norm), ("waited", waited / max(seconds, 1e-9))):
-                self._board.add_scalar(f"train/{name}", value, step)
+        if step % _TENSORBOARD_EVERY == 0:
+            values = {"loss": loss, "learning_rate": rate, "gradient_norm": norm, "waited": waited / max(seconds, 1e-9)}
+            self._board.scalars("train", values, step)
 
     def scores(self, step: int, pairs: int, mean: Mapping[str, float]) -> None:
         """Note an evaluation after ``step`` steps."""
-        self._scores.add((step, pairs, *(mean[name] for name in SCORES[2:])))
-        if self._board:
-            for name, value in mean.items():
-                self._board.add_scalar(f"test/{name}", value, step)
+        if not self.scored(step):
+            self._scores.add((step, pairs, *(mean[name] for name in SCORES[2:])))
+            self._board.scalars("test", mean, step)
+
+    def scored(self, step: int) -> bool:
+        """Whether the evaluation after ``step`` steps is noted."""
+        return any(row[0] == step for row in self._scores.rows())
 
     def samples(self, step: int, rows: Sequence[tuple[Image, Image, Image]]) -> None:
         """Write blurry | restored | sharp of a few pairs, their middles, one pair a row."""
@@ -62,8 +67,7 @@ class RunRecord:
             return
         sheet = contact_sheet(rows)
         write_png(self._out / "samples" / f"{step:07d}.png", sheet)
-        if self._board:
-            self._board.add_image("test/blurry_restored_sharp", sheet, step, dataformats="HWC")
+        self._board.image("test/blurry_restored_sharp", sheet, step)
 
     def curve(self) -> None:
         """Draw the loss and, where there are scores, the PSNR of the restored pictures against that of the blurry ones."""
@@ -97,8 +101,7 @@ class RunRecord:
 
     def close(self) -> None:
         """End TensorBoard's writer, which holds its last lines back; the other files are whole after every line."""
-        if self._board:
-            self._board.close()
+        self._board.close()
 
 
 class _Table:
@@ -131,6 +134,19 @@ def _text(value: float) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(float(value))
 
 
+def remove_old(out: Path, *, anew: bool) -> None:
+    """Remove what an earlier run left in the folder and a later one would write at its end, if ever; of one that goes on, only its fault.
+
+    Raises:
+        OutputError: If something cannot be removed.
+    """
+    for path in [*(out / name for name in _OLD), *(out / "samples").glob("*.png")] if anew else [out / "diverged.json"]:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise output_error(path, error) from error
+
+
 def contact_sheet(rows: Sequence[tuple[Image, Image, Image]]) -> Image:
     """The middles of pictures, up to 320 px, each row side by side, as one 8-bit picture on white."""
     cells = [[_middle(picture) for picture in row] for row in rows]
@@ -152,15 +168,54 @@ def _middle(picture: Image) -> Image:
     return eight_bits(picture[y : y + height, x : x + width])
 
 
-def _open_board(folder: Path, step: int) -> Any:
-    """TensorBoard's writer, or None where it is not installed; what a killed run wrote after ``step`` is hidden."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tensorboard's own imports are behind the times
-            from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(folder), purge_step=step)
+class _Board:
+    """TensorBoard's writer, or nothing where it is not installed; what a killed run wrote after ``step`` is hidden."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._folder = folder
+        self._writer: Any = None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # tensorboard's own imports are behind the times
+                from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            return
+        _hush_board()
+        with self._faults():
+            self._writer = SummaryWriter(str(folder), purge_step=step)
+
+    def scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
+        with self._faults():
+            for name, value in values.items() if self._writer else ():
+                self._writer.add_scalar(f"{group}/{name}", value, step)
+
+    def image(self, name: str, picture: Image, step: int) -> None:
+        with self._faults():
+            if self._writer:
+                self._writer.add_image(name, picture, step, dataformats="HWC")
+
+    def close(self) -> None:
+        with self._faults():
+            if self._writer:
+                self._writer.close()
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise output_error(self._folder, error) from error
+
+
+def _hush_board() -> None:
+    """A full disk: TensorBoard's thread hands its error to the next call, which tells it in a sentence, and prints a traceback as well."""
+    before = threading.excepthook
+
+    def hook(failed: threading.ExceptHookArgs) -> None:
+        if not (isinstance(failed.exc_value, OSError) and type(failed.thread).__module__.startswith("tensorboard.")):
+            before(failed)
+
+    threading.excepthook = hook
 
 
 def environment(device: torch.device, world: int) -> dict[str, Any]:

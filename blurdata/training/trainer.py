@@ -146,7 +146,14 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where :meth:`state_dict` was taken."""
+        """Continue where :meth:`state_dict` was taken.
+
+        Raises:
+            ValueError: If the step is no whole number of the recipe's steps.
+        """
+        if type(state["step"]) is not int or not 0 <= state["step"] <= self.recipe.steps:
+            msg = f"step must be a whole number from 0 to {self.recipe.steps}, got {state['step']!r}."
+            raise ValueError(msg)
         self.steps_done = state["step"]
         self._plain.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import cv2
+import interrupting
 import numpy as np
 import pytest
 
 from blurdata.pairs import Pair, PairList
 from blurdata.training import TrainRecipe
+from blurdata.training import compare as module
 from blurdata.training.compare import compare, cross_table
 from blurdata.training.patches import Crop, draw_all
 
@@ -57,6 +59,48 @@ def test_a_test_set_is_taken_whole_or_by_its_split() -> None:
     assert [crop.key for crop in draw_all(split)] == ["s/0", "s/1"]
 
 
+def _noise(seed: int, count: int = 15) -> PairList:
+    rng = np.random.default_rng(seed)
+    pictures = [rng.integers(0, 256, (64, 64, 3)).astype(np.uint8) for _ in range(count)]
+    return PairList([Pair(f"{i // (count // 3)}/{i:03d}", picture // 2, picture) for i, picture in enumerate(pictures)])
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], list[str]]]:
+    """The keys that each row is trained on and judged by; nothing is trained."""
+    rows: list[tuple[list[str], list[str]]] = []
+
+    def gains(train: list[Crop], judged: list[Crop], recipes: list[TrainRecipe], *_: object) -> np.ndarray:
+        rows.append(([crop.key for crop in train], [crop.key for crop in judged]))
+        return np.zeros((len(recipes), len(judged)))
+
+    monkeypatch.setattr(module, "_gains", gains)
+    return rows
+
+
+RECIPE = TrainRecipe(stages=[{"steps": 1, "crop": 32, "batch": 1}], learning_rate=1e-3)
+
+
+def test_a_set_is_never_judged_by_what_it_was_trained_on(trained: list[tuple[list[str], list[str]]]) -> None:
+    """A test set that is one of the sets, by name or by content, has the column of its held-out pairs and no other."""
+    table = compare({"a": _noise(0), "b": _noise(1)}, {"a": _noise(0), "./b": _noise(1), "c": _noise(2)}, RECIPE, seeds=2)
+
+    assert list(table["a"]) == ["a", "b", "c"]
+    learnt, judged = trained[0]
+    assert not set(learnt) & set(judged[:5])
+
+
+def test_a_large_set_is_cut_down_evenly(trained: list[tuple[list[str], list[str]]]) -> None:
+    """Beside a small set, a large one gives crops of all its scenes for training, not its first ones."""
+    split = [Pair(f"{i}", p.blurry, p.sharp, {"split": "test" if i < 10 else "train"}) for i, p in enumerate(_noise(0))]
+    large = _noise(1, 600)
+    compare({"small": PairList(split), "large": large}, {}, RECIPE, seeds=2)
+
+    (small, _), (learnt, _) = trained
+    assert len(small) == len(learnt) < 480
+    assert max(int(key[2:]) for key in learnt) - min(int(key[2:]) for key in learnt) > 350
+
+
 def test_one_seed_is_refused() -> None:
     """Without a second seed there is no interval."""
     recipe = TrainRecipe(stages=[{"steps": 1, "crop": 32, "batch": 1}], learning_rate=1e-3)
@@ -82,10 +126,12 @@ def test_the_tool_prints_the_table_and_writes_it(tmp_path: Path) -> None:
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text("model: baseline\nsmall: true\nstages: [{steps: 2, crop: 32, batch: 2}]\nlearning_rate: 1.0e-3\n")
     command = [sys.executable, ROOT / "tools" / "compare_datasets.py", f"pairs:{one}", f"pairs:{two}", "--test", f"pairs:{three}"]
+    command += ["--test", f"pairs:{one}"]
     command += ["--recipe", recipe, "--seeds", "2", "--json", tmp_path / "table.json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(f"pairs:{one}") == 2
+    assert f"--test pairs:{one} is one of the sets" in done.stderr
     assert "[95 % interval" in done.stdout
     told = json.loads((tmp_path / "table.json").read_text())
     assert set(told["gain_db"]) == {f"pairs:{one}", f"pairs:{two}"}
@@ -100,3 +146,32 @@ def test_the_tool_says_what_is_missing_in_a_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "nowhere" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(("more", "words"), [(["--workers", "0"], "no whole number from 1 on"), (["--json", "."], "is a folder")])
+def test_the_tool_says_what_is_wrong_before_it_trains(tmp_path: Path, more: list[str], words: str) -> None:
+    """Processes below one, and a table that cannot be written, are told at once."""
+    command = [sys.executable, ROOT / "tools" / "compare_datasets.py", f"pairs:{_folder(tmp_path / 'one', 0)}", *more]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}, cwd=tmp_path)
+
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert "train and judge" not in done.stderr
+
+
+def test_ctrl_c_ends_the_tool_with_a_sentence(tmp_path: Path) -> None:
+    """Amid the training: exit code 130, one sentence, no traceback from any process."""
+    recipe = tmp_path / "long.yaml"
+    recipe.write_text("model: baseline\nsmall: true\nstages: [{steps: 100000, crop: 32, batch: 2}]\nlearning_rate: 1.0e-3\n")
+    words = [ROOT / "tools" / "compare_datasets.py", f"pairs:{_folder(tmp_path / 'one', 0)}", "--recipe", recipe, "--seeds", "2"]
+    process = interrupting.start(*words, "--workers", "1")
+    assert process.stderr is not None
+    said = process.stderr.readline()  # the first line of the progress
+
+    _, rest = interrupting.interrupt(process)
+
+    assert "train and judge" in said
+    assert process.returncode == 130
+    assert [line for line in rest.splitlines() if "train and judge" not in line] == [
+        "compare_datasets: stopped; nothing was written, the same command begins anew."
+    ]

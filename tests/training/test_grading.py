@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from blurdata.errors import SourceError
+from blurdata.errors import RecipeError, SourceError
+from blurdata.recipe import parse_recipe
 from blurdata.training.grading import (
+    BURST_CODES,
     Arm,
     GradingRecipe,
     blur_for_testing,
@@ -60,6 +62,63 @@ def test_folds_test_every_picture_once_and_part_no_run(tmp_path: Path) -> None:
         assert set(train) | set(test) == set(range(50))
     with pytest.raises(SourceError, match="too few for 6 folds"):
         folds(pictures, 6)
+
+
+def test_a_burst_is_never_cut(tmp_path: Path) -> None:
+    """Neighbours by name that look alike share a run past five names, in every fold, and are on one side."""
+    root = _class_folders(tmp_path, 20)
+    for i in range(3, 8):  # a burst over the cut between 4.png and 5.png
+        shot = cv2.imread(str(root / "grade_0" / "3.png"))
+        cv2.imwrite(str(root / "grade_0" / f"{i}.png"), cv2.convertScaleAbs(shot, alpha=1 + i / 100))
+    pictures = read_pictures(str(root), side=32)
+    assert [group[-1] for group in pictures.groups[:20]] == ["0"] * 10 + ["1"] * 5 + ["2"] * 5
+    assert [group[-1] for group in pictures.groups[20:]] == ["0"] * 5 + ["1"] * 5 + ["2"] * 5 + ["3"] * 5, "the other class as ever"
+    for train, test in folds(pictures, 3):
+        assert not set(train) & set(range(10)) or not set(test) & set(range(10))
+        assert nearest_across(pictures, train, test).min() > BURST_CODES
+
+
+@pytest.mark.parametrize(("count", "advice"), [(5, r"give it more pictures, .* folds: 1\)\.$"), (10, "or set folds: 2 in the recipe")])
+def test_advice_for_small_sets_can_be_taken(tmp_path: Path, count: int, advice: str) -> None:
+    """No fold less than two is advised, and no more than the smallest class has runs."""
+    root = _class_folders(tmp_path, 30)
+    for i in range(count, 30):
+        (root / "grade_1" / f"{i}.png").unlink()
+    with pytest.raises(SourceError, match=f"'grade_1' has {count // 5} run.*{advice}"):
+        folds(read_pictures(str(root), side=32), 5)
+
+
+def test_sub_folders_belong_to_their_class_and_strays_are_counted(tmp_path: Path) -> None:
+    """Pictures at any depth of a class are read; those of no class or split are named as left out."""
+    root = _class_folders(tmp_path / "train", 3).parent
+    _class_folders(root / "test", 2)
+    (root / "train" / "grade_0" / "monday").mkdir()
+    (root / "extra").mkdir()
+    for stray in ("train/grade_0/monday/9.png", "loose.png", "train/loose.png", "extra/1.png"):
+        cv2.imwrite(str(root / stray), np.zeros((40, 40, 3), np.uint8))
+    pictures = read_pictures(str(root), side=32)
+    assert len(pictures) == 11
+    assert "train/grade_0/monday/9.png" in pictures.names
+    assert set(pictures.skipped) == {"loose.png", "train/loose.png", "extra/1.png"}
+
+
+def test_a_class_that_only_the_test_has_is_refused(tmp_path: Path) -> None:
+    """What no network could learn is no test."""
+    for split in ("train", "test"):
+        _class_folders(tmp_path / split, 2)
+    (tmp_path / "train" / "grade_1").rename(tmp_path / "train" / "grade_2")
+    with pytest.raises(SourceError, match="Only the test pictures hold 'grade_1'"):
+        own_split(read_pictures(str(tmp_path), side=32))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("ramp", (0.6, 0.2)), ("length_px", (9, 3)), ("length_px", (0, 3)), ("radius_px", (5, 1)), ("radius_px", (-1, 1))]
+)
+def test_reversed_and_empty_ranges_are_refused(field: str, value: tuple[float, float]) -> None:
+    """The recipe itself says what a range must be."""
+    with pytest.raises(RecipeError, match=rf"field '{field}': must be \["):
+        parse_recipe({**RECIPE.resolved(), field: value}, GradingRecipe, where="mine.yaml")
+    assert parse_recipe({**RECIPE.resolved(), field: (0.5, 0.5)}, GradingRecipe, where="mine.yaml")
 
 
 def test_the_sets_own_split_is_used_and_test_goes_before_val(tmp_path: Path) -> None:

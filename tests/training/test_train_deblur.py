@@ -4,20 +4,23 @@ import csv
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import interrupting
 import numpy as np
 import pytest
 import torch
 
+from blurdata.errors import SourceError
 from blurdata.files import read_image, write_png
 from blurdata.pairs import Pair, PairList
 from blurdata.shards import build
-from blurdata.training import load_checkpoint, load_network
+from blurdata.training import load_checkpoint, load_network, save_checkpoint
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "train_deblur.py"
 TINY = {"small": "true", "stages": "[{steps: 6, crop: 16, batch: 4}, {steps: 4, crop: 24, batch: 2}]", "warmup_steps": 0}
@@ -92,8 +95,7 @@ class TestRun:
             scores = list(csv.DictReader(stream))
         model, state = load_network(tmp_path / "run/network.pt")
         assert sorted(losses(tmp_path / "run")) == list(range(10))
-        assert [(row["step"], row["pairs"]) for row in scores] == [("4", "3"), ("8", "3"), ("10", "10")]
-        assert result["scores"]["restored_psnr"] == pytest.approx(float(scores[-1]["restored_psnr"]))
+        assert [(row["step"], row["pairs"]) for row in scores] == [("4", "3"), ("8", "3"), ("10", "3")]
         assert [row["key"] for row in result["pairs"]] == [f"s/{i}" for i in range(10)]
         assert result["ids"]["train"]["shards"]["plan_id"]
         assert result["ids"]["recipe"] == state["ids"]["recipe"]
@@ -135,15 +137,93 @@ class TestRun:
         assert "other learning_rate" in refused
         assert again is None
 
-    def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_keys(self, train, shards, tmp_path):
-        """A rate far too high ends in one sentence, and diverged.json names the batch."""
-        stages = "[{steps: 60, crop: 16, batch: 4}]"
-        sentence = train(tmp_path / "run", "--shards", shards, sets={"stages": stages, "learning_rate": 1e25, "clip_norm": "null"}.items())
+    def test_a_new_run_removes_what_the_old_one_left(self, script, train, shards, tmp_path, monkeypatch):
+        """With --no-resume no network, result, curve, checkpoint or sample of the earlier run stays beside the new one's losses."""
+        assert train(tmp_path / "run", "--shards", shards, "--test", shards) is None
+        (tmp_path / "run/diverged.json").write_text("{}")
 
-        told = json.loads((tmp_path / "run/diverged.json").read_text())
-        assert "is not finite" in sentence
-        assert len(told["keys"]) == 4
-        assert set(told["keys"]) <= {f"s/{i}" for i in range(10)}
+        def stop(*_, **__):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(script.Trainer, "step", stop)
+        assert train(tmp_path / "run", "--shards", shards, "--no-resume") == 130
+
+        left = {path.name for path in (tmp_path / "run").rglob("*") if path.is_file() and not path.name.startswith("events.")}
+        assert left == {"loss.csv", "scores.csv"}
+
+    @pytest.mark.parametrize("more", [(), ("--no-resume",)])
+    def test_ctrl_c_keeps_the_run_and_says_what_comes_next(self, train, shards, tmp_path, more):
+        """Stopped between two checkpoints, a run is saved as it stands, and goes on to the losses of one that was never stopped."""
+        slow = {"stages": "[{steps: 6, crop: 16, batch: 4}, {steps: 94, crop: 24, batch: 2}]"}
+        given = words(tmp_path / "stopped", "--shards", shards, sets=slow.items())
+        process = interrupting.start(SCRIPT, *given, "--workers", "1", *more)
+        until = time.monotonic() + 120
+        while time.monotonic() < until and (not (tmp_path / "stopped/loss.csv").exists() or len(losses(tmp_path / "stopped")) < 10):
+            time.sleep(0.01)
+        _, said = interrupting.interrupt(process)
+        saved = load_checkpoint(tmp_path / "stopped/checkpoint.pt")["step"]
+
+        assert process.returncode == 130
+        assert said.splitlines()[-1] == (
+            f"train_deblur: stopped; the same command {'without --no-resume ' if more else ''}goes on at step {saved}."
+        )
+        assert "Traceback" not in said
+        assert 10 <= saved == len(losses(tmp_path / "stopped")) < 100
+        assert train(tmp_path / "stopped", "--shards", shards, sets=slow.items()) is None
+        assert train(tmp_path / "whole", "--shards", shards, sets=slow.items()) is None
+        assert losses(tmp_path / "stopped") == losses(tmp_path / "whole")
+
+    def test_ctrl_c_before_the_first_step_promises_nothing(self, script, train, shards, tmp_path, monkeypatch, capsys):
+        """Where nothing is kept yet, the sentence says so."""
+
+        def stop(*_, **__):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(script.Trainer, "step", stop)
+
+        assert train(tmp_path / "run", "--shards", shards) == 130
+        assert capsys.readouterr().err.splitlines()[-1] == "train_deblur: stopped; the same command begins anew."
+
+    def test_a_run_that_ends_amid_an_evaluation_has_its_checkpoint_and_repeats_it(self, script, train, shards, tmp_path, monkeypatch):
+        """At a step with both, the checkpoint is written first, and the evaluation is made when the run goes on."""
+        more, sets = ("--shards", shards, "--test", shards, "--checkpoint-every", 4), {"evaluate_every": 4}.items()
+
+        def fail(*_, **__):
+            raise SourceError("killed")
+            yield
+
+        with monkeypatch.context() as patch:
+            patch.setattr(script, "evaluate", fail)
+            assert "killed" in train(tmp_path / "run", *more, sets=sets)
+        saved = load_checkpoint(tmp_path / "run/checkpoint.pt")["step"]
+        assert train(tmp_path / "run", *more, sets=sets) is None
+
+        with (tmp_path / "run/scores.csv").open() as stream:
+            assert [row["step"] for row in csv.DictReader(stream)] == ["4", "8", "10"]
+        assert saved == 4
+
+    @pytest.mark.parametrize(
+        ("spoil", "words"),
+        [
+            (lambda trainer: trainer.pop("optimiser"), "KeyError: 'optimiser'"),
+            (lambda trainer: trainer.update(step="4"), "step must be a whole number"),
+            (lambda trainer: trainer.update(step=11), "step must be a whole number from 0 to 10, got 11"),
+            (lambda trainer: trainer.update(step=4), "its data stand at step 10 and its network at step 4"),
+            (lambda trainer: trainer.update(model={}), "RuntimeError"),
+        ],
+    )
+    def test_a_checkpoint_that_holds_no_run_is_a_sentence(self, train, shards, tmp_path, spoil, words):
+        """A checkpoint whose parts are missing or of another kind is told by name, with the remedy."""
+        assert train(tmp_path / "run", "--shards", shards) is None
+        state = load_checkpoint(tmp_path / "run/checkpoint.pt")
+        spoil(state["trainer"])
+        save_checkpoint(tmp_path / "run/checkpoint.pt", state)
+
+        sentence = train(tmp_path / "run", "--shards", shards)
+
+        assert "checkpoint.pt: holds no run that can go on" in sentence
+        assert words in sentence
+        assert "--no-resume" in sentence
 
 
 class TestPairs:
@@ -182,6 +262,68 @@ class TestPairs:
         assert "holds uint16 pairs and those made of" in said
         assert not (tmp_path / "d" / "result.json").exists()
 
+    def test_pairs_of_two_depths_are_told_at_the_door(self, train, tmp_path):
+        """8-bit and 16-bit pairs in one set of shards make no batch; the sentence names one of each."""
+        deep = np.full((48, 48, 3), 30_000, np.uint16)
+        build(PairList([Pair(f"s/{i}", *[deep if i % 2 else (deep // 257).astype(np.uint8)] * 2) for i in range(4)]), tmp_path / "mixed")
+
+        said = train(tmp_path / "run", "--shards", tmp_path / "mixed")
+
+        assert "mixed: holds 8-bit pairs ('s/2') beside 16-bit pairs ('s/3')" in said
+        assert not (tmp_path / "run/loss.csv").exists()
+
+    @pytest.mark.parametrize("workers", [0, 1])
+    def test_a_damaged_shard_is_one_sentence(self, train, shards, tmp_path, workers):
+        """Damage that is met while training is told by shard and pair, whichever process reads."""
+        shutil.copytree(shards, tmp_path / "shards")
+        (shard,) = (tmp_path / "shards").rglob("*.h5")
+        whole = bytearray(shard.read_bytes())
+        middle = len(whole) // 2
+        whole[middle : middle + 4000] = bytes(4000)
+        shard.write_bytes(whole)
+
+        sentence = train(tmp_path / "run", "--shards", tmp_path / "shards", "--workers", workers)
+
+        assert "rebuild this shard" in sentence
+        assert "Traceback" not in sentence
+
+    @pytest.mark.parametrize(("spoil", "words"), [("small", "at least 11 px"), ("cut", "damaged or cut off")])
+    def test_test_pairs_that_cannot_be_scored_are_told_at_the_door(self, script, train, shards, tmp_path, monkeypatch, spoil, words):
+        """Too small or cut off: told before the first step; met at the end, the trained network and a result without scores are kept."""
+        for half in ("blur", "sharp"):
+            for i in range(3):
+                side = 8 if spoil == "small" and i == 1 else 48
+                write_png(tmp_path / f"test/{half}/{i}.png", np.random.default_rng(i).integers(0, 256, (side, side, 3)).astype(np.uint8))
+        if spoil == "cut":
+            path = tmp_path / "test/sharp/1.png"
+            path.write_bytes(path.read_bytes()[:500])
+        more = ("--shards", shards, "--test", f"pairs:{tmp_path / 'test'}")
+
+        said = train(tmp_path / "run", *more)
+        assert words in said
+        assert not (tmp_path / "run/loss.csv").exists()
+
+        monkeypatch.setattr(script, "check_pairs", lambda *_, **__: None)
+        said = train(tmp_path / "run", *more)
+        assert words in said
+        assert "network.pt" in said
+        assert load_network(tmp_path / "run/network.pt")
+        assert json.loads((tmp_path / "run/result.json").read_text())["scores"] is None
+        assert (tmp_path / "run/curve.png").exists()
+
+    @pytest.mark.parametrize(
+        ("more", "expected"),
+        [
+            (("--set", "arguments={a"), "'{a' of arguments is no YAML"),
+            (("--workers", "-1"), "'-1' is no whole number from 0 on"),
+            (("--accumulate", "0"), "'0' is no whole number from 1 on"),
+        ],
+    )
+    def test_words_that_cannot_be_read_are_told(self, train, shards, tmp_path, capsys, more, expected):
+        """A mistyped option is a sentence with the usage."""
+        assert train(tmp_path / "run", "--shards", shards, *more) == 2
+        assert expected in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ("more", "sets", "expected"),
         [
@@ -196,6 +338,8 @@ class TestPairs:
             (("--pairs", "online", "--shards", "SHARDS"), {"blur": "[{kind: shake, parameters: {sigma: 3}}]"}, "sigma"),
             (("--pairs", "online", "--shards", "SHARDS"), {"blur_margin_px": 4, "balance": "blur_px_p95"}, "no number 'blur_px_p95'"),
             (("--shards", "SHARDS", "--test", "none"), {}, "none"),
+            (("--shards", "SHARDS"), {"small": "false", "arguments": "{width: 0}"}, "cannot be run with the arguments {'width': 0}"),
+            (("--shards", "SHARDS", "--accumulate", "3"), {}, "2 pairs for a process and cannot be cut into more parts"),
         ],
     )
     def test_bad_input_is_told_at_the_door(self, train, shards, tmp_path, monkeypatch, more, sets, expected):

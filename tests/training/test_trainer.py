@@ -183,6 +183,36 @@ class TestCheckpoint:
                 load_network(tmp_path / name)
         assert not marker.exists()
 
+    def test_a_flipped_byte_is_told(self, tmp_path):
+        """Loading by torch does not look at the checksums of a checkpoint's parts: one flipped byte of a weight is refused by name."""
+        path = tmp_path / "c.pt"
+        model = self.network(path)
+        whole = bytearray(path.read_bytes())
+        weight = max(model.state_dict().values(), key=torch.numel).numpy().tobytes()
+        whole[whole.index(weight) + len(weight) // 2] ^= 0x10
+        path.write_bytes(whole)
+
+        with pytest.raises(SourceError, match=r"c\.pt: is no checkpoint that can be read"):
+            load_network(path)
+
+    @pytest.mark.parametrize("value", [math.nan, math.inf])
+    def test_weights_that_are_not_finite_are_refused(self, tmp_path, value):
+        """A network of NaN or infinity restores nothing."""
+        weights = build_model("baseline", small=True).state_dict()
+        next(iter(weights.values())).view(-1)[3] = value
+        save_checkpoint(tmp_path / "c.pt", {"recipe": recipe().resolved(), "weights": weights})
+
+        with pytest.raises(SourceError, match="weights that are not finite"):
+            load_network(tmp_path / "c.pt")
+
+    def test_a_tensor_in_the_recipe_is_refused(self, tmp_path):
+        """What is told of a network goes into JSON records, so it holds no tensors."""
+        weights = build_model("baseline", small=True).state_dict()
+        save_checkpoint(tmp_path / "c.pt", {"recipe": {**recipe().resolved(), "small": torch.ones(2)}, "weights": weights})
+
+        with pytest.raises(SourceError, match="not plain numbers and texts"):
+            load_network(tmp_path / "c.pt")
+
     def test_weights_of_another_network_are_refused(self, tmp_path):
         """Weights that do not fit the recipe are told apart from damage."""
         weights = build_model("dehaze", small=True).state_dict()

@@ -1,12 +1,19 @@
 """The verdict on sets that are good, and on sets that are spoilt."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from blurdata.cli import build_app
+from blurdata.cli.verify import _tell_verdict
 from blurdata.pairs import Pair, PairList, PairSource
 from blurdata.quality import measure_pair
-from blurdata.training import TrainRecipe, Verdict, verify_by_training
+from blurdata.shards import build
+from blurdata.training import Bin, TrainRecipe, Verdict, verify_by_training
 from blurdata.training.linear import fit_filter
 from blurdata.training.patches import Crop, draw_crops
 from blurdata.training.trial import Outcome, Trial, agreement, batches, run_trial, run_trials
@@ -169,3 +176,24 @@ def test_two_seeds_are_refused() -> None:
     """An interval over seeds needs three."""
     with pytest.raises(ValueError, match="at least 3"):
         verify_by_training(_set("good"), TINY, seeds=2)
+
+
+def test_a_field_that_no_pair_has_is_told_before_the_training(tmp_path: Path) -> None:
+    """A slip of the pen in --where is named, with the fields that there are."""
+    grey = np.zeros((64, 64, 3), np.uint8)
+    build(PairList([Pair(f"s/{i}", grey, grey, {"px": i}) for i in range(4)]), tmp_path)
+    result = CliRunner().invoke(build_app(), ["verify", str(tmp_path), "--by-training", "--where", "nofield > 3"])
+
+    assert str(result.exception) == "where: no pair has a field 'nofield'; the fields are key, px."
+
+
+@pytest.mark.parametrize(("helped", "advised"), [((True, False), True), ((False, False), False), ((True, True), False)])
+def test_leaving_out_is_advised_where_something_is_left(
+    capsys: pytest.CaptureFixture[str], helped: tuple[bool, bool], advised: bool
+) -> None:
+    """Where no length of blur gains anything, nothing would be left to train on."""
+    verdict = _judge("good")
+    kinds = [Bin(f"blur {i}", 4, verdict.gain_db, one) for i, one in enumerate(helped)]
+    _tell_verdict(replace(verdict, bins=(*kinds, Bin("bright", 4, verdict.gain_db, helped=True))))
+
+    assert ("Train without what gains nothing" in capsys.readouterr().err) == advised

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
 from blurdata.files import list_images, natural_key, read_image
+from blurdata.naming import counted, walk_images
 from blurdata.paths import user_path
 from blurdata.progress import SILENT, Advance
 
 _TRAIN, _TEST = ("train", "training"), ("test", "val", "valid", "validation")
-_RUN = 5  # consecutive names that count as one burst
+_RUN = 5  # consecutive names that count as one burst, whatever they show
 _THUMB = 16
+BURST_CODES = 16.0  # 650 photographs of fruits and their neighbours by name: 21 and more; moved by 1 % of the side: 6, by 2 %: 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,9 +28,10 @@ class Pictures:
         images: (N, side, side, 3) uint8 RGB.
         labels: (N,) numbers of classes.
         names: Where each comes from, unique.
-        groups: Runs of consecutive names of a class; a run stays on one side of a split and is resampled as one.
+        groups: Runs of consecutive names of a class, five or a whole burst; a run stays on one side of a split and is resampled as one.
         splits: The set's own split of each, ``""`` where it has none.
         classes: Names of the classes, in order.
+        skipped: Names of pictures that were left out, for they lie in no folder of a class or beside the folders of the splits.
     """
 
     images: NDArray[np.uint8]
@@ -37,6 +40,7 @@ class Pictures:
     groups: tuple[str, ...]
     splits: tuple[str, ...]
     classes: tuple[str, ...]
+    skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -45,7 +49,8 @@ class Pictures:
 def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> Pictures:
     """Pictures of ``FOLDER/[SPLIT/]CLASS/…`` or of ``hf:NAME_OR_PATH`` (a Hugging Face set with an image and a label column).
 
-    The shorter side is brought to ``side`` and the middle is cut out; pictures are held in memory, 150 kB each at 224 px.
+    The shorter side is brought to ``side`` and the middle is cut out; pictures are held in memory, 150 kB each at 224 px. A class
+    has all pictures under its folder, at any depth.
 
     Args:
         text: The folder or set. Splits are folders named train, val, test and the like.
@@ -65,7 +70,7 @@ def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> P
         >>> pictures.images.shape, pictures.labels, pictures.classes
         ((3, 32, 32, 3), array([0, 1, 1]), ('green', 'ripe'))
     """
-    listed = _of_hugging_face(text[3:]) if text.startswith("hf:") else _of_folder(user_path(text))
+    listed, skipped = (_of_hugging_face(text[3:]), []) if text.startswith("hf:") else _of_folder(user_path(text))
     classes = sorted({label for _, _, label, _ in listed}, key=natural_key)
     if len(classes) < 2:
         msg = f"{text}: holds {len(classes)} classes; give a folder with one folder of pictures for each class, or hf:NAME."
@@ -79,14 +84,18 @@ def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> P
         images,
         labels,
         tuple(name for name, _, _, _ in listed),
-        _groups([(split, label) for _, split, label, _ in listed]),
+        _groups([(split, label) for _, split, label, _ in listed], images),
         tuple(split for _, split, _, _ in listed),
         tuple(classes),
+        tuple(skipped),
     )
 
 
 def own_split(pictures: Pictures) -> tuple[list[int], list[int]] | None:
     """Numbers to train on and to test on by the set's own split, or None where it has none.
+
+    Raises:
+        SourceError: If a class is in the test pictures alone.
 
     Example:
         >>> splits = ("train", "test", "train")
@@ -97,7 +106,14 @@ def own_split(pictures: Pictures) -> tuple[list[int], list[int]] | None:
     train = [i for i, split in enumerate(pictures.splits) if split.lower() in _TRAIN]
     test = [i for i, split in enumerate(pictures.splits) if split.lower() == "test"]
     test = test or [i for i, split in enumerate(pictures.splits) if split.lower() in _TEST]
-    return (train, test) if train and test else None
+    if not train or not test:
+        return None
+    unseen = sorted({int(label) for label in pictures.labels[test]} - {int(label) for label in pictures.labels[train]})
+    if unseen:
+        names = ", ".join(f"'{pictures.classes[label]}'" for label in unseen)
+        msg = f"Only the test pictures hold {names}, so no network can learn it; add some to train on, or leave it out."
+        raise SourceError(msg)
+    return train, test
 
 
 def folds(pictures: Pictures, count: int) -> list[tuple[list[int], list[int]]]:
@@ -113,12 +129,20 @@ def folds(pictures: Pictures, count: int) -> list[tuple[list[int], list[int]]]:
         >>> [test for train, test in folds(pictures, 2)]
         [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]]
     """
+    by_class = [
+        list(dict.fromkeys(group for group, own in zip(pictures.groups, pictures.labels, strict=True) if own == label))
+        for label in range(len(pictures.classes))
+    ]
+    fewest, name = min((len(runs), name) for runs, name in zip(by_class, pictures.classes, strict=True))
+    if fewest < count:
+        msg = (
+            f"Class '{name}' has {counted(fewest, 'run')} of names ({_RUN}, or a whole burst), too few for {count} folds; "
+            f"give it more pictures, part the set by folders train and test (and folds: 1)"
+            + (f", or set folds: {fewest} in the recipe." if fewest > 1 else ".")
+        )
+        raise SourceError(msg)
     fold = np.zeros(len(pictures), int)
-    for label, name in enumerate(pictures.classes):
-        runs = list(dict.fromkeys(group for group, own in zip(pictures.groups, pictures.labels, strict=True) if own == label))
-        if len(runs) < count:
-            msg = f"Class '{name}' has {len(runs)} runs of {_RUN} pictures, too few for {count} folds; lower folds in the recipe."
-            raise SourceError(msg)
+    for label, runs in enumerate(by_class):
         part = {run: i * count // len(runs) for i, run in enumerate(runs)}  # neighbouring runs stay together
         for i, group in enumerate(pictures.groups):
             if pictures.labels[i] == label:
@@ -129,7 +153,7 @@ def folds(pictures: Pictures, count: int) -> list[tuple[list[int], list[int]]]:
 def nearest_across(pictures: Pictures, train: Sequence[int], test: Sequence[int]) -> NDArray[np.float64]:
     """For each test picture, the root mean square difference in codes to the training picture most like it, as thumbnails of 16 px.
 
-    Copies and bursts on both sides show as values far below the others; random photographs of one class lie around 40.
+    Copies and bursts on both sides show as values below ``BURST_CODES``; random photographs of one class lie around 40.
 
     Example:
         >>> images = np.random.default_rng(0).integers(0, 255, (3, 32, 32, 3), np.uint8)
@@ -138,10 +162,7 @@ def nearest_across(pictures: Pictures, train: Sequence[int], test: Sequence[int]
         >>> nearest_across(pictures, train=[0, 1], test=[2])
         array([0.])
     """
-    thumbs = np.stack([cv2.resize(image, (_THUMB, _THUMB), interpolation=cv2.INTER_AREA) for image in pictures.images]).reshape(
-        len(pictures), -1
-    )
-    values = thumbs.astype(np.float64)
+    values = _thumbs(pictures.images).astype(np.float64)
     squares = (values**2).sum(axis=1)
     distances = squares[list(test), None] + squares[None, list(train)] - 2 * values[list(test)] @ values[list(train)].T
     return np.asarray(np.sqrt(np.maximum(distances.min(axis=1), 0) / values.shape[1]), np.float64)
@@ -150,19 +171,26 @@ def nearest_across(pictures: Pictures, train: Sequence[int], test: Sequence[int]
 Listed = tuple[str, str, str, Path | NDArray[np.uint8]]
 
 
-def _of_folder(root: Path) -> list[Listed]:
-    """Name, split, class and file of every picture."""
+def _of_folder(root: Path) -> tuple[list[Listed], list[str]]:
+    """Name, split, class and file of every picture, and the names of those that belong to no class."""
     if not root.is_dir():
         msg = f"{root}: there is no such folder; give one with a folder of pictures for each class."
         raise SourceError(msg)
-    inner = sorted((folder for folder in root.iterdir() if folder.is_dir()), key=natural_key)
+    inner = _folders(root)
     by_split = [folder for folder in inner if folder.name.lower() in _TRAIN + _TEST]
-    roots = [(folder.name, folder) for folder in by_split] if by_split else [("", root)]
     found: list[Listed] = []
-    for split, folder in roots:
-        for label in sorted((path for path in folder.iterdir() if path.is_dir()), key=natural_key):
-            found += [(path.relative_to(root).as_posix(), split, label.name, path) for path in list_images(label)]
-    return found
+    skipped = list_images(root)
+    for folder in by_split or [root]:
+        split = folder.name if by_split else ""
+        for label in _folders(folder):
+            found += [(path.relative_to(root).as_posix(), split, label.name, path) for path in walk_images(label)]
+    for folder in inner if by_split else []:
+        skipped += list_images(folder) if folder in by_split else walk_images(folder)
+    return found, [path.relative_to(root).as_posix() for path in skipped]
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted((path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")), key=natural_key)
 
 
 def _of_hugging_face(name: str) -> list[Listed]:
@@ -200,12 +228,21 @@ def _square(picture: NDArray[np.generic], side: int) -> NDArray[np.uint8]:
     return np.asarray(codes, np.uint8)
 
 
-def _groups(places: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    """The run of each picture, from the split and class of the pictures in the order of their names."""
-    seen: dict[tuple[str, str], int] = {}
+def _thumbs(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(N, 768) small copies, by which pictures are told to be alike."""
+    small = [cv2.resize(image, (_THUMB, _THUMB), interpolation=cv2.INTER_AREA) for image in images]
+    return np.asarray(small, np.uint8).reshape(len(images), -1)
+
+
+def _groups(places: Sequence[tuple[str, str]], images: NDArray[np.uint8]) -> tuple[str, ...]:
+    """The run of each picture, from the split and class of the pictures in the order of their names; a burst is not cut."""
+    thumbs = _thumbs(images).astype(np.float32)
+    seen: dict[tuple[str, str], tuple[int, int, int]] = {}  # pictures so far, the run of the last of them, its number
     found = []
-    for place in places:
-        number = seen.get(place, 0)
-        seen[place] = number + 1
-        found.append("/".join((*place, str(number // _RUN))))
+    for i, place in enumerate(places):
+        count, run, last = seen.get(place, (0, 0, i))
+        if count and count % _RUN == 0 and np.sqrt(np.mean((thumbs[i] - thumbs[last]) ** 2)) >= BURST_CODES:
+            run += 1
+        seen[place] = (count + 1, run, i)
+        found.append("/".join((*place, str(run))))
     return tuple(found)

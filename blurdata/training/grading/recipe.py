@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from blurdata.recipe import Recipe
 
@@ -68,3 +68,19 @@ class GradingRecipe(Recipe):
     folds: int = Field(default=1, ge=1)
     seeds: int = Field(default=3, ge=1)
     seed: int = Field(default=0, ge=0)
+
+    @field_validator("length_px", "radius_px")
+    @classmethod
+    def _positive_range(cls, pair: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < pair[0] <= pair[1]:
+            msg = "must be [least, most] in px with most >= least > 0"
+            raise ValueError(msg)
+        return pair
+
+    @field_validator("ramp")
+    @classmethod
+    def _rises(cls, ramp: tuple[float, float]) -> tuple[float, float]:
+        if ramp[0] > ramp[1]:
+            msg = "must be [begin, end], shares of the steps with end >= begin"
+            raise ValueError(msg)
+        return ramp
