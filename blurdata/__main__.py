@@ -1,6 +1,6 @@
 """``python -m blurdata`` and ``blurdata``: listens to Ctrl-C before anything that takes time is imported."""
 
-from blurdata.interrupt import end_stopped, listen, was_stopped
+from blurdata.interrupt import end_stopped, listen, stop_listening, was_stopped
 
 
 def main() -> None:
@@ -14,6 +14,8 @@ def main() -> None:
         if was_stopped(error):
             end_stopped()
         raise
+    finally:
+        stop_listening()
 
 
 if __name__ == "__main__":

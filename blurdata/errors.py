@@ -17,6 +17,7 @@ sentence that says what was wrong, where, and what to do, and the command line p
 
 import difflib
 import errno
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -65,7 +66,8 @@ class ShardCorrupt(ShardError):
     def __init__(self, path: Path | str, key: str | None, reason: str) -> None:
         self.path, self.key, self.reason = Path(path), key, reason
         where = f"{path}, pair '{key}'" if key else f"{path}"
-        super().__init__(f"{where}: {reason}; rebuild this shard with `blurdata verify --repair`.")
+        remedy = command("verify", "--repair", *(("--source", "SOURCE") if self.path.name == "plan.json" else ()), self.path.parent)
+        super().__init__(f"{where}: {reason}; rebuild it with `{remedy}`.")
 
     def __reduce__(self) -> tuple[type, tuple[Path, str | None, str]]:
         return type(self), (self.path, self.key, self.reason)
@@ -80,14 +82,17 @@ class Incomplete(ShardError):
 
     Args:
         path: The folder of shards.
-        missing: Indices of the missing shards.
+        missing: Indices of the missing shards; none where only their index is.
     """
 
     def __init__(self, path: Path | str, missing: Sequence[int]) -> None:
         self.path, self.missing = Path(path), list(missing)
         some = ", ".join(str(i) for i in self.missing[:8]) + (" …" if len(self.missing) > 8 else "")
         count = "1 shard is" if len(self.missing) == 1 else f"{len(self.missing)} shards are"
-        super().__init__(f"{path}: {count} missing ({some}); run the same `blurdata pack` again to finish them.")
+        if self.missing:
+            super().__init__(f"{path}: {count} missing ({some}); run the same `blurdata pack` again to finish them.")
+        else:
+            super().__init__(f"{path}: all shards are there, but not index.json; `{command('verify', '--repair', path)}` writes it.")
 
     def __reduce__(self) -> tuple[type, tuple[Path, list[int]]]:
         return type(self), (self.path, self.missing)
@@ -106,6 +111,16 @@ def output_error(path: Path, error: OSError) -> OutputError:
         errno.ENAMETOOLONG: "the name is too long, choose a shorter --out",
     }.get(error.errno or 0, f"{error.strerror or error}, choose another --out")
     return OutputError(f"{path}: cannot be written: {remedy}.")
+
+
+def command(*words: object) -> str:
+    """A command of this package as a sentence names it, quoted where the shell needs it, so that it can be pasted.
+
+    Example:
+        >>> command("verify", Path("my shards"))
+        "blurdata verify 'my shards'"
+    """
+    return shlex.join(["blurdata", *map(str, words)])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """Files at the edge: pictures in and out, atomic writes, natural order, content hashes."""
 
+import errno
 import hashlib
 import os
 import re
@@ -27,6 +28,7 @@ _ORIENTATION = 0x0112  # the EXIF tag
 _SUBFILE_TYPE = 254  # the TIFF tag; its lowest bit marks a reduced copy of another page
 _SAMPLE_FORMAT = 339  # the TIFF tag; 3 is float
 _PNG_HEADER = 33  # bytes of a PNG's signature and first chunk
+_NOT_THERE = (errno.ENOENT, errno.EACCES, errno.ELOOP, errno.EISDIR)
 _MAX_EXIF_BYTES = 1 << 20
 _ROWS = 128
 MAX_PIXELS = 152_000_000  # the largest camera's; a larger picture is refused: a small file can claim to be enormous
@@ -333,7 +335,10 @@ def user_cache(name: str) -> Path | None:
 
 
 def fingerprint_files(paths: Iterable[Path], *, root: Path) -> str:
-    """Hex hash over relative names and contents of files, in the order given; the same on every machine."""
+    """Hex hash over relative names and contents of files, in the order given; the same on every machine.
+
+    A file that is not there or may not be read counts by its name alone: whoever reads its pictures tells of it.
+    """
     total = hashlib.blake2b(digest_size=16)
     for path in paths:
         name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
@@ -342,7 +347,9 @@ def fingerprint_files(paths: Iterable[Path], *, root: Path) -> str:
             with path.open("rb") as stream:
                 digest = hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).digest()
         except OSError as error:
-            msg = f"{path}: cannot be read ({error.strerror or error})."
-            raise SourceError(msg) from error
+            if error.errno not in _NOT_THERE:
+                msg = f"{path}: cannot be read ({error.strerror or error})."
+                raise SourceError(msg) from error
+            digest = b""
         total.update(name.encode() + b"\x00" + digest)
     return total.hexdigest()

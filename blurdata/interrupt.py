@@ -32,6 +32,12 @@ def _stop(number: int, frame: FrameType | None) -> NoReturn:
     raise Stopped
 
 
+def stop_listening() -> None:
+    """Ignore Ctrl-C, for all is done: while Python takes itself down it would end by the signal."""
+    if signal.getsignal(signal.SIGINT) is _stop:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def check() -> None:
     """Raise :class:`Stopped` again if Ctrl-C was pressed and whatever ran then has swallowed it, as callbacks of C libraries do."""
     if _asked:

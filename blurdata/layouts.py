@@ -4,12 +4,15 @@ from pathlib import Path
 
 from blurdata.errors import OutputError, SourceError
 from blurdata.naming import first_image
+from blurdata.paths import too_long
 
 PLAN, INDEX = "plan.json", "index.json"
 
 
 def is_shards(folder: Path) -> bool:
     """Whether a folder holds shards, or what is left of them."""
+    if too_long(folder):  # a source with a long condition, say
+        return False
     try:
         return folder.is_dir() and ((folder / PLAN).exists() or (folder / INDEX).exists() or any(folder.glob("shard-*.h5")))
     except PermissionError as error:

@@ -102,6 +102,11 @@ def check_key(key: str) -> None:
     if any(part in ("", ".", "..") or "\x00" in part or "\\" in part for part in parts):
         msg = f"A pair's key must be a relative name like 'scene/000001' without empty, '.' or '..' parts, got {key!r}."
         raise ValueError(msg)
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        msg = f"the key {key!r} is no valid UTF-8 text; rename its folder or file."
+        raise ValueError(msg) from None
 
 
 def check_meta(key: str, meta: Meta) -> None:

@@ -8,11 +8,11 @@ import inspect
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from blurdata.errors import SourceError, did_you_mean
 from blurdata.pairs import PairSource
-from blurdata.paths import user_path
+from blurdata.paths import full_path, too_long, user_path
 
 _KINDS = {
     "pairs": "blurdata.datasets:open_folders",
@@ -32,6 +32,7 @@ _KINDS = {
     "convolve": "blurdata.synthesis:open_convolve",
     "shards": "blurdata.shards:open_shards",
 }
+_SHOWN = 200  # characters of a text that an error repeats
 
 
 def kinds() -> list[str]:
@@ -53,7 +54,8 @@ def open_source(text: str) -> PairSource:
     """Open the source that ``text`` names: ``KIND:PATH?option=value&option=value``.
 
     Args:
-        text: For example ``"video:ride.mp4?recipe=gopro"`` or ``"pairs:/data/mine"``. Option values are percent-decoded.
+        text: For example ``"video:ride.mp4?recipe=gopro"`` or ``"pairs:/data/mine"``. Option values are percent-decoded, and so is a
+            path that is not there as it stands: ``?`` in the name of a folder reads ``%3F``.
 
     Returns:
         A source whose ``text`` attribute opens it again, from any folder.
@@ -73,24 +75,43 @@ def open_source(text: str) -> PairSource:
     """
     kind, colon, rest = text.partition(":")
     if not colon or kind not in _KINDS:
-        hint = did_you_mean(f"{kind}:", [f"{known}:" for known in kinds()]) if colon else ""
-        if user_path(text).exists():
-            hint = f"did you mean '{'pairs' if user_path(text).is_dir() else 'video'}:{text}'? "
-        msg = f"'{text}' names no source; {hint}write KIND:PATH?option=value with one of the kinds {', '.join(kinds())}."
-        raise SourceError(msg)
+        raise SourceError(_no_kind(text))
     path, _, query = rest.partition("?")
     if not path:
         msg = f"'{text}' has no path; write {kind}:PATH."
         raise SourceError(msg)
     opener = _opener(kind)
     options = _options(text, query, opener)
-    if "\x00" in path:
-        msg = f"{text!r} holds a NUL character; no path does."
-        raise SourceError(msg)
-    location = path if kind == "hf" and not Path(path).exists() else str(user_path(path).resolve())
-    source = opener(location, **options)
-    source.text = f"{kind}:{location}" + (f"?{query}" if query else "")
+    location = full_path(path)
+    if not location.exists():
+        location = full_path(unquote(path))
+    named = kind == "hf" and not location.exists()  # a set's name on the hub
+    source = opener(path if named else str(location), **options)
+    source.text = source_text(kind, path if named else location, query)
     return source
+
+
+def source_text(kind: str, path: Path | str, query: str = "") -> str:
+    """The text that opens a path as a source.
+
+    Example:
+        >>> source_text("pairs", "/data/mine?", "split=test")
+        'pairs:/data/mine%3F?split=test'
+    """
+    escaped = str(path).replace("%", "%25").replace("?", "%3F") if "?" in str(path) else str(path)
+    return f"{kind}:{escaped}" + (f"?{query}" if query else "")
+
+
+def _no_kind(text: str) -> str:
+    """What to say of a text that begins with no kind."""
+    kind, colon, _ = text.partition(":")
+    hint = did_you_mean(f"{kind}:", [f"{known}:" for known in kinds()]) if colon else ""
+    if not too_long(text) and user_path(text).exists():
+        hint = f"did you mean '{source_text('pairs' if user_path(text).is_dir() else 'video', text)}'? "
+    elif text and not colon:
+        hint = "there is no such folder or file; "
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return f"'{shown}' names no source; {hint}write KIND:PATH?option=value with one of the kinds {', '.join(kinds())}."
 
 
 def _opener(kind: str) -> Callable[..., PairSource]:

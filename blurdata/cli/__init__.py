@@ -1,6 +1,8 @@
 """The ``blurdata`` command: thin. One file a command, each listed once in ``_COMMANDS``; imports happen inside the commands."""
 
+import errno
 import inspect
+import io
 import os
 import sys
 import warnings
@@ -80,6 +82,8 @@ def _version(
 def main() -> None:
     """Run the command line; data errors become one sentence on stderr and exit code 1, never a traceback."""
     _hush()
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: names of files may hold what no encoding does
     try:
         build_app()(prog_name="blurdata")  # also where it runs as `python -m blurdata`: completion goes by the name
     except BlurDataError as error:
@@ -98,7 +102,9 @@ def main() -> None:
     except Exception as error:  # nobody should meet a traceback; who wants to mend it asks for one
         if was_stopped(error):
             end_stopped()
-        if os.environ.get("BLURDATA_TRACEBACK"):
+        if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+            _fail(f"'{str(error.filename)[:60]}…' is no path: it, or a name in it, is too long.")
+        if os.environ.get("BLURDATA_TRACEBACK", "0") not in ("", "0"):
             raise
         _fail(f"{type(error).__name__}: {error} (this is a fault of blurdata; BLURDATA_TRACEBACK=1 shows where).")
 

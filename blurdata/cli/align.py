@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._next import say_next
 from blurdata.cli._workers import Workers, available_cpus
 
 
@@ -37,6 +38,7 @@ def run(
     from blurdata.errors import SourceError
     from blurdata.naming import counted
     from blurdata.progress import progress
+    from blurdata.sources import source_text
 
     plan = read_align_recipe(recipe)
     count = workers or available_cpus()
@@ -61,4 +63,4 @@ def run(
         raise SourceError(msg)
     kind = "realblur-r" if plan.curve == "linear" else "realblur-j"
     named = plan.root == FOLDERS["R" if plan.curve == "linear" else "J"]
-    typer.echo(f"Next: blurdata report {kind}:{out if named else out / plan.root}", err=True)
+    say_next("report", source_text(kind, out if named else out / plan.root))

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blurdata.cli._next import say_pack
 from blurdata.cli._workers import Workers, available_cpus
+from blurdata.errors import command
 
 if TYPE_CHECKING:
     from blurdata.quality.audit import Audit
@@ -47,9 +49,11 @@ def run(
     else:
         typer.echo(as_text(found))
     if not found.sound:
-        typer.echo(f"blurdata: {counted(len(found.faults), 'fault')} found; `blurdata report '{source}'` shows the pairs.", err=True)
+        lost = any(fault.kind == "files" for fault in found.faults)  # a half, it may be, and then the set opens without that pair only
+        showing = command("report", _leaving_out(source) if lost else source)
+        typer.echo(f"blurdata: {counted(len(found.faults), 'fault')} found; `{showing}` shows the pairs.", err=True)
         raise typer.Exit(1)
-    typer.echo(f"Next: blurdata pack '{source}' --out shards", err=True)
+    say_pack(source)
 
 
 def _leaving_out(text: str) -> str:
@@ -68,6 +72,8 @@ def as_text(found: "Audit") -> str:
         "light": "in light (as GoPro 'blur_gamma' or a camera)",
         "unclear": "cannot be told",
     }
+    if found.claimed == "linear":
+        means |= {"codes": "in light, which linear codes are", "light": "in light that was encoded (as a camera's), not linear"}
     lines = [
         f"pairs       {found.pairs}{_part(found)}",
         f"splits      {_counts(found.splits)}{_published(found)}",

@@ -1,9 +1,16 @@
 """``blurdata blur``: blurred copies of pictures."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from blurdata.cli._next import say_next
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from blurdata.transforms.copies import Copy
 
 
 def _option(name: str, text: str) -> Any:
@@ -87,10 +94,15 @@ def run(
     with progress("blur", len(copies), unit="pictures") as advance:
         outcome = blur_copies(copies, out, degradation, seed=seed, settings=settings, save_psf=save_psf, advance=advance)
     say_outcome(outcome, out, done="blurred", record=out / "blur.json", as_json=as_json)
+    _say_following(copies, images, out)
+
+
+def _say_following(copies: "Sequence[Copy]", images: list[Path], out: Path) -> None:
+    """How to score the copies, where their names tell what they are copies of."""
     doubled = next((copy for copy in copies if Path(copy.name).stem == copy.source.name), None)
     if doubled:
         typer.echo(
             f"Next: rename pictures that differ in nothing but their suffix, as {doubled.source.name}; evaluate pairs by name.", err=True
         )
     elif len(images) == 1 and images[0].is_dir():
-        typer.echo(f"Next: blurdata evaluate {out} {images[0]} --protocol plain", err=True)
+        say_next("evaluate", out, images[0], "--protocol", "plain")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from blurdata.errors import command
+
 
 def run(
     pictures: Annotated[list[Path], typer.Argument(help="Pictures of a flat checkerboard, or folders of them.", metavar="PICTURE…")],
@@ -53,4 +55,5 @@ def run(
         typer.echo(f"{result['pictures']} of {len(files)} pictures, reprojection error {error_px:.3f} px, written to {out}")
         for sentence in left_out:
             typer.echo(f"  left out: {sentence}")
-    typer.echo("Next: set lens_blurry and lens_sharp in a recipe, then blurdata align CAPTURES --recipe RECIPE --out DIR", err=True)
+    following = command("align", "CAPTURES", "--recipe", "RECIPE", "--out", "DIR")
+    typer.echo(f"Next: set lens_blurry and lens_sharp in a recipe, then {following}", err=True)

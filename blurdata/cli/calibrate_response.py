@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from blurdata.errors import command
+
 
 def run(
     pictures: Annotated[
@@ -55,7 +57,8 @@ def run(
     else:
         typer.echo(f"{out}: response of codes {low} to {high} from {len(files)} pictures, which agree to {response.residual:.3f} stops.")
         typer.echo("The scale of light is undetermined, in each channel; full code was set to 1.")
-    typer.echo(f"Next: write `curve: {out}` in a recipe, then blurdata synthesize VIDEO --recipe RECIPE --out DIR", err=True)
+    following = command("synthesize", "VIDEO", "--recipe", "RECIPE", "--out", "DIR")
+    typer.echo(f"Next: write `curve: {out}` in a recipe, then {following}", err=True)
 
 
 def _seconds(text: str) -> float:

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._next import say_next
+
 
 def run(
     shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
@@ -16,6 +18,7 @@ def run(
       blurdata clean shards
     """
     from blurdata.errors import SourceError
+    from blurdata.layouts import is_shards
     from blurdata.naming import counted
     from blurdata.shards.publish import leftovers, sweep
 
@@ -26,4 +29,7 @@ def run(
     for path in gone:
         typer.echo(str(path))
     typer.echo(f"{shards}: {counted(len(gone), 'leftover')} {'would be removed' if dry_run else 'removed'}")
-    typer.echo(f"Next: blurdata verify {shards}", err=True)
+    if is_shards(shards):
+        say_next("verify", shards)
+    else:
+        typer.echo("Next: the command that was stopped, again; it goes on where it was", err=True)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._next import say_pack
+
 
 def run(
     source: Annotated[str, typer.Argument(help="A folder of shards, or KIND:PATH?option=value.", metavar="SOURCE|SHARDS")],
@@ -25,6 +27,7 @@ def run(
     from blurdata.progress import progress
     from blurdata.shards import open_input
     from blurdata.shards.export import export_folders
+    from blurdata.sources import source_text
 
     if to not in ("folders", "hf"):
         msg = f"--to is folders or hf, got '{to}'."
@@ -38,4 +41,4 @@ def run(
         else:
             export_parquet(opened, out, license_id=license_id, advance=advance)
     typer.echo(f"{out}: {counted(len(opened), 'pair')}")
-    typer.echo(f"Next: blurdata pack {'pairs' if to == 'folders' else 'hf'}:{out} --out shards", err=True)
+    say_pack(source_text("pairs" if to == "folders" else "hf", out))

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._next import say_next
+
 
 def run(
     images: Annotated[list[Path], typer.Argument(help="Blurry pictures, or folders of them with their sub-folders.", metavar="IMAGE…")],
@@ -41,4 +43,4 @@ def run(
     with progress("deblur", len(copies), unit="pictures") as advance:
         outcome = restore_files(copies, out, restorer, overwrite=overwrite, advance=advance)
     say_outcome(outcome, out, done="restored", record=out / RECORD, as_json=as_json)
-    typer.echo(f"Next: blurdata evaluate {out} SHARP --protocol plain, where SHARP is the folder of the true pictures", err=True)
+    say_next("evaluate", out, "SHARP", "--protocol", "plain", behind=", where SHARP is the folder of the true pictures")

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from blurdata.errors import command
+
 
 def run(
     out: Annotated[Path, typer.Option("--out", help="Folder for shards, network, report and scores.")] = Path("blurdata-demo"),
@@ -36,6 +38,9 @@ def run(
     typer.echo(f"blurry input             {mean['blurry_psnr']:6.2f} dB   {mean['blurry_ssim']:.4f}")
     typer.echo(f"restored by the network  {mean['restored_psnr']:6.2f} dB   {mean['restored_ssim']:.4f}")
     typer.echo("\nNext:", err=True)
-    typer.echo(f"  blurdata info {done.shards}/train", err=True)
-    typer.echo(f"  blurdata report {done.shards}/test --out test.html", err=True)
-    typer.echo("  blurdata synthesize YOUR_VIDEO.mp4 --recipe film --out pairs", err=True)
+    for following in (
+        command("info", done.shards / "train"),
+        command("report", done.shards / "test", "--out", "test.html"),
+        command("synthesize", "YOUR_VIDEO.mp4", "--recipe", "film", "--out", "pairs"),
+    ):
+        typer.echo(f"  {following}", err=True)

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._next import say_next
+
 
 def run(as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False) -> None:
     """Check this installation: versions, video codecs, CUDA, and packages that break each other; exit 1 on a fault.
@@ -28,6 +30,6 @@ def run(as_json: Annotated[bool, typer.Option("--json", help="Print everything a
             typer.echo(f"FAULT: {fault}")
         if found["ok"]:
             typer.echo("No fault found.")
-            typer.echo("Next: blurdata demo --out demo", err=True)
+            say_next("demo", "--out", "demo")
     if not found["ok"]:
         raise typer.Exit(1)

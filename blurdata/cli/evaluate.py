@@ -10,7 +10,10 @@ import typer
 from blurdata.cli._workers import Workers, available_cpus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from blurdata.datasets import FilePairs
+    from blurdata.metrics.evaluation import Row
 
 
 class ProtocolName(StrEnum):
@@ -56,7 +59,7 @@ def run(
     from blurdata.files import write_atomic
     from blurdata.metrics import Protocol, Task, evaluate, match_restored, tables
     from blurdata.metrics.matching import restored_names
-    from blurdata.naming import counted, some
+    from blurdata.naming import counted
     from blurdata.progress import progress
 
     chosen = Protocol(protocol.value, clip=clip)
@@ -72,18 +75,9 @@ def run(
     for path in files:
         write_atomic(path, tables.as_csv(rows, chosen) if path.suffix.lower() == ".csv" else record + "\n")
     typer.echo(record if as_json else tables.as_text(rows, chosen))
-    if about["lacking"]:
-        typer.echo(f"blurdata: these are the scores of a part: {some(about['lacking'], limit=3)}.", err=True)
-    failed = sum(row.status == "failed" for row in rows)
-    if journal is not None and not failed:
+    if journal is not None and not any(row.status == "failed" for row in rows):
         journal.unlink(missing_ok=True)
-    if failed:
-        typer.echo(
-            f"blurdata: {failed} of {counted(len(rows), 'picture')} could not be scored; mend them and run the same command again.",
-            err=True,
-        )
-        raise typer.Exit(1)
-    typer.echo(_next(files), err=True)
+    _say_end(files, rows, about["lacking"])
 
 
 def _check(files: list[Path], clip: bool, protocol: ProtocolName) -> None:
@@ -94,10 +88,20 @@ def _check(files: list[Path], clip: bool, protocol: ProtocolName) -> None:
             raise typer.BadParameter(f"a file of scores ends in .json or .csv, got '{path}'.", param_hint="--out")
 
 
-def _next(files: list[Path]) -> str:
-    if not files:
-        return "Next: the same command with --out scores.json or --out scores.csv keeps the score of every image."
-    return f"Next: compare {', '.join(map(str, files))} with another run of the same protocol id."
+def _say_end(files: list[Path], rows: "Sequence[Row]", lacking: list[str]) -> None:
+    """Of what the scores are no scores, and what to do next; exit 1 where pictures could not be scored."""
+    from blurdata.naming import counted, some
+
+    if lacking:
+        typer.echo(f"blurdata: these are the scores of a part: {some(lacking, limit=3)}.", err=True)
+    if failed := sum(row.status == "failed" for row in rows):
+        told = f"{failed} of {counted(len(rows), 'picture')} could not be scored; mend them and run the same command again."
+        typer.echo(f"blurdata: {told}", err=True)
+        raise typer.Exit(1)
+    if files:
+        typer.echo(f"Next: compare {', '.join(map(str, files))} with another run of the same protocol id.", err=True)
+    else:
+        typer.echo("Next: the same command with --out scores.json or --out scores.csv keeps the score of every image.", err=True)
 
 
 def _ground_truths(sharp: str) -> tuple[dict[str, Path], dict[str, Any]]:

@@ -1,5 +1,6 @@
 """``blurdata export``: a source as a Hugging Face set."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -30,4 +31,4 @@ def run(
     with progress("exporting", len(opened)) as advance:
         files = export_parquet(opened, out, license_id=license_id, name=title, file_mb=file_mb, advance=advance)
     typer.echo(f"{counted(len(opened), 'pair')} in {counted(len(files), 'file')} under {out}")
-    typer.echo(f"Next: look at {out}/README.md, then `hf upload NAME {out}` publishes it.", err=True)
+    typer.echo(f"Next: look at {out / 'README.md'}, then `{shlex.join(['hf', 'upload', 'NAME', str(out)])}` publishes it.", err=True)

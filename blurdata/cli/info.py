@@ -4,6 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from blurdata.cli._next import say_next, say_pack
+from blurdata.errors import command
+
 if TYPE_CHECKING:
     from blurdata.pairs import PairSource
 
@@ -31,11 +34,24 @@ def run(
         typer.echo(json.dumps(told, indent=1))
     else:
         for name, value in told.items():
-            _tell(name, [f"shard-{index:05d}.h5" for index in value] if name == "missing_shards" else value)
-    following = f"blurdata verify {folder}" if shards else f"blurdata pack '{source}' --out shards"
-    if shards and not told["complete"]:
-        following = f"the same blurdata pack again, which finishes it, or blurdata verify --repair {folder}"
-    typer.echo(f"Next: {following}", err=True)
+            _tell(name, _shown(name, value))
+    if not shards:
+        say_pack(source)
+    elif told["complete"]:
+        say_next("verify", folder)
+    else:
+        typer.echo(f"Next: the same blurdata pack again, which finishes it, or {command('verify', '--repair', folder)}", err=True)
+
+
+def _shown(name: str, value: Any) -> Any:
+    """A value of :func:`describe` as a person reads it."""
+    from blurdata.naming import counted
+
+    if name == "missing_shards":
+        return [f"shard-{index:05d}.h5" for index in value]
+    if name == "written_with":
+        return [f"{libraries} ({counted(count, 'shard')})" for libraries, count in value.items()]
+    return value
 
 
 def _describe_source(source: str) -> dict[str, Any]:

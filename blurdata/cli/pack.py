@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from blurdata.cli._next import say_next
 from blurdata.cli._workers import Workers, available_cpus
 
 
@@ -52,7 +53,10 @@ def run(
         f"{out}: {counted(len(plan.keys), 'pair')} in {counted(len(plan), 'shard')}"
         + ("" if done else f"; task {task} of {of} is done, others are not")
     )
-    typer.echo(f"Next: blurdata verify {out}" if done else "Next: the other tasks; the last one writes index.json", err=True)
+    if done:
+        say_next("verify", out)
+    else:
+        typer.echo("Next: the other tasks; the last one writes index.json", err=True)
 
 
 def _check(task: int, of: int, engine: str, *, ray: bool) -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 import shutil
 import textwrap
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated
 import typer
 
 from blurdata.cli._help import Command, Group
+from blurdata.cli._next import say_next
 
 app = typer.Typer(cls=Group, help="List, show and copy the recipes that ship.", no_args_is_help=True)
 
@@ -33,7 +35,7 @@ def list_recipes(as_json: Annotated[bool, typer.Option("--json", help="Print nam
     for name, purpose in purposes.items():
         lines = textwrap.wrap(purpose, max(shutil.get_terminal_size((100, 20)).columns - width - 2, 40))
         typer.echo(f"{name:<{width}}  " + f"\n{'':<{width}}  ".join(lines))
-    typer.echo("Next: blurdata recipe show NAME", err=True)
+    say_next("recipe", "show", "NAME")
 
 
 @app.command("show", cls=Command, no_args_is_help=True)
@@ -46,7 +48,7 @@ def show(name: Annotated[str, typer.Argument(help="Name of a recipe that ships, 
     from blurdata.recipe import find_recipe
 
     typer.echo(_read(find_recipe(name)).rstrip())
-    typer.echo(f"Next: blurdata recipe copy {name} --out my_recipe.yaml", err=True)
+    say_next("recipe", "copy", name, "--out", "my_recipe.yaml")
 
 
 @app.command("copy", cls=Command, no_args_is_help=True)
@@ -66,12 +68,15 @@ def copy(
 
     path = find_recipe(name)
     target = out if out is not None else Path(path.name)
+    if target.is_dir():
+        msg = f"{target}: is a folder; give the name of a file, such as {target / path.name}."
+        raise OutputError(msg)
     if target.exists() and not overwrite:
         msg = f"{target}: is there already; choose another --out, or give --overwrite."
         raise OutputError(msg)
     write_atomic(target, _read(path))
     typer.echo(target)
-    typer.echo(f"Next: edit {target} and give it with --recipe {target}", err=True)
+    typer.echo(f"Next: edit {target} and give it with {shlex.join(['--recipe', str(target)])}", err=True)
 
 
 def _read(path: Path) -> str:

@@ -32,7 +32,7 @@ def run(
     Examples:
       blurdata report pairs:data/mine --out report.html
       blurdata report shards/ --out report.html --fail-on misaligned,leak
-      blurdata report 'video:ride.mp4?variant=blur_gamma' --sample 200 --card README.md
+      blurdata report 'video:ride.mp4?recipe=gopro' --sample 200 --card README.md
     """
     from blurdata.cli._report import check_kinds, say_result
     from blurdata.progress import progress

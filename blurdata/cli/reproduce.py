@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blurdata.cli._next import say_next
 from blurdata.cli._workers import Workers, available_cpus
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run(
     if not complete:
         short = [report.name for report in reports if not report.complete]
         typer.echo(f"blurdata: {len(short)} of {len(reports)} sequences lack frames or pictures: {', '.join(short[:8])}.", err=True)
-    typer.echo(f"Next: blurdata synthesize {frames} --recipe gopro --out DIR", err=True)
+    say_next("synthesize", frames, "--recipe", "gopro", "--out", "DIR")
     raise typer.Exit(0 if complete else 1)
 
 

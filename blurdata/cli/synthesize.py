@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from blurdata.cli._next import say_next
 from blurdata.cli._workers import available_cpus
 
 
@@ -37,6 +38,7 @@ def run(
     from blurdata.layouts import refuse_pictures, refuse_shards
     from blurdata.paths import user_path
     from blurdata.progress import progress
+    from blurdata.sources import source_text
     from blurdata.synthesis.folder import write_folder
     from blurdata.synthesis.make import open_films, resolve
     from blurdata.synthesis.source import UNBLURRED_PX
@@ -75,8 +77,10 @@ def run(
         told = "the blurry half of each pair is blur_gamma (light averaged), and blur (code values averaged) is the extra `blur`"
         typer.echo(f"Note: {told}; --variant blur_gamma or --variant blur stores one of them alone.", err=True)
     half = "blur" if plan.variant == "blur" else "blur_gamma"
-    following = f"blurdata report 'pairs:{out}?blurry={half}'" if format == "folder" else f"blurdata verify {out}"
-    typer.echo(f"Next: {following}", err=True)
+    if format == "folder":
+        say_next("report", source_text("pairs", out, f"blurry={half}"))
+    else:
+        say_next("verify", out)
 
 
 def _check_options(fields: Mapping[str, Any]) -> None:

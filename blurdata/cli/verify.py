@@ -1,4 +1,4 @@
-"""``blurdata verify``: is a set of shards what was written?"""
+"""``blurdata verify``: is a set of shards what was written, and does a set do its job?"""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from blurdata.cli._next import say_next
 from blurdata.cli._workers import Workers, available_cpus
+from blurdata.errors import command
 
 if TYPE_CHECKING:
+    from blurdata.shards.verify import Fault
     from blurdata.training import Verdict
 
 
 def run(
-    shards: Annotated[Path, typer.Argument(help="Folder of shards.")],
+    shards: Annotated[
+        str, typer.Argument(help="Folder of shards; with --by-training also KIND:PATH?option=value.", metavar="SHARDS|SOURCE")
+    ],
     repair: Annotated[bool, typer.Option("--repair", help="Build again what is broken or missing, and only that.")] = False,
     source: Annotated[str | None, typer.Option(help="With --repair: what the shards were packed from, if it has moved.")] = None,
     by_training: Annotated[
@@ -27,61 +32,96 @@ def run(
     """Check hashes, checksums, counts, keys and sizes of all shards; lists every fault and exits 1 if there is one.
 
     With --by-training a small network is then trained on some scenes and judged by others (about five minutes on two cores), against
-    controls that see through shuffled, swapped, shifted and unblurred pairs. Exits 1 where the set fails.
+    controls that see through shuffled, swapped, shifted and unblurred pairs; of a source that is no folder of shards nothing else is
+    checked. Exits 1 where the set fails.
 
     Examples:
       blurdata verify shards
       blurdata verify shards --repair
       blurdata verify shards --by-training
+      blurdata verify 'shards:shards?where=blur_px_p95 < 25' --by-training
     """
     import json
-
-    from blurdata.progress import progress
-    from blurdata.shards import repair as repair_shards
-    from blurdata.shards import verify
 
     if (where or seeds != 4) and not by_training:
         raise typer.BadParameter("--where and --seeds go with --by-training.")
     if source is not None and not repair:
         raise typer.BadParameter("--source goes with --repair.")
     count = workers or available_cpus()
-    with progress("checking", _count(shards)) as advance:
-        faults = repair_shards(shards, source, workers=count, advance=advance) if repair else verify(shards, advance=advance)
-    left = verify(shards) if repair and faults else faults
+    folder = _folder(shards)
+    if folder is None and (repair or not by_training):
+        msg = f"'{shards}' is no folder of shards, and only these are checked; give the folder, or --by-training, which takes any source."
+        raise typer.BadParameter(msg)
+    faults, left = _check(folder, source, count, repair=repair) if folder else ([], [])
     verdict = _train(shards, where, seeds, count) if by_training and not left else None
     if as_json:
         told = {"verdict": asdict(verdict)} if verdict else {}
-        typer.echo(json.dumps({"shards": str(shards), "faults": [asdict(fault) for fault in left], **told}, indent=1))
-    else:
-        _tell(shards, [str(fault) for fault in faults], [str(fault) for fault in left])
-    if left:
-        lost = any(fault.file == "plan.json" for fault in left)
-        hint = (
-            f"blurdata verify --repair{' --source SOURCE' if lost else ''}"
-            if not repair
-            else "remove what is not in the plan, or the same blurdata pack again for"
-        )
-        typer.echo(f"Next: {hint} {shards}", err=True)
+        typer.echo(json.dumps({"shards" if folder else "source": shards, "faults": [asdict(fault) for fault in left], **told}, indent=1))
+    elif folder:
+        _tell(folder, [str(fault) for fault in faults], [str(fault) for fault in left])
+    if folder and left:
+        _say_remedy(folder, left, repaired=repair)
         raise typer.Exit(1)
     if verdict and not as_json:
         _tell_verdict(verdict)
-    typer.echo(f"Next: blurdata report {shards} --out report.html", err=True)
+    say_next("report", shards, "--out", "report.html")
     if verdict and verdict.status == "fail":
         raise typer.Exit(1)
 
 
-def _train(shards: Path, where: str, seeds: int, workers: int) -> "Verdict":
+def _folder(text: str) -> Path | None:
+    """The folder of shards that a text names as a whole; None for any other source."""
+    from blurdata.paths import user_path
+    from blurdata.sources import kinds
+
+    kind, colon, rest = text.partition(":")
+    if not colon or kind not in kinds():
+        return user_path(text)
+    return user_path(rest) if kind == "shards" and "?" not in rest else None
+
+
+def _check(folder: Path, source: str | None, workers: int, *, repair: bool) -> "tuple[list[Fault], list[Fault]]":
+    """The faults that were found, and those that are left."""
+    from blurdata.progress import progress
+    from blurdata.shards import repair as repair_shards
+    from blurdata.shards import verify
+
+    with progress("checking", _count(folder)) as advance:
+        if not repair:
+            return (faults := verify(folder, advance=advance)), faults
+        faults = repair_shards(folder, source, workers=workers, advance=advance)
+    return faults, verify(folder) if faults else []
+
+
+def _say_remedy(folder: Path, left: "list[Fault]", *, repaired: bool) -> None:
+    from blurdata.layouts import PLAN
+    from blurdata.naming import some
+    from blurdata.shards.verify import STRAY
+
+    strays = [fault.file for fault in left if fault.problem == STRAY]
+    lost = any(fault.file == PLAN for fault in left)
+    if len(strays) == len(left):
+        typer.echo(f"Next: remove or move away {some(strays)}, which no repair touches, then {command('verify', folder)}", err=True)
+    elif repaired:
+        typer.echo(f"Next: the same blurdata pack again, which makes what is still wrong in {folder}", err=True)
+    else:
+        say_next("verify", "--repair", *(("--source", "SOURCE") if lost else ()), folder)
+
+
+def _train(source: str, where: str, seeds: int, workers: int) -> "Verdict":
     from blurdata.progress import progress
     from blurdata.recipe import read_recipe
-    from blurdata.shards import ShardSource
+    from blurdata.shards import ShardSource, open_input
     from blurdata.shards.where import parse_where
     from blurdata.training import TrainRecipe, verify_by_training
 
     keep = parse_where(where) if where else None
-    ShardSource(shards, where)  # tells a field that no pair has
     recipe = read_recipe("verdict", TrainRecipe)
+    opened = open_input(source)
+    if where and (folder := _folder(source)):
+        ShardSource(folder, where)  # tells a field that no pair has
     with progress("train and judge", 100, unit="%") as advance:
-        return verify_by_training(ShardSource(shards), recipe, seeds=seeds, workers=workers, keep=keep, advance=advance)
+        return verify_by_training(opened, recipe, seeds=seeds, workers=workers, keep=keep, advance=advance)
 
 
 def _tell_verdict(verdict: "Verdict") -> None:

@@ -56,7 +56,8 @@ class FilePairs(PairSource):
         faults: Sequence[str] = (),
     ) -> None:
         if not entries:
-            msg = f"{root}: holds no pairs of the kind '{recipe['kind']}'; check the path and the options."
+            why = f" ({some(faults)})" if faults else ""
+            msg = f"{root}: holds no pairs of the kind '{recipe['kind']}'{why}; check the path and the options."
             raise SourceError(msg)
         self.root, self.entries, self.recipe = root, list(entries), dict(recipe)
         self.published, self._lacking, self._faults = dict(published or {}), list(lacking), list(faults)

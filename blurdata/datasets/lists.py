@@ -3,23 +3,38 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from blurdata.datasets.base import UNMATCHED, Entry, Triple, check_option
 from blurdata.errors import PairMismatch, SourceError
 from blurdata.naming import counted, some
+from blurdata.paths import too_long
+
+_SHOWN = 120  # characters
+
+
+class Line(NamedTuple):
+    """A line of a list: both names, and where it stands, for errors."""
+
+    sharp: str
+    blurry: str
+    where: str
 
 
 def find_list(name: str, places: Sequence[Path]) -> Path | None:
-    """The first file called ``name`` in ``places``, or None."""
-    return next((place / name for place in places if (place / name).is_file()), None)
+    """The first ``name`` in ``places``, be it a file or what is no list at all, or None."""
+    return next((place / name for place in places if os.path.lexists(place / name)), None)
 
 
-def read_list(path: Path) -> list[tuple[str, str]]:
-    """(sharp name, blurry name) of every line; a trailing blank and a missing last newline are how they are published.
+def read_list(path: Path) -> list[Line]:
+    """Every line of a list; a trailing blank and a missing last newline are how they are published.
 
     Raises:
         SourceError: If the file cannot be read, a line is not two names, or a name would leave the folder of the set.
     """
+    if not path.is_file():  # a pipe would be waited for
+        msg = f"{path}: is no list of pairs but a folder, a link to nothing or the like; put the list there or take it away."
+        raise SourceError(msg)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -27,27 +42,35 @@ def read_list(path: Path) -> list[tuple[str, str]]:
         raise SourceError(msg) from error
     pairs = []
     for number, line in enumerate(lines, start=1):
-        names = line.split()
+        names, where = line.split(), f"{path}, line {number}"
         if not names:
             continue
         if len(names) != 2:
-            msg = f"{path}, line {number}: a line names the ground truth and the blurry picture, got {line.strip()!r}."
+            msg = f"{where}: a line names the ground truth and the blurry picture, got '{shown(line.strip())}'."
             raise SourceError(msg)
         for name in names:
-            _check_relative(path, number, name)
-        pairs.append((names[0], names[1]))
+            _check_relative(name, where)
+        pairs.append(Line(names[0], names[1], where))
     return pairs
 
 
-def _check_relative(path: Path, number: int, name: str) -> None:
+def shown(text: str) -> str:
+    """A text of a stranger's list as an error repeats it: not whole where it is long."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _check_relative(name: str, where: str) -> None:
     pure = PurePosixPath(name)
     if pure.is_absolute() or ".." in pure.parts or "\\" in name or "\x00" in name or (len(name) > 1 and name[1] == ":"):
-        msg = f"{path}, line {number}: '{name}' points outside the folder of the set; only relative names without '..' are read."
+        msg = f"{where}: '{shown(name)}' points outside the folder of the set; only relative names without '..' are read."
+        raise SourceError(msg)
+    if too_long(name):
+        msg = f"{where}: '{shown(name)}' is longer than the name of a file can be."
         raise SourceError(msg)
 
 
-def locate(name: str, base: Path, listed_in: Path) -> Path:
-    """The file that a list's name means below ``base``, whether it is there or not.
+def locate(name: str, base: Path, where: str) -> Path:
+    """The file that a list's name means below ``base``, whether it is there or not; ``where`` names the line in errors.
 
     Raises:
         SourceError: If a link on the way leads out of ``base``.
@@ -55,7 +78,7 @@ def locate(name: str, base: Path, listed_in: Path) -> Path:
     path = base / name
     inside = os.path.realpath(base)
     if not Path(os.path.realpath(path)).is_relative_to(inside):
-        msg = f"{listed_in}: '{name}' is a link that leads outside {base}; put the pictures themselves there."
+        msg = f"{where}: '{name}' is a link that leads outside {base}; put the pictures themselves there."
         raise SourceError(msg)
     return path
 

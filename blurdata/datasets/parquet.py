@@ -3,14 +3,16 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
 from blurdata.datasets.base import FilePairs
-from blurdata.errors import OutputError
-from blurdata.files import atomic_path, encode_png, make_folder, write_atomic
+from blurdata.errors import OutputError, output_error
+from blurdata.files import encode_png, make_folder, sync, write_atomic
+from blurdata.locks import leftovers, sweep, temporary
 from blurdata.naming import without_folders
 from blurdata.pairs import Pair, PairSource
 from blurdata.progress import SILENT, Advance
@@ -70,19 +72,17 @@ def export_parquet(
     if any(folder.glob("*.parquet")):
         msg = f"{folder}: already holds Parquet files; choose another --out or remove them."
         raise OutputError(msg)
+    sweep(leftovers(folder))
     parts: dict[str, list[Path]] = {}
     sizes: dict[str, _Size] = {}
-    try:
+    with ExitStack() as held:  # how many files a split has is part of their names, so all wait under others
         for split, rows in _files(source, file_mb * 1_000_000, advance):
-            path = folder / f".{split}-{len(parts.get(split, [])):05d}.part"
+            target = folder / f"{split}-{len(parts.get(split, [])):05d}.parquet"
+            path, size = _write(target, rows, held)
             parts.setdefault(split, []).append(path)
-            sizes[split] = sizes.get(split, _Size()).plus(_write(path, rows))
+            sizes[split] = sizes.get(split, _Size()).plus(size)
         write_atomic(Path(out) / "README.md", _card(source, sizes, license_id, name))
         return _publish(folder, parts)
-    finally:
-        for paths in parts.values():
-            for path in paths:
-                path.unlink(missing_ok=True)
 
 
 def _files(source: PairSource, limit: int, advance: Advance) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -126,14 +126,19 @@ def _features() -> Any:
     )
 
 
-def _write(path: Path, rows: list[dict[str, Any]]) -> _Size:
+def _write(target: Path, rows: list[dict[str, Any]], held: ExitStack) -> tuple[Path, _Size]:
+    """Write rows to a temporary file beside ``target``, which ``held`` keeps from being swept and removes unless it is renamed."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pylist(rows, schema=_features().arrow_schema)
-    with atomic_path(path) as temporary:
-        pq.write_table(table, temporary, row_group_size=_ROW_GROUP, compression="none")  # pictures are compressed already
-    return _Size(len(rows), table.nbytes, path.stat().st_size)
+    try:
+        path, _ = held.enter_context(temporary(target))
+        pq.write_table(table, path, row_group_size=_ROW_GROUP, compression="none")  # pictures are compressed already
+        sync(path)
+        return path, _Size(len(rows), table.nbytes, path.stat().st_size)
+    except OSError as error:
+        raise output_error(target, error) from error
 
 
 def _publish(folder: Path, parts: Mapping[str, list[Path]]) -> list[Path]:
@@ -142,6 +147,7 @@ def _publish(folder: Path, parts: Mapping[str, list[Path]]) -> list[Path]:
     for split, paths in parts.items():
         for number, path in enumerate(paths):
             published.append(path.rename(folder / f"{split}-{number:05d}-of-{len(paths):05d}.parquet"))
+    sync(folder)
     return published
 
 

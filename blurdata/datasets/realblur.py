@@ -17,7 +17,7 @@ import numpy as np
 
 from blurdata.datasets.base import Entry, FilePairs, Triple, check_option, number_positions, readable
 from blurdata.datasets.folders import open_folders
-from blurdata.datasets.lists import distinct_pairs, find_list, locate, present_pairs, read_list
+from blurdata.datasets.lists import distinct_pairs, find_list, locate, present_pairs, read_list, shown
 from blurdata.errors import SourceError
 from blurdata.files import natural_key, read_image
 from blurdata.naming import name_tokens, some
@@ -140,7 +140,7 @@ def _open(root: Path, kind: Kind, split: str | None, include_reference: str | bo
             entries += [_entry(triple, kind, name) for triple in there if references is not False or not _is_reference(triple[0])]
             told += absent
         entries, doubled = distinct_pairs(entries, unmatched=unmatched)
-        told += doubled
+        told += doubled + _list_faults(lists, kind)
     else:
         for part, place in _packs(root, kind, split):
             pack = open_folders(place, unmatched=unmatched)
@@ -167,16 +167,24 @@ def _listed(root: Path, folder: Path, kind: Kind, split: str) -> list[Triple] | 
     if path is None:
         return None
     triples: list[Triple] = []
-    for sharp, blurry in read_list(path):
+    for sharp, blurry, where in read_list(path):
         if any(FOLDERS[_OTHER[kind]] in name for name in (sharp, blurry)):
-            msg = f"{path}: names pictures of RealBlur-{_OTHER[kind]} ({sharp}); the lists of J and R are swapped."
+            msg = f"{where}: names pictures of RealBlur-{_OTHER[kind]} ({shown(sharp)}); the lists of J and R are swapped."
             raise SourceError(msg)
-        key = _key(sharp)
+        key = _key(sharp, where)
         if _in_set(blurry).replace("blur", "gt") != _in_set(sharp):
-            msg = f"{path}: names '{blurry}' beside '{sharp}', which are not the halves of one pair; mend that line."
+            msg = f"{where}: names '{shown(blurry)}' beside '{shown(sharp)}', which are not the halves of one pair; mend that line."
             raise SourceError(msg)
-        triples.append((key, locate(_in_set(blurry), folder, path), locate(_in_set(sharp), folder, path)))
+        triples.append((key, locate(_in_set(blurry), folder, where), locate(_in_set(sharp), folder, where)))
     return triples
+
+
+def _list_faults(lists: Mapping[str, list[Triple] | None], kind: Kind) -> list[str]:
+    """A sentence for each list that is empty, and for each scene of which both splits list pairs, the same pairs apart."""
+    told = [f"RealBlur_{kind}_{name}_list.txt: is empty" for name, listed in lists.items() if listed is not None and not listed]
+    train, test = ({key for key, _, _ in lists[name] or ()} for name in ("train", "test"))
+    shared = {key.rpartition("/")[0] for key in train} & {key.rpartition("/")[0] for key in test - train}
+    return told + [f"{scene}: is in the lists of train and of test" for scene in sorted(shared, key=natural_key)]
 
 
 def _in_set(name: str) -> str:
@@ -199,11 +207,14 @@ def _scanned(folder: Path, split: str, references: bool | None) -> list[Triple]:
     return triples
 
 
-def _key(sharp: str) -> str:
+def _key(sharp: str, where: str) -> str:
     parts = sharp.split("/")
     number = re.fullmatch(r"gt_(\d+)", Path(parts[-1]).stem)
     if len(parts) < 3 or number is None:
-        msg = f"'{sharp}' is no ground truth of RealBlur; a list reads <set>/sceneNNN/gt/gt_K.png <set>/sceneNNN/blur/blur_K.png."
+        msg = (
+            f"{where}: '{shown(sharp)}' is no ground truth of RealBlur; "
+            "a line reads <set>/sceneNNN/gt/gt_K.png <set>/sceneNNN/blur/blur_K.png."
+        )
         raise SourceError(msg)
     return f"{parts[-3]}/{number[1]}"
 

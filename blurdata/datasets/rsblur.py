@@ -8,7 +8,7 @@ lists the ids of a scene run on in blocks of twenty that begin at 2, 22, 42, …
 from pathlib import Path
 
 from blurdata.datasets.base import Entry, FilePairs, Triple, check_option, number_positions
-from blurdata.datasets.lists import distinct_pairs, find_list, locate, present_pairs, read_list
+from blurdata.datasets.lists import Line, distinct_pairs, find_list, locate, present_pairs, read_list, shown
 from blurdata.errors import SourceError
 
 PUBLISHED = {"train": 8878, "val": 1120, "test": 3360}
@@ -59,7 +59,8 @@ def open_rsblur(
     told: list[str] = []
     lists = _lists(root, variant, split, suffix)
     for name, listed_in in lists.items():
-        located = [_located(root, listed_in, *names) for names in read_list(listed_in)]
+        located = [_located(root, line) for line in read_list(listed_in)]
+        told += [] if located else [f"{listed_in.name}: is empty"]
         there, absent = present_pairs(located, where=root, unmatched=unmatched)
         entries += [_entry(*triple, name, variant) for triple in there]
         told += absent
@@ -80,13 +81,16 @@ def _lists(root: Path, variant: str, split: str | None, suffix: str) -> dict[str
     return found
 
 
-def _located(root: Path, listed_in: Path, sharp: str, blurry: str) -> Triple:
-    parts = sharp.split("/")
-    if len(parts) < 4:
-        msg = f"{listed_in}: '{sharp}' is no ground truth of RSBlur; a line reads RSBlur/<day>/<id>/gt/gt_sharp.png RSBlur/<day>/<id>/…."
+def _located(root: Path, line: Line) -> Triple:
+    parts = line.sharp.split("/")
+    if len(parts) < 4 or parts[-2].endswith("blur"):
+        msg = (
+            f"{line.where}: '{shown(line.sharp)}' is no ground truth of RSBlur; "
+            "a line reads RSBlur/<day>/<id>/gt/gt_sharp.png RSBlur/<day>/<id>/…."
+        )
         raise SourceError(msg)
     base = root.parent if root.name == parts[0] and not (root / parts[0]).is_dir() else root
-    return f"{parts[-4]}/{parts[-3]}", locate(blurry, base, listed_in), locate(sharp, base, listed_in)
+    return f"{parts[-4]}/{parts[-3]}", locate(line.blurry, base, line.where), locate(line.sharp, base, line.where)
 
 
 def _entry(key: str, blurry: Path, sharp: Path, split: str, variant: str) -> Entry:

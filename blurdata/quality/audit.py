@@ -201,7 +201,7 @@ def _variant(claimed: str, averaging: Averaging, blend: Blend) -> list[Fault]:
             f"of {blend.frames} sharp frames the mean of codes leaves {blend.codes:.2f} codes and that of light {blend.light:.2f}, "
             f"over {blend.pairs} pairs"
         )
-    claim = f"The set is opened as averaged in {_NAMES[_CURVES[claimed]]}"
+    claim = "The set is opened as linear" if claimed == "linear" else f"The set is opened as averaged in {_NAMES[_CURVES[claimed]]}"
     return [Fault("variant", f"{claim}, but its pictures were averaged in {_NAMES[told]}: {why}.")]
 
 

@@ -68,8 +68,7 @@ def write_report(
         ('report.html', ['identical'])
     """
     page = Path(out)
-    name = page.name.removesuffix(".html")
-    listing = Path(findings) if findings is not None else page.with_name("findings.json" if name == "report" else f"{name}.findings.json")
+    listing = Path(findings) if findings is not None else _beside(page)
     _check(source, page, samples, overwrite=overwrite)
     harmless = read_ignore(Path(ignore)) if ignore is not None else frozenset()
     for file in (page, listing):  # a long survey must not be lost to a folder that cannot be written
@@ -81,6 +80,12 @@ def write_report(
         text = render(source, report, title=title or title_of(source), notes=notes, scores=scores, pictures=pictures)
         _write(report, text, findings_json(source, report))
     return report
+
+
+def _beside(page: Path) -> Path:
+    """Where the findings of a page go."""
+    name = page.name.removesuffix(".html")
+    return page.with_name("findings.json" if name == "report" else f"{name}.findings.json")
 
 
 def _write(report: Report, text: str, findings: str) -> None:

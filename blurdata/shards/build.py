@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -130,8 +130,15 @@ def prepare(source: PairSource, out: Path, settings: Settings | None) -> Plan:
     Raises:
         PlanMismatch: If the folder holds the plan, or a shard, of something else.
     """
+    fresh = not out.exists()
     make_folder(out)
-    plan = make_plan(source, settings)
+    try:
+        plan = make_plan(source, settings)
+    except BaseException:
+        if fresh:
+            with suppress(OSError):
+                out.rmdir()  # for there is nothing to go on with
+        raise
     try:
         there = read_record(out / PLAN, Plan)
     except (FileNotFoundError, ShardCorrupt):  # a damaged plan is made again if the shards are of this one

@@ -96,11 +96,6 @@ def check_keys(keys: Sequence[str]) -> None:
         if key in known:
             msg = f"the key '{key}' comes twice"
             raise ValueError(msg)
-        try:
-            key.encode()
-        except UnicodeEncodeError:
-            msg = f"the key {key!r} is no valid Unicode text; rename its file"
-            raise ValueError(msg) from None
         known.add(key)
     for key in keys:
         parts = key.split("/")

@@ -48,7 +48,7 @@ class ShardReader:
             index = read_record(self.root / INDEX, Index)
         except FileNotFoundError:
             missing = [index for index in range(len(self.plan)) if finished(self.root, self.plan, index) is None]
-            raise Incomplete(self.root, missing or list(range(len(self.plan)))) from None
+            raise Incomplete(self.root, missing) from None
         if index.plan_id != self.plan.id or len(index.shards) != len(self.plan):
             raise ShardCorrupt(self.root / INDEX, None, "belongs to another plan")
         return list(range(len(self.plan)))

@@ -11,9 +11,10 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from blurdata.errors import ShardCorrupt
+from blurdata.errors import ShardCorrupt, command
 from blurdata.layouts import INDEX, PLAN, is_shards
 from blurdata.naming import some
+from blurdata.paths import too_long
 from blurdata.recipe import Recipe
 from blurdata.shards.plan import Plan
 
@@ -57,7 +58,7 @@ class Index(Recipe):
 
 def shard_folders(folder: Path) -> list[str]:
     """Names of the folders of shards in a folder that is none itself."""
-    if not folder.is_dir() or is_shards(folder):
+    if too_long(folder) or not folder.is_dir() or is_shards(folder):
         return []
     return sorted(child.name for child in folder.iterdir() if is_shards(child))
 
@@ -65,7 +66,8 @@ def shard_folders(folder: Path) -> list[str]:
 def no_plan(folder: Path) -> str:
     """What to say of a folder that should hold shards and has no plan."""
     if is_shards(folder):
-        return f"{folder}: its {PLAN} is lost; `blurdata verify {folder} --repair --source SOURCE` makes it again from what was packed."
+        repairing = command("verify", "--repair", "--source", "SOURCE", folder)
+        return f"{folder}: its {PLAN} is lost; `{repairing}` makes it again from what was packed."
     if children := shard_folders(folder):
         return f"{folder}: holds no shards itself, but {some(children)} in it {'does' if len(children) == 1 else 'do'}; give one folder."
     return f"{folder}: holds no shards (there is no {PLAN}); give the folder that `blurdata pack` wrote."

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from blurdata.errors import SourceError
 from blurdata.layouts import is_shards
 from blurdata.pairs import Pair, PairSource
-from blurdata.paths import user_path
+from blurdata.paths import full_path, user_path
 from blurdata.shards.reader import ShardReader
 from blurdata.shards.records import shard_folders
-from blurdata.sources import open_source
+from blurdata.sources import open_source, source_text
 
 KIND = "shards"
 _PLAIN = " <>=!~'\"()[],/*"  # what a condition may hold and an option value too
@@ -29,13 +30,16 @@ class ShardSource(PairSource):
     Raises:
         Incomplete: If shards are missing.
         ShardCorrupt: If the plan or index is damaged.
-        SourceError: If ``root`` holds no shards, or the condition cannot be read.
+        SourceError: If ``root`` holds no shards, or the condition cannot be read or is met by no pair.
     """
 
     def __init__(self, root: Path | str, where: str = "", *, allow_incomplete: bool = False) -> None:
         self._reader = ShardReader(root, allow_incomplete=allow_incomplete)
         self._kept = self._reader.select(where)
-        self.text = f"{KIND}:{self._reader.root.resolve()}" + (f"?where={quote(where, safe=_PLAIN)}" if where else "")
+        if where and not self._kept:
+            msg = f"{root}: no pair meets {where!r}; change the condition."
+            raise SourceError(msg)
+        self.text = source_text(KIND, full_path(root), f"where={quote(where, safe=_PLAIN)}" if where else "")
         self.recipe: Mapping[str, Any] = self._reader.plan.recipe
         self._where = where
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from blurdata.errors import PlanMismatch, ShardCorrupt, SourceError, output_error
+from blurdata.errors import OutputError, PlanMismatch, ShardCorrupt, SourceError, output_error
 from blurdata.files import make_folder
 from blurdata.layouts import INDEX, PLAN, is_shards
 from blurdata.pairs import PairSource
@@ -26,6 +26,8 @@ from blurdata.shards.records import (
 from blurdata.shards.recover import recover_plan
 from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.source import open_input
+
+STRAY = "is not in the plan; remove it or move it away"
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _stray_files(folder: Path, plan: Plan) -> Iterator[Fault]:
     known = {path.name for index in range(len(plan)) for path in (shard_path(folder, index), sidecar_path(folder, index))}
     for path in sorted(folder.glob("shard-*")):
         if path.name not in known:
-            yield Fault(path.name, "is not in the plan; remove it or move it away")
+            yield Fault(path.name, STRAY)
 
 
 def _check_shard(folder: Path, plan: Plan, index: int, sidecars: list[Sidecar]) -> list[Fault]:
@@ -172,6 +174,7 @@ def repair(out: Path | str, source: PairSource | str | None = None, *, workers: 
     Raises:
         PlanMismatch: If the source is not what the shards were packed from.
         SourceError: If the source is no longer there.
+        OutputError: If the folder cannot be written, or a folder lies where a file belongs; nothing is removed then.
 
     Example:
         >>> import tempfile, numpy as np
@@ -188,6 +191,7 @@ def repair(out: Path | str, source: PairSource | str | None = None, *, workers: 
     faults = left = verify(folder, advance=advance)
     if not faults:
         return []
+    _refuse_folders(folder)
     make_folder(folder)
     if any(fault.file == PLAN for fault in faults) and _plan_again(folder, source):
         left = verify(folder, advance=advance)
@@ -201,6 +205,14 @@ def repair(out: Path | str, source: PairSource | str | None = None, *, workers: 
         build_all(plan, opened, folder, broken, workers=workers, advance=advance)
     write_index(plan, folder)
     return faults
+
+
+def _refuse_folders(folder: Path) -> None:
+    """Raise OutputError where a folder lies in the place of a file, before anything is removed that can then not be made again."""
+    for path in (folder / PLAN, folder / INDEX, *sorted(folder.glob("shard-*.h5")), *sorted(folder.glob("shard-*.json"))):
+        if path.is_dir():
+            msg = f"{path}: is a folder where a file belongs; remove it or move it away, then repair again."
+            raise OutputError(msg)
 
 
 def _remove(path: Path) -> None:

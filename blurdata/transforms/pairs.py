@@ -21,14 +21,16 @@ class MakePair(nn.Module):
     follows (crop, flip) moves both halves alike, and no degradation touches it.
 
     Args:
-        blur: What makes the blurry half: a transform of this package, or several composed (blur, then noise, then …).
+        blur: What makes the blurry half: a transform of this package, or several composed (blur, then noise, then …);
+            any other callable that maps a picture to one of its size and dtype does too.
 
     The input is a PIL picture, a (…, C, H, W) tensor or ``tv_tensors.Image`` on any device, a ``tv_tensors.Video`` (one draw for
     the clip), or a dict with one of these under ``"sharp"`` whose other entries come along. The output is a dict with
     ``"blurry"`` (``tv_tensors.Image`` or ``Video``) and ``"sharp"``, both of the input's dtype and size, in memory of their own.
+    Further inputs, such as a label, come back behind it as the same objects.
 
     Raises:
-        TypeError: If the input is none of these.
+        TypeError: If the input is none of these, or ``blur`` cannot be called or is a class.
         PairMismatch: If ``blur`` changes the size or dtype.
 
     Example:
@@ -41,18 +43,25 @@ class MakePair(nn.Module):
     def __init__(self, blur: Callable[[Any], Any]) -> None:
         super().__init__()
         given: Any = blur
-        if not callable(given):
-            msg = f"blur must be a transform, got {blur!r}."
+        if not callable(given) or isinstance(given, type):
+            msg = f"blur must be a transform, such as MotionBlur(length_px=9), got {blur!r}."
             raise TypeError(msg)
         self.blur = blur
 
-    def forward(self, sample: Any) -> dict[str, Any]:
-        """The pair of a sharp picture."""
+    def forward(self, *inputs: Any) -> Any:
+        """The pair of a sharp picture; with further inputs a tuple of the pair and these."""
+        if not inputs:
+            msg = "MakePair takes a PIL picture, a tensor, or a dict with 'sharp', got nothing."
+            raise TypeError(msg)
+        pair = self._pair(inputs[0])
+        return (pair, *inputs[1:]) if len(inputs) > 1 else pair
+
+    def _pair(self, sample: Any) -> dict[str, Any]:
         if isinstance(sample, Mapping):
             if "sharp" not in sample:
                 msg = f"A sample must hold its picture under 'sharp', got {', '.join(map(str, sample)) or 'nothing'}."
                 raise TypeError(msg)
-            pair = self.forward(sample["sharp"])
+            pair = self._pair(sample["sharp"])
             return {**sample, "blurry": pair["blurry"], "sharp": pair["sharp"]}
         image = _image(sample)
         blurry = self.blur(image)

@@ -180,6 +180,47 @@ def test_interrupt_ends_a_running_command():
     assert said == "blurdata: stopped; nothing is half-written, run the same command again.\n"
 
 
+def test_interrupt_after_the_result_changes_nothing(tmp_path):
+    """Who presses Ctrl-C while Python takes itself down has the result, and the exit code says so."""
+    code = "import atexit, sys, time, blurdata.__main__ as m\n"
+    code += "sys.argv = ['blurdata', 'recipe', 'list']\n"
+    code += "atexit.register(lambda: (print('leaving', flush=True), time.sleep(1)))\nm.main()"
+    child = start("-c", code, cwd=tmp_path)
+    while child.stdout.readline() not in ("leaving\n", ""):
+        pass
+    _, said = interrupt(child)
+
+    assert child.returncode == 0
+    assert "Traceback" not in said
+
+
+def test_names_that_no_encoding_or_file_system_has_are_no_fault_of_ours(tmp_path):
+    """What is printed of a folder whose name is no text is escaped, and a name that is too long is a short sentence."""
+    strange = tmp_path / os.fsdecode(b"o\xff")
+    strange.mkdir()
+
+    printed = blurdata("clean", str(strange), environment={"PYTHONIOENCODING": "utf-8:strict"})
+    refused = blurdata("clean", "x" * 5000)
+
+    assert (printed.returncode, printed.stdout) == (0, f"{tmp_path}/o\\udcff: 0 leftovers removed\n")
+    assert refused.returncode == 1
+    assert "too long" in refused.stderr
+    assert len(refused.stderr) < 200
+
+
+@pytest.mark.parametrize(("value", "shown"), [("1", True), ("0", False), ("", False)])
+def test_tracebacks_are_shown_on_demand(monkeypatch, value, shown):
+    """0 switches them off, as everywhere."""
+
+    def broken(**_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "build_app", lambda: broken)
+    monkeypatch.setenv("BLURDATA_TRACEBACK", value)
+    with pytest.raises(ZeroDivisionError if shown else SystemExit):
+        cli.main()
+
+
 def test_recipes_are_listed_shown_and_copied(tmp_path, monkeypatch):
     """List names each recipe with its purpose, show prints it, copy makes a file that is not overwritten unasked."""
     monkeypatch.chdir(tmp_path)
@@ -194,6 +235,7 @@ def test_recipes_are_listed_shown_and_copied(tmp_path, monkeypatch):
     assert (tmp_path / "mine.yaml").read_text().rstrip() == shown.stdout.rstrip()
     assert "--overwrite" in str(again.exception)
     assert run("recipe", "copy", "gopro", "--out", "mine.yaml", "--overwrite").exit_code == 0
+    assert "is a folder" in str(run("recipe", "copy", "gopro", "--out", ".", "--overwrite").exception)
 
 
 def test_doctor_says_what_is_there():

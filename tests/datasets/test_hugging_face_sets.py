@@ -1,5 +1,6 @@
 """Hugging Face sets in both directions: what we export opens again, ours and others' columns are read."""
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -192,3 +193,27 @@ def test_the_command_exports(folders: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "3 pairs in 2 files" in result.stdout
     assert json.loads(open_hf(str(tmp_path / "out")).recipe["config"] or "null") is None
+
+
+def test_what_a_killed_export_left_is_swept(folders: Path, tmp_path: Path) -> None:
+    """The same command again leaves the files and the card, and nothing of the run before."""
+    data = tmp_path / "out" / "data"
+    data.mkdir(parents=True)
+    (data / ".train-00000.parquet.0123abcd.tmp").write_bytes(b"PAR1")
+
+    files = export_parquet(open_folders(folders), tmp_path / "out")
+
+    assert sorted(data.iterdir()) == files
+
+
+def test_a_full_disk_names_the_file_that_was_to_be(folders: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hidden name of ours is in the sentence, and nothing is left in the folder."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+
+    with pytest.raises(OutputError, match=r"data/test-00000\.parquet: .* the disk is full"):
+        export_parquet(open_folders(folders), tmp_path / "out")
+    assert list((tmp_path / "out" / "data").iterdir()) == []

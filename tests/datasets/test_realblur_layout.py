@@ -1,5 +1,6 @@
 """RealBlur's layout and lists: which is J and which R, what a list may say, what is missing or doubled."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -187,11 +188,62 @@ def test_a_scene_that_a_list_has_is_in_that_split_alone(tmp_path: Path) -> None:
 
 
 def test_an_empty_list_has_no_pairs(tmp_path: Path) -> None:
-    """It is not taken for a list that is missing."""
+    """It is not taken for a list that is missing, and it is told."""
     realblur(tmp_path)
     write_atomic(tmp_path / "RealBlur_J_test_list.txt", "")
 
-    assert open_realblur_j(tmp_path).keys == ["scene183/7", "scene183/1"]
+    source = open_realblur_j(tmp_path)
+
+    assert source.keys == ["scene183/7", "scene183/1"]
+    assert source.faults() == ["RealBlur_J_test_list.txt: is empty"]
+    with pytest.raises(SourceError, match=r"holds no pairs .*RealBlur_J_test_list\.txt: is empty"):
+        open_realblur_j(tmp_path, split="test")
+
+
+@pytest.mark.parametrize("opener", ["realblur-j", "rsblur"])
+def test_swapped_columns_name_the_line(tmp_path: Path, opener: str) -> None:
+    """Whoever exchanged the halves learns where."""
+    (realblur if opener == "realblur-j" else rsblur)(tmp_path)
+    name = "RealBlur_J_train_list.txt" if opener == "realblur-j" else "datalist/RSBlur/RSBlur_real_train.txt"
+    lines = (tmp_path / name).read_text().splitlines()
+    write_atomic(tmp_path / name, "\n".join([lines[0], *(" ".join(reversed(line.split())) for line in lines)]))
+
+    with pytest.raises(SourceError, match=rf"{name}, line 2: .* is no ground truth"):
+        open_source(f"{opener}:{tmp_path}?split=train")
+
+
+@pytest.mark.parametrize("line", ["x" * 100_000, "../" + "x/" * 50_000 + " b", "x" * 100_000 + " b", "x/" * 50_000 + "gt/gt_1.png b"])
+def test_a_long_line_is_not_repeated_whole(tmp_path: Path, line: str) -> None:
+    """A list may be a stranger's, or no list at all."""
+    realblur(tmp_path)
+    write_atomic(tmp_path / "RealBlur_J_train_list.txt", line)
+
+    with pytest.raises(SourceError, match="line 1") as told:
+        open_realblur_j(tmp_path)
+
+    assert len(str(told.value)) < 500 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "loop"])
+def test_what_is_no_list_is_not_passed_over(tmp_path: Path, kind: str) -> None:
+    """The published split would be taken instead of the list that somebody meant to be there."""
+    realblur(tmp_path)
+    path = tmp_path / "RealBlur_J_test_list.txt"
+    path.unlink()
+    {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "loop": lambda: path.symlink_to(path)}[kind]()
+
+    with pytest.raises(SourceError, match=r"RealBlur_J_test_list\.txt: is no list"):
+        open_realblur_j(tmp_path)
+
+
+def test_a_scene_in_the_lists_of_both_splits_is_told(tmp_path: Path) -> None:
+    """Other pairs of a scene that was trained on are no test."""
+    realblur(tmp_path)
+    write_atomic(tmp_path / "RealBlur_J_test_list.txt", f"{J}/scene183/gt/gt_7.png {J}/scene183/blur/blur_7.png ")
+    write_atomic(tmp_path / "RealBlur_J_train_list.txt", f"{J}/scene183/gt/gt_1.png {J}/scene183/blur/blur_1.png ")
+
+    for split in (None, "test"):
+        assert open_realblur_j(tmp_path, split=split).faults() == ["scene183: is in the lists of train and of test"]
 
 
 def test_a_line_that_names_two_pairs_is_refused(tmp_path: Path) -> None:

@@ -78,9 +78,9 @@ def lists(root: Path) -> Callable[[], None]:
         path.write_bytes(data)
 
         def read() -> None:
-            for pair in read_list(path):
-                for each in pair:
-                    assert locate(each, base, path).resolve().is_relative_to(base.resolve())
+            for line in read_list(path):
+                for each in (line.sharp, line.blurry):
+                    assert locate(each, base, line.where).resolve().is_relative_to(base.resolve())
 
         answers(read)
         answers(lambda: [pair.key for pair in open_realblur_j(base, split="train")])

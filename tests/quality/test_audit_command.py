@@ -11,9 +11,11 @@ import pytest
 from typer.testing import CliRunner
 
 from blurdata.cli import build_app
+from blurdata.cli.audit import as_text
 from blurdata.files import read_image, write_png
 from blurdata.pairs import Pair, PairList
 from blurdata.quality.audit import audit as audit_source
+from blurdata.sources import open_source
 
 SIDE = (144, 176)
 SEQUENCES = {"train": ("GOPR0372_07_00", 47), "test": ("GOPR0384_11_00", 1)}
@@ -293,3 +295,15 @@ def test_info_says_what_a_source_holds(sound: Path) -> None:
     assert "176x144" in plain.stdout
     assert (told["pairs"], told["published_train"], told["raw_bytes"]) == (4, 2103, 4 * 2 * 144 * 176 * 3)
     assert told["first_meta"]["variant"] == "blur"
+
+
+def test_a_linear_set_is_told_in_its_own_words(sound: Path) -> None:
+    """The mean of linear codes is a mean of light, and no likeness to GoPro's `blur` is told."""
+    pairs = [Pair(pair.key, pair.blurry, pair.sharp, {"curve": "linear"}) for pair in open_source(f"pairs:{sound}?blurry=blur")]
+    gamma = [Pair(pair.key, pair.blurry, pair.sharp, {"curve": "linear"}) for pair in open_source(f"pairs:{sound}?blurry=blur_gamma")]
+
+    told, wrong = audit_source(PairList(pairs)), audit_source(PairList(gamma))
+
+    assert "averaged    in light, which linear codes are" in as_text(told)
+    assert [fault.sentence[:42] for fault in wrong.faults if fault.kind == "variant"] == ["The set is opened as linear, but its pictu"]
+    assert "GoPro 'blur'" not in as_text(wrong)

@@ -350,3 +350,17 @@ def test_card_of_a_sample_does_not_vouch_for_the_rest(folder, tmp_path):
 
     assert "2 of 6 pairs (seed 0)" in text
     assert "No pair is suspect" not in text
+
+
+def test_a_link_to_nothing_is_one_unreadable_pair(folder, tmp_path):
+    """It counts as any other picture that cannot be read, and the page is written; what has to be stored is refused, and no folder made."""
+    for half in ("blurry", "sharp"):
+        (tmp_path / "set" / "train" / half / "9.png").symlink_to("nowhere.png")
+    source = open_source(f"pairs:{tmp_path / 'set'}")
+
+    report = write_report(source, tmp_path / "out.html")
+
+    assert [finding.key for finding in report.findings if finding.kind == "unreadable"] == ["train/9"]
+    with pytest.raises(SourceError, match="there is no such picture"):
+        build(source, tmp_path / "shards")
+    assert not (tmp_path / "shards").exists()

@@ -1,6 +1,7 @@
 """The commands around shards do what their help says: pack, verify, info, clean, convert."""
 
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pytest
 from blurdata.cli import main
 from blurdata.errors import OutputError, PairMismatch, PlanMismatch, SourceError
 from blurdata.files import write_png
-from blurdata.pairs import Pair, PairList
+from blurdata.pairs import Pair, PairList, PairSource
 from blurdata.shards import Settings, ShardDataset, ShardSource, build, describe, export_folders, open_input, repair, verify
 from blurdata.sources import open_source
 
@@ -270,3 +271,72 @@ def test_info_tells_what_is_left_of_damaged_shards(folders: Path, tmp_path: Path
     told = describe(tmp_path / "shards")
     assert (told["pairs"], told["sizes"]) == (6, {"32x24": 6})
     assert "position" in told["fields"]
+
+
+@pytest.mark.parametrize(
+    "command", [("info",), ("audit",), ("export", "--out", "out"), ("convert", "--out", "out"), ("pack", "--out", "out")]
+)
+def test_a_condition_that_no_pair_meets_is_one_sentence(run: Run, folders: Path, command: tuple[str, ...]) -> None:
+    """Nothing is made of nothing, and nothing is left behind."""
+    build(open_source(f"pairs:{folders}"), "shards")
+
+    done = run(command[0], "shards:shards?where=key == 'none'", *command[1:], expect=1)
+
+    assert "no pair meets" in done.stderr
+    assert not Path("out").exists()
+
+
+def named(done: Done) -> list[str]:
+    """The words of the command that is named as the next one."""
+    program, *words = shlex.split(done.stderr.rpartition("Next: ")[2].splitlines()[0])
+    assert program == "blurdata"
+    return words
+
+
+@pytest.mark.parametrize("name", ["my shards", "what?", "it's"])
+def test_named_commands_can_be_pasted(run: Run, folders: Path, name: str) -> None:
+    """Blanks, quotes and question marks in a path survive the way from one command to the next."""
+    following = named(run("pack", f"pairs:{folders}", "--out", name))
+    assert following == ["verify", name]
+    following = named(run(*following))
+    assert following[0] == "report"
+    following = named(run("convert", name, "--out", f"{name} 2"))
+    assert following[0] == "pack"
+    following = named(run(*following))
+    assert following[0] == "verify"
+    run(*following)
+
+
+def test_named_command_packs_no_folder_into_itself(run: Run, folders: Path) -> None:
+    """A part of shards goes into a folder that is not there yet; shards as they are, and folders of pictures, need no packing."""
+    build(open_source(f"pairs:{folders}"), "shards")
+
+    assert named(run("info", "shards:shards?where=key ~ '*'"))[-2:] == ["--out", "shards2"]
+    assert named(run("clean", "shards")) == ["verify", "shards"]
+    assert "blurdata verify" not in run("clean", str(folders)).stderr
+
+
+def test_a_file_that_is_not_planned_is_to_be_removed(run: Run, folders: Path) -> None:
+    """Neither verify nor repair sends a person to the other."""
+    build(open_source(f"pairs:{folders}"), "shards")
+    Path("shards/shard-00009.h5").touch()
+
+    for words in (["verify", "shards"], ["verify", "shards", "--repair"]):
+        assert "remove or move away shard-00009.h5" in run(*words, expect=1).stderr.rpartition("Next: ")[2]
+
+
+def test_a_verdict_by_training_takes_any_source(run: Run, folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only folders of shards are checked, but every source can be trained on."""
+    trained: list[str] = []
+
+    def train(source: PairSource, *_: object, **__: object) -> None:
+        trained.append(source.text)
+
+    monkeypatch.setattr("blurdata.training.verify_by_training", train)
+    build(open_source(f"pairs:{folders}"), "shards")
+    sources = [f"pairs:{folders}", "shards:shards?where=key ~ '*'", "shards:shards", "shards"]
+
+    for source in sources:
+        run("verify", source, "--by-training")
+    assert len(trained) == len(sources)
+    assert "no folder of shards" in run("verify", sources[0], expect=2).stderr

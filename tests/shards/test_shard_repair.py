@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from small_shards import SMALL, files_of, source_of
 
-from blurdata.errors import OutputError, PlanMismatch, SourceError
-from blurdata.shards import build, repair, verify
+from blurdata.errors import Incomplete, OutputError, PlanMismatch, ShardCorrupt, SourceError
+from blurdata.shards import ShardSource, build, describe, repair, verify
 
 
 def test_repair_needs_the_very_source(golden: Path) -> None:
@@ -63,3 +63,35 @@ def test_repair_where_nothing_may_be_written(golden: Path, monkeypatch: pytest.M
         with pytest.raises(OutputError, match="may not be written"):
             repair(golden, source_of())
     assert files_of(golden) == before
+
+
+@pytest.mark.parametrize("name", ["shard-00002.h5", "shard-00002.json", "index.json"])
+def test_repair_with_a_folder_in_the_way_removes_nothing(golden: Path, name: str) -> None:
+    """What lies where a file belongs is named before anything is taken away."""
+    (golden / name).unlink()
+    (golden / name).mkdir()
+    before = sorted(golden.iterdir())
+
+    with pytest.raises(OutputError, match="is a folder where a file belongs"):
+        repair(golden, source_of())
+
+    assert sorted(golden.iterdir()) == before
+
+
+def test_whole_shards_without_their_index_say_so(golden: Path) -> None:
+    """No shard is called missing, and the command that is named writes the index without the source."""
+    (golden / "index.json").unlink()
+
+    with pytest.raises(Incomplete, match=r"all shards are there, but not index\.json; `blurdata verify --repair "):
+        ShardSource(golden)
+
+    repair(golden)
+    assert len(ShardSource(golden)) == 12
+
+
+def test_a_damaged_plan_is_not_repaired_without_its_source(golden: Path) -> None:
+    """The command that is named can be run as it stands, once the source is put in."""
+    (golden / "plan.json").write_text("{")
+
+    with pytest.raises(ShardCorrupt, match="--repair --source SOURCE"):
+        describe(golden)

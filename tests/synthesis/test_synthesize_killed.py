@@ -12,7 +12,6 @@ import av
 import numpy as np
 import pytest
 
-from blurdata.errors import SourceError
 from blurdata.sources import open_source
 
 FRAMES = 600
@@ -143,17 +142,14 @@ class TestShards:
         assert not (tmp_path / "out").exists()
 
     def test_neither_variant_is_chosen_silently(self, tmp_path: Path) -> None:
-        """Of a recipe that makes both, shards keep both and say which is the blurry half; other commands need it named."""
+        """Of a recipe that makes both, shards and ``video:`` keep both, and the command says which is the blurry half."""
         clip, out = film(tmp_path / "ride.mkv", 12), tmp_path / "out"
 
         done = run(clip, "--window", 3, "--format", "shards", "--out", out)
-        with pytest.raises(SourceError, match=r"\?variant=blur_gamma"):
-            open_source(f"video:{clip}?recipe=gopro&window=3")
-        named = open_source(f"video:{clip}?recipe=gopro&window=3&variant=both&cache={tmp_path / 'cache'}")[0]
+        opened = open_source(f"video:{clip}?recipe=gopro&window=3&cache={tmp_path / 'cache'}")[0]
 
         assert done.returncode == 0, done.stderr
         assert "--variant blur_gamma or --variant blur" in done.stderr
-        stored = open_source(f"shards:{out}")[0]
-        for pair in (named, stored):
+        for pair in (opened, open_source(f"shards:{out}")[0]):
             assert pair.meta["variant"] == "blur_gamma"
             assert list(pair.extras) == ["blur"]

@@ -102,6 +102,28 @@ class TestMakePair:
         with pytest.raises(PairMismatch, match="behind MakePair"):
             T.MakePair(blur)(batch)
 
+    @pytest.mark.parametrize("blur", [None, "motion", T.MotionBlur])
+    def test_what_cannot_blur_is_refused(self, blur: Any) -> None:
+        """It is told when the transform is made, not amid training; a class is not a transform yet."""
+        with pytest.raises(TypeError, match="blur must be a transform"):
+            T.MakePair(blur)
+
+    @pytest.mark.parametrize(
+        "blur", [v2.RandomApply([T.MotionBlur()]), torch.nn.Sequential(T.MotionBlur()), v2.Compose([v2.Compose([T.MotionBlur()])])]
+    )
+    def test_composed_blurs(self, blur: Any, batch: Tensor) -> None:
+        """Whatever torchvision and torch compose transforms by may hold the blur."""
+        assert T.MakePair(blur)(batch)["blurry"].shape == batch.shape
+
+    def test_a_label_comes_along(self, batch: Tensor) -> None:
+        """Further inputs come back as the same objects, as from every transform of torchvision."""
+        label = torch.tensor([1, 2, 3, 4])
+
+        pair, same = v2.Compose([T.MakePair(T.MotionBlur(length_px=9)), v2.CenterCrop(8)])(batch, label)
+
+        assert pair["blurry"].shape == (4, 3, 8, 8)
+        assert same is label
+
     @pytest.mark.parametrize("sample", [np.zeros((4, 4, 3), np.uint8), {"image": torch.zeros(3, 4, 4)}, {}, "a.png"])
     def test_what_is_no_picture_is_refused(self, sample: Any) -> None:
         """Anything else is a TypeError."""

@@ -82,11 +82,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", choices=list(PARTS))
     options = parser.parse_args()
+    if options.cases < 1:
+        parser.error(f"--cases must be at least 1, got {options.cases}")
     names = options.only or list(PARTS)
     even = options.cases / sum(SHARE.get(name, 1.0) for name in names)
     total, wrong = 0, 0
     for name in names:
-        cases, start = round(even * SHARE.get(name, 1.0)), time.monotonic()
+        cases, start = max(round(even * SHARE.get(name, 1.0)), 1), time.monotonic()
         fault = run(name, cases, options.seed)
         total, wrong = total + cases, wrong + bool(fault)
         print(f"{name:<10} {cases:>6} cases {time.monotonic() - start:>7.0f} s   {'FAULT' if fault else 'ok'}", flush=True)

@@ -9,6 +9,7 @@ typed error of one sentence, with the input.
 """
 
 import argparse
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if importlib.util.find_spec("atheris") is None:
+        parser.error("atheris is not installed; run `pip install atheris`")
     if options.part:
         breed(options.part, options.runs, options.seed)
     wrong = 0

@@ -1,0 +1,37 @@
+"""The line with which a command ends: what to run next, ready to be pasted."""
+
+from pathlib import Path
+
+import typer
+
+from blurdata.errors import command
+
+
+def say_next(*words: object, behind: str = "") -> None:
+    """Name the next command on stderr; ``behind`` is what follows it in words."""
+    typer.echo(f"Next: {command(*words)}{behind}", err=True)
+
+
+def say_pack(source: str) -> None:
+    """Name the command that stores a source as shards, in a folder that is not there yet; shards as they are need none."""
+    from blurdata.layouts import is_shards
+    from blurdata.paths import user_path
+
+    if is_shards(folder := user_path(source.removeprefix("shards:"))):
+        say_next("report", folder, "--out", "report.html")
+    else:
+        say_next("pack", source, "--out", free_folder("shards"))
+
+
+def free_folder(name: str) -> str:
+    """The name if no such folder is there, else with the first number that makes it one.
+
+    Example:
+        >>> free_folder("/no/such/folder")
+        '/no/such/folder'
+    """
+    number = 2
+    free = name
+    while Path(free).exists():
+        free, number = f"{name}{number}", number + 1
+    return free
