@@ -1,4 +1,4 @@
-"""Reading videos: colours, depth, rotation, time stamps, damage."""
+"""Reading videos: colours, depth, rotation, damage."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from filming import moving, write_film
 
 from blurdata.errors import SourceError
 from blurdata.sources import open_source
 from blurdata.synthesis import synthesize
-from blurdata.synthesis.analysis import STEPS, Analysis
 from blurdata.synthesis.frames import FrameIndex
 from blurdata.synthesis.rgb import ToRgb
 from blurdata.synthesis.video import VideoFilm
@@ -56,35 +56,6 @@ def _write_yuv(path: Path, colours: list[tuple[float, float, float]], matrix: st
             frame.colorspace, frame.color_range = _TAGS[matrix], 2 if full else 1
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-
-
-def _write(
-    path: Path,
-    frames: list[np.ndarray],
-    *,
-    codec: str = "ffv1",
-    pix_fmt: str = "bgr0",
-    pts: list[int] | None = None,
-    tick: Fraction = Fraction(1, 30),
-    **options,
-) -> None:
-    with av.open(str(path), "w", options=options.pop("container_options", {})) as container:
-        stream = container.add_stream(codec, rate=30, options=options.pop("options", {}))
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = pix_fmt
-        stream.codec_context.time_base = tick
-        for number, image in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts = pts[number] if pts else number
-            frame.time_base = tick
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-
-
-def _moving(count: int, size: tuple[int, int] = (48, 64), speed: int = 2) -> list[np.ndarray]:
-    rng = np.random.default_rng(2)
-    scene = np.kron(rng.integers(30, 226, (size[0] // 4 + 1, size[1] // 4 + 1, 3)), np.ones((4, 4, 1))).astype(np.uint8)
-    return [np.ascontiguousarray(np.roll(scene, speed * i, axis=1)[: size[0], : size[1]]) for i in range(count)]
 
 
 @pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])
@@ -148,8 +119,8 @@ def test_frames_of_8_bits_are_their_definition_to_half_a_code(size: tuple[int, i
 
 def test_lossless_video_and_array_give_the_same_pairs(tmp_path: Path) -> None:
     """What a lossless video holds is blended like the frames themselves, odd sizes included."""
-    frames = _moving(7, (37, 53))
-    _write(tmp_path / "odd.mkv", frames)
+    frames = moving(7, (37, 53))
+    write_film(tmp_path / "odd.mkv", frames)
 
     from_video, from_array = synthesize(tmp_path / "odd.mkv", {"window": 3}), synthesize(frames, {"window": 3})
 
@@ -162,7 +133,7 @@ def test_lossless_video_and_array_give_the_same_pairs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "codec"), [("long.mp4", "libx264"), ("long.ts", "mpeg2video"), ("long.mpg", "mpeg2video")])
 def test_a_pair_in_the_middle_is_that_of_the_run(tmp_path: Path, name: str, codec: str) -> None:
     """Entering a video with B-frames at a key frame gives the same bytes as reading from the start; streams are entered late."""
-    _write(tmp_path / name, _moving(60), codec=codec, pix_fmt="yuv420p", options={"g": "12", "bf": "2"})
+    write_film(tmp_path / name, moving(60), codec=codec, pix_fmt="yuv420p", options={"g": "12", "bf": "2"})
     pairs = synthesize(tmp_path / name, {"window": 5})
 
     run = list(pairs)
@@ -173,86 +144,19 @@ def test_a_pair_in_the_middle_is_that_of_the_run(tmp_path: Path, name: str, code
         assert np.array_equal(pairs[index].sharp, run[index].sharp)
 
 
-def test_variable_frame_rate_keeps_true_times(tmp_path: Path) -> None:
-    """No frame is doubled or dropped, exposures take the time the container says, and missing frames, even a single one, end a run."""
-    pts = [0, 9, 20, 31, 40, 60, 70, 79, 90, 99, 299, 309, 320, 330, 340]
-    _write(tmp_path / "phone.mkv", _moving(15), pts=pts, tick=Fraction(1, 300))
-
-    pairs = synthesize(tmp_path / "phone.mkv", {"window": 5})
-
-    assert pairs.summary()["timing_breaks"] == 2
-    assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11, 12, 13, 14]]
-    assert [pair.meta["exposure_s"] for pair in pairs] == pytest.approx([40 / 300, 39 / 300, 41 / 300], abs=2e-3)
-
-
-@pytest.mark.parametrize("fps", [24, 30, 60, 240, 480])
-@pytest.mark.parametrize("digits", [3, 6])
-def test_one_lost_frame_is_found_at_every_rate(fps: int, digits: int) -> None:
-    """Neither the rounding of times to milliseconds, nor a jitter of a tenth, nor a rate that halves in the dark hides or makes one."""
-    jitter = np.random.default_rng(0).uniform(-0.05, 0.05, 900)
-    even, dark = np.arange(900.0), np.concatenate([np.arange(400.0), 398 + 2 * np.arange(1.0, 501)])
-    for moments, expected in ((even, []), (np.delete(even, 450), [450]), (np.delete(even, [30, 899 - 30]), [30, 868]), (dark, [])):
-        film = _timed(np.round((moments + jitter[: len(moments)]) / fps, digits))
-
-        assert film.timing_breaks() == expected
-
-
-def _timed(times_s: np.ndarray) -> Analysis:
-    none = np.empty(0, np.int64)
-    return Analysis(48, 64, 8, times_s, none, none, np.zeros(len(times_s) - 1, STEPS), "")
-
-
-def test_times_out_of_order_are_no_times(tmp_path: Path) -> None:
-    """AVI gives B-frames the times of their storage: nothing is taken for missing, and the exposure follows from the rate."""
-    _write(tmp_path / "b.avi", _moving(12), codec="libx264", pix_fmt="yuv420p", options={"g": "12", "bf": "2"})
-
-    pairs = synthesize(tmp_path / "b.avi", {"window": 5})
-
-    assert (len(pairs), pairs.summary()["timing_breaks"]) == (2, 0)
-    assert pairs[1].meta["exposure_s"] == pytest.approx(4 / 30, abs=1e-9)
-
-
-def test_exposures_are_free_of_the_rounding_of_times(tmp_path: Path) -> None:
-    """Matroska rounds times to milliseconds; at an even rate the exposure is exact."""
-    _write(tmp_path / "even.mkv", _moving(7))
-
-    assert synthesize(tmp_path / "even.mkv", {"window": 3})[1].meta["exposure_s"] == pytest.approx(2 / 30, abs=1e-9)
-
-
-def test_an_exposure_lasts_over_a_repeat_in_a_folder_too() -> None:
-    """A frame that was left out as a repeat took its time, as it does in a video."""
-    frames = _moving(10)
-    frames[4] = frames[3]
-
-    pair = synthesize(frames, {"window": 9, "folder_fps": 240})[0]
-
-    assert 4 not in pair.meta["frames"]
-    assert pair.meta["exposure_s"] == pytest.approx(9 / 240, abs=1e-9)
-
-
 def test_a_film_within_the_rim_of_the_sensor_is_one_sentence() -> None:
     """Frames of which the rim leaves nothing are told before anything is made."""
     fields = {"window": 3, "variant": "blur_gamma", "sensor": {"rim_px": 23}}
 
     with pytest.raises(SourceError, match=r"64x48, too small for a rim of 23 px"):
-        synthesize(_moving(6), fields)
-
-
-def test_capture_rate_overrules_the_container(tmp_path: Path) -> None:
-    """A slow-motion clip tagged 30 was taken at 240; both are recorded."""
-    _write(tmp_path / "slow.mkv", _moving(6))
-
-    meta = synthesize(tmp_path / "slow.mkv", {"window": 5, "capture_fps": 240})[0].meta
-
-    assert meta["exposure_s"] == pytest.approx(4 / 240, abs=2e-4)
-    assert (meta["capture_fps"], meta["container_fps"]) == (240, 30)
+        synthesize(moving(6), fields)
 
 
 def test_sixteen_bit_folders_and_natural_order(tmp_path: Path) -> None:
     """16-bit PNG frames stay 16-bit, and frame 10 comes after frame 9."""
     from blurdata.files import write_png
 
-    frames = [frame.astype(np.uint16) * 257 for frame in _moving(12)]
+    frames = [frame.astype(np.uint16) * 257 for frame in moving(12)]
     for i, frame in enumerate(frames):
         write_png(tmp_path / "take" / f"f{i}.png", frame)
 
@@ -267,7 +171,7 @@ def test_a_gopro_tree_is_a_source_of_all_its_sequences(tmp_path: Path) -> None:
     from blurdata.files import write_png
 
     for split, name in (("train", "GOPR0001_11_00"), ("test", "GOPR0002_11_00")):
-        for i, frame in enumerate(_moving(6)):
+        for i, frame in enumerate(moving(6)):
             write_png(tmp_path / split / name / f"{i + 1:06d}.png", frame)
 
     pairs = synthesize(tmp_path, {"window": 3})
@@ -281,7 +185,7 @@ def _broken(tmp_path: Path) -> dict[str, Path]:
     text.write_text("this is no film\n" * 100)
     empty.write_bytes(b"")
     whole = tmp_path / "whole.mp4"
-    _write(whole, _moving(60, (128, 160)), codec="libx264", pix_fmt="yuv420p", container_options={"movflags": "faststart"})
+    write_film(whole, moving(60, (128, 160)), codec="libx264", pix_fmt="yuv420p", container_options={"movflags": "faststart"})
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
     (tmp_path / "nothing").mkdir()
     return {"text": text, "empty": empty, "cut": cut, "missing": tmp_path / "missing.mp4", "nothing": tmp_path / "nothing"}
@@ -303,7 +207,7 @@ def test_damage_that_hides_the_rest_of_a_film_is_told(tmp_path: Path) -> None:
     """FFmpeg takes overwritten Matroska clusters for the end without a word; the promised length tells that frames are gone."""
     scene = np.random.default_rng(3).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     path = tmp_path / "hole.mkv"
-    _write(path, [np.roll(scene, 2 * i, axis=1) for i in range(60)], codec="mpeg4", pix_fmt="yuv420p")
+    write_film(path, [np.roll(scene, 2 * i, axis=1) for i in range(60)], codec="mpeg4", pix_fmt="yuv420p")
     assert synthesize(path, {"window": 5, "variant": "blur"}).summary()["frames"] == 60
     data = bytearray(path.read_bytes())
     half = len(data) // 2
@@ -317,7 +221,7 @@ def test_damage_that_hides_the_rest_of_a_film_is_told(tmp_path: Path) -> None:
 def test_an_avi_that_counts_repeats_is_whole(tmp_path: Path) -> None:
     """AVI keeps uneven times by parts without data that its header counts as frames; one that lost its end is still told from it."""
     path, pts = tmp_path / "uneven.avi", [round(2.5 * i) for i in range(40)]
-    _write(path, _moving(40), codec="mjpeg", pix_fmt="yuvj420p", pts=pts, tick=Fraction(1, 600))
+    write_film(path, moving(40), codec="mjpeg", pix_fmt="yuvj420p", pts=pts, tick=Fraction(1, 600))
     data = path.read_bytes()
     half = data.index(b"idx1") // 2
     (tmp_path / "holed.avi").write_bytes(data[:half] + bytes(len(data) - half))
@@ -332,7 +236,7 @@ def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
     """`video:PATH?recipe=…&shots=…` opens the same pairs, and pickles."""
     import pickle
 
-    _write(tmp_path / "two.mkv", _moving(12) + [255 - frame for frame in _moving(12)])
+    write_film(tmp_path / "two.mkv", moving(12) + [255 - frame for frame in moving(12)])
     text = f"video:{tmp_path / 'two.mkv'}?recipe=gopro&variant=blur&window=3&cache={tmp_path / 'cache'}"
 
     pairs = open_source(text)
@@ -360,8 +264,8 @@ def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
 def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[int, int, int, int], turns: int, mirrored: bool) -> None:
     """The display matrix turns the frames upright, (0, 1, -1, 0) a quarter clockwise, and mirrors a front camera's; meta says both."""
     path = tmp_path / "phone.mp4"
-    frames = _moving(6, (48, 80))
-    _write(path, frames, codec="libx264", pix_fmt="yuv444p", options={"qp": "1"})
+    frames = moving(6, (48, 80))
+    write_film(path, frames, codec="libx264", pix_fmt="yuv444p", options={"qp": "1"})
     data = path.read_bytes()
     plain = b"".join(value.to_bytes(4, "big") for value in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
     at = data.index(plain, data.index(b"tkhd"))
@@ -400,7 +304,7 @@ def test_meta_says_how_colours_were_read(tmp_path: Path, matrix: str, full: bool
 def test_hdr_is_not_averaged_under_a_curve_that_is_not_its_own(tmp_path: Path, transfer: str, name: str) -> None:
     """A phone's HDR film is refused, unless a table says what its codes mean."""
     path = tmp_path / "phone.mp4"
-    _write(path, _moving(12), codec="libx264", pix_fmt="yuv420p", options={"x264-params": f"transfer={transfer}"})
+    write_film(path, moving(12), codec="libx264", pix_fmt="yuv420p", options={"x264-params": f"transfer={transfer}"})
     table = tmp_path / "own.csv"
     np.savetxt(table, np.linspace(0, 1, 64) ** 3)
 
@@ -408,29 +312,3 @@ def test_hdr_is_not_averaged_under_a_curve_that_is_not_its_own(tmp_path: Path, t
         synthesize(path, {"window": 7})
     pairs = synthesize(path, {"window": 7, "curve": str(table)})
     assert pairs[0].meta["transfer"] == name.lower()
-
-
-@pytest.mark.parametrize("suffix", [".h264", ".hevc"])
-def test_raw_streams_have_the_rate_of_their_headers(tmp_path: Path, suffix: str) -> None:
-    """FFmpeg takes every raw stream for 25 frames a second; what the pictures' own headers say is believed instead."""
-    codec = {".h264": "libx264", ".hevc": "libx265"}[suffix]
-    _write(tmp_path / f"raw{suffix}", _moving(12), codec=codec, pix_fmt="yuv420p", options={"x265-params": "log-level=none"})
-
-    meta = synthesize(tmp_path / f"raw{suffix}", {"window": 7})[0].meta
-
-    assert (meta["container_fps"], meta["capture_fps"]) == (30, 30)
-    assert meta["exposure_s"] == pytest.approx(6 / 30)
-
-
-def test_a_raw_stream_without_a_rate_has_no_times(tmp_path: Path) -> None:
-    """A rate that nobody stated is not made up: it is null, counted, and taken from --capture-fps alone."""
-    path = tmp_path / "raw.mjpeg"  # JPEG has no place for a rate
-    _write(path, _moving(12), codec="mjpeg", pix_fmt="yuvj420p")
-
-    pairs = synthesize(path, {"window": 7, "folder_fps": 240})
-    given = synthesize(path, {"window": 7, "capture_fps": 120})
-
-    assert [pairs[0].meta[name] for name in ("container_fps", "capture_fps", "exposure_s")] == [None, None, None]
-    assert pairs.summary()["films_of_unknown_rate"] == 1
-    assert [given[0].meta[name] for name in ("container_fps", "capture_fps", "exposure_s")] == [None, 120, 6 / 120]
-    assert given.summary()["films_of_unknown_rate"] == 0
