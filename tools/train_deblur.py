@@ -33,7 +33,7 @@ import torch
 import yaml
 from torch import nn
 
-from blurdata.errors import BlurDataError, OutputError, RecipeError, SourceError
+from blurdata.errors import BlurDataError, OutputError, RecipeError, SourceError, command
 from blurdata.files import make_folder, write_atomic
 from blurdata.interrupt import deferred, end_stopped
 from blurdata.naming import counted
@@ -163,7 +163,7 @@ def finish(
             raise SourceError(msg) from fault
         told = f"PSNR {result['scores']['blurry_psnr']:.2f} -> {result['scores']['restored_psnr']:.2f} dB, " if rows else ""
         print(f"{told}{out / 'result.json'}")
-        say(us, f"Next: blurdata deblur IMAGE… --checkpoint {out / 'network.pt'} --out restored")
+        say(us, f"Next: {command('deblur', 'PICTURES', '--checkpoint', out / 'network.pt', '--out', 'restored')}")
 
 
 def score(
