@@ -33,15 +33,12 @@ def run(
 
     Cuts, repeated frames, static stretches and windows that had to be refused are counted and reported, never dropped silently.
     """
-    import json
-
     from blurdata.layouts import refuse_pictures, refuse_shards
     from blurdata.paths import user_path
     from blurdata.progress import progress
     from blurdata.sources import source_text
     from blurdata.synthesis.folder import write_folder
     from blurdata.synthesis.make import open_films, resolve
-    from blurdata.synthesis.source import UNBLURRED_PX
 
     if format not in ("folder", "shards"):
         msg = f"--format must be folder or shards, got '{format}'."
@@ -65,22 +62,29 @@ def run(
                 from blurdata.shards import build
 
                 build(pairs, out, workers=workers or available_cpus(), advance=advance)
-    summary = dict(pairs.summary())
+    _tell(dict(pairs.summary()), len(pairs), both=format == "shards" and plan.variant == "both", as_json=as_json)
+    if format == "folder":
+        say_next("report", source_text("pairs", out, f"blurry={'blur' if plan.variant == 'blur' else 'blur_gamma'}"))
+    else:
+        say_next("verify", out)
+
+
+def _tell(summary: dict[str, Any], pairs: int, *, both: bool, as_json: bool) -> None:
+    """What was made, and what a user might not expect of it."""
+    import json
+
+    from blurdata.synthesis.source import UNBLURRED_PX
+
     if as_json:
         typer.echo(json.dumps(summary))
     else:
         typer.echo("\n".join(f"{name.replace('_', ' '):<26} {value}" for name, value in summary.items() if value))
     if still := summary["pairs_without_blur"]:
-        told = f"less than {UNBLURRED_PX} px of blur in {still} of {len(pairs)} pairs, as where a film stands still under grain"
+        told = f"less than {UNBLURRED_PX} px of blur in {still} of {pairs} pairs, as where a film stands still under grain"
         typer.echo(f"Note: {told}; `min_blur_px` in the recipe leaves such out.", err=True)
-    if format == "shards" and plan.variant == "both":
+    if both:
         told = "the blurry half of each pair is blur_gamma (light averaged), and blur (code values averaged) is the extra `blur`"
         typer.echo(f"Note: {told}; --variant blur_gamma or --variant blur stores one of them alone.", err=True)
-    half = "blur" if plan.variant == "blur" else "blur_gamma"
-    if format == "folder":
-        say_next("report", source_text("pairs", out, f"blurry={half}"))
-    else:
-        say_next("verify", out)
 
 
 def _check_options(fields: Mapping[str, Any]) -> None:
