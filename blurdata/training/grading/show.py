@@ -62,7 +62,7 @@ def plot_scores(scores: dict[str, dict[str, list[Scores]]], path: Path) -> None:
     spare = max(1.0, 5 - (max(shown) - min(shown)) / 2)  # ten points at least: arms that are alike look alike
     panels[0].set_ylim(min(shown) - spare, max(shown) + spare)
     panels[0].set_ylabel("accuracy, %")
-    panels[-1].legend(frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(scores), frameon=False)
     with atomic_path(path) as temporary:
         figure.savefig(temporary, dpi=120, format="png")
     plt.close(figure)
