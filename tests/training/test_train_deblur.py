@@ -284,7 +284,7 @@ class TestPairs:
 
         sentence = train(tmp_path / "run", "--shards", tmp_path / "shards", "--workers", workers)
 
-        assert "rebuild this shard" in sentence
+        assert "rebuild it with" in sentence
         assert "Traceback" not in sentence
 
     @pytest.mark.parametrize(("spoil", "words"), [("small", "at least 11 px"), ("cut", "damaged or cut off")])

@@ -10,7 +10,17 @@ from blurdata.training.grading.score import Compared, Scores
 
 
 def scores_table(scores: dict[str, dict[str, list[Scores]]]) -> str:
-    """Accuracy in percent of every arm under every test, and the other scores on clean pictures."""
+    """Accuracy in percent of every arm under every test, means over seeds, and the other scores under three of them.
+
+    Args:
+        scores: Arm -> test (``"clean"``, ``"motion 1"`` …) -> a score for each seed.
+
+    Example:
+        >>> names = ["clean", *(f"{test} {severity}" for test in TESTS for severity in SEVERITIES)]
+        >>> one = Scores(0.75, 0.7, 0.6, 0.1, ((3, 1), (1, 3)))
+        >>> print(scores_table({"ours": {name: [one] for name in names}}).splitlines()[1][:21])
+        ours     75.0    75.0
+    """
     width = max(map(len, scores)) + 2
     lines = [f"{'accuracy, %':<{width}}{'clean':>7}" + "".join(f"{test + ' 1 to 5':>33}" for test in TESTS)]
     for name, tests in scores.items():
@@ -28,7 +38,19 @@ def scores_table(scores: dict[str, dict[str, list[Scores]]]) -> str:
 
 
 def compared_text(compared: dict[str, Compared], first: str) -> str:
-    """Every arm beside the first."""
+    """Every arm beside the first, in points of accuracy with intervals.
+
+    Args:
+        compared: What :func:`~blurdata.training.grading.compare_arms` found.
+        first: Name of the arm that the others stand beside.
+
+    Example:
+        >>> from blurdata.training.grading import compare_arms
+        >>> wrong = {test: np.zeros((1, 8)) for test in ("clean", "motion 3", "defocus 3")}
+        >>> right = {test: np.ones((1, 8)) for test in wrong}
+        >>> print(compared_text(compare_arms({"none": wrong, "ours": right}, [str(i) for i in range(8)]), "none").splitlines()[1][:33])
+          ours: clean +100.00 [+100.00, +
+    """
     lines = [f"points of accuracy beside '{first}' [95 %, paired over runs of names and seeds]"]
     for name, one in compared.items():
         lines.append(f"  {name}: clean {one.clean}; motion and defocus 3 to 5 {one.hard}")
@@ -42,7 +64,23 @@ def compared_text(compared: dict[str, Compared], first: str) -> str:
 
 
 def plot_scores(scores: dict[str, dict[str, list[Scores]]], path: Path) -> None:
-    """Accuracy over severity, a panel a test."""
+    """Accuracy over severity as a PNG, a panel a test: the mean over seeds, and shaded their range.
+
+    Args:
+        scores: Arm -> test -> a score for each seed.
+        path: Where the picture goes; it is whole or not there.
+
+    Raises:
+        OutputError: If it cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> names = ["clean", *(f"{test} {severity}" for test in TESTS for severity in SEVERITIES)]
+        >>> one, path = Scores(0.75, 0.7, 0.6, 0.1, ((3, 1), (1, 3))), Path(tempfile.mkdtemp()) / "curves.png"
+        >>> plot_scores({"ours": {name: [one] for name in names}}, path)
+        >>> path.read_bytes()[1:4]
+        b'PNG'
+    """
     import matplotlib
 
     matplotlib.use("Agg")
