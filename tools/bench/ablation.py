@@ -54,7 +54,8 @@ def blended(cameras: dict[str, ReferenceCamera], frames: dict[str, list[np.ndarr
     sensor = Sensor(saturation=fields.pop("saturation"), noise=fields.pop("noise"), **PLAIN)
     pairs = []
     for i, name in enumerate(cameras):
-        recipe = {"window": FRAMES, "variant": "blur_gamma", "still_change": 0, "max_disagreement": 1.0, "seed": i, **fields}
+        recipe = {"window": FRAMES, "variant": "blur_gamma", "max_disagreement": 1.0, "seed": i, **fields}
+        recipe |= {"still_change": 0, "repeat_share": 0}  # all frames are true, also where a hand turns round
         source = synthesize(frames[name], recipe | {"sensor": sensor.resolved()})
         pair = source[0]
         pairs.append(Pair(f"{name}/0", pair.blurry, pair.sharp, {**pair.meta, "scene": name, "sequence": name}))
