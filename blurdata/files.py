@@ -193,13 +193,16 @@ def read_image(path: Path) -> Image:
     EXIF orientation is honoured. Raises SourceError if the file is missing, broken, truncated or enormous.
     """
     image_size(path)
-    _refuse_float(path)
     try:
         data = np.fromfile(path, np.uint8)
     except OSError as error:
         msg = f"{path}: cannot be read ({error.strerror})."
         raise SourceError(msg) from error
-    return decode_image(data, str(path))
+    try:
+        return decode_image(data, str(path))
+    except SourceError:
+        _refuse_float(path)
+        raise
 
 
 def decode_image(data: NDArray[np.uint8], where: str) -> Image:

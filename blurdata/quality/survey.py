@@ -176,7 +176,7 @@ def _in_processes(
                 yield _counted(future.result(), advance)
 
 
-_source: PairSource | None = None
+_source: PairSource  # of a worker process, from its start on
 _usual = "srgb"
 
 
@@ -186,5 +186,4 @@ def _start_worker(source: PairSource, usual: str) -> None:
 
 
 def _worker_run(run: Sequence[int]) -> list[PairFacts]:
-    assert _source is not None
     return _measure_run(_source, run, _usual)

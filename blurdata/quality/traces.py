@@ -51,7 +51,7 @@ def _traces(source: PairSource, run: Sequence[int]) -> list[Trace]:
     return [take_trace(pair) for pair in pairs if pair is not None]
 
 
-_source: PairSource | None = None
+_source: PairSource  # of a worker process, from its start on
 
 
 def _start(source: PairSource) -> None:
@@ -60,5 +60,4 @@ def _start(source: PairSource) -> None:
 
 
 def _in_worker(run: Sequence[int]) -> list[Trace]:
-    assert _source is not None
     return _traces(_source, run)

@@ -55,6 +55,14 @@ def recipe(tmp_path):
     return AlignRecipe(crop=None, scale=0.5, lens_sharp=str(tmp_path / "left.yaml"), lens_blurry=str(tmp_path / "right.yaml"))
 
 
+@pytest.fixture
+def recipe_file(recipe, tmp_path):
+    """The recipe as the command reads it."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("\n".join(f"{name}: {json.dumps(value)}" for name, value in recipe.resolved().items()))
+    return path
+
+
 def files(folder: Path) -> dict[str, bytes]:
     """Every file and its bytes."""
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
@@ -102,13 +110,11 @@ def test_a_folder_of_another_recipe_is_refused(captures, recipe, tmp_path):
         align_folder(captures, tmp_path / "out", recipe.model_copy(update={"kernel_px": 60}))
 
 
-def test_the_source_gives_the_same_pictures(captures, recipe, tmp_path):
+def test_the_source_gives_the_same_pictures(captures, recipe, recipe_file, tmp_path):
     """``align:`` holds the pairs that were aligned, with the bytes that the command writes, and says what it left out."""
-    path = tmp_path / "mine.yaml"
-    path.write_text("\n".join(f"{name}: {json.dumps(value)}" for name, value in recipe.resolved().items()))
     align_folder(captures, tmp_path / "out", recipe)
 
-    source = open_source(f"align:{captures}?recipe={path}&cache={tmp_path / 'cache'}")
+    source = open_source(f"align:{captures}?recipe={recipe_file}&cache={tmp_path / 'cache'}")
     pair = source[1]
 
     assert source.keys == ["scene012/1", "scene012/2", "scene012/3"]
@@ -121,14 +127,12 @@ def test_the_source_gives_the_same_pictures(captures, recipe, tmp_path):
     assert (again.fingerprint(), again.keys) == (source.fingerprint(), source.keys)
 
 
-def test_a_missing_reference_is_a_reason(captures, recipe, tmp_path):
+def test_a_missing_reference_is_a_reason(captures, recipe, recipe_file, tmp_path):
     """Without the reference's sharp half no pair of the scene is written, and the command ends with one sentence."""
     (captures / "shop 12" / "left" / "1.png").unlink()
-    path = tmp_path / "mine.yaml"
-    path.write_text("\n".join(f"{name}: {json.dumps(value)}" for name, value in recipe.resolved().items()))
 
     result = CliRunner().invoke(
-        build_app(), ["align", str(captures), "--out", str(tmp_path / "out"), "--recipe", str(path), "--workers", "1"]
+        build_app(), ["align", str(captures), "--out", str(tmp_path / "out"), "--recipe", str(recipe_file), "--workers", "1"]
     )
 
     assert isinstance(result.exception, SourceError)
@@ -138,11 +142,20 @@ def test_a_missing_reference_is_a_reason(captures, recipe, tmp_path):
     align_folder(captures, tmp_path / "out", recipe.model_copy(update={"max_residual_px": 0.5}))  # another recipe, for it has not one pair
 
 
-def test_the_command_draws_overlays(captures, recipe, tmp_path):
+def test_the_command_draws_overlays(captures, recipe_file, tmp_path):
     """``--overlay KEY`` writes a picture of the pair before and after, twice as wide as the pair."""
-    path = tmp_path / "mine.yaml"
-    path.write_text("\n".join(f"{name}: {json.dumps(value)}" for name, value in recipe.resolved().items()))
-    arguments = ["align", str(captures), "--out", str(tmp_path / "out"), "--recipe", str(path), "--workers", "1", "--overlay", "scene012/2"]
+    arguments = [
+        "align",
+        str(captures),
+        "--out",
+        str(tmp_path / "out"),
+        "--recipe",
+        str(recipe_file),
+        "--workers",
+        "1",
+        "--overlay",
+        "scene012/2",
+    ]
 
     result = CliRunner().invoke(build_app(), arguments)
 
@@ -154,13 +167,10 @@ def test_the_command_draws_overlays(captures, recipe, tmp_path):
     assert np.abs(after - 128.0).mean() < 0.7 * np.abs(before - 128.0).mean()
 
 
-def test_an_overlay_of_no_pair_is_told_at_once(captures, recipe, tmp_path):
+def test_an_overlay_of_no_pair_is_told_at_once(captures, recipe_file, tmp_path):
     """Before anything is aligned."""
-    path = tmp_path / "mine.yaml"
-    path.write_text("\n".join(f"{name}: {json.dumps(value)}" for name, value in recipe.resolved().items()))
-
     result = CliRunner().invoke(
-        build_app(), ["align", str(captures), "--out", str(tmp_path / "out"), "--recipe", str(path), "--overlay", "scene012/9"]
+        build_app(), ["align", str(captures), "--out", str(tmp_path / "out"), "--recipe", str(recipe_file), "--overlay", "scene012/9"]
     )
 
     assert isinstance(result.exception, SourceError)

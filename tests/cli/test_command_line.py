@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 
 from blurdata import cli
 from blurdata.cli import build_app
-from blurdata.cli._doctor import albumentations_x, opencv_clash
 from blurdata.cli._help import split_examples
 from blurdata.errors import SourceError
 from blurdata.files import write_png
@@ -238,36 +237,6 @@ def test_recipes_are_listed_shown_and_copied(tmp_path, monkeypatch):
     assert "is a folder" in str(run("recipe", "copy", "gopro", "--out", ".", "--overwrite").exception)
 
 
-def test_doctor_says_what_is_there():
-    """--json holds versions, codecs and CUDA; the exit code follows from the faults."""
-    result = run("doctor", "--json")
-    found = json.loads(result.stdout)
-
-    assert found["ok"] == (not found["faults"])
-    assert result.exit_code == (0 if found["ok"] else 1)
-    assert {"blurdata", "torch", "cv2"} <= set(found["versions"])
-    assert "h264" in found["video"]["decodes"]
-
-
-def test_doctor_exits_with_1_on_a_fault(monkeypatch):
-    """A clash that is found makes the command fail and names the remedy."""
-    from blurdata.cli import _doctor
-
-    monkeypatch.setattr(_doctor, "_installed", lambda names: dict.fromkeys(names, "1.0"))
-    result = run("doctor")
-
-    assert result.exit_code == 1
-    assert "FAULT" in result.stdout
-
-
-def test_doctor_knows_what_breaks_what():
-    """Two OpenCV wheels are a fault and one is none; AlbumentationsX is one in any case."""
-    assert opencv_clash({"opencv-python-headless": "4.9"}) == []
-    assert "pip uninstall" in opencv_clash({"opencv-python": "4.9", "opencv-python-headless": "4.9"})[0]
-    assert albumentations_x({}) == []
-    assert "AGPL" in albumentations_x({"albumentationsx": "2.0"})[0]
-
-
 def test_errors_are_shown_as_they_are(monkeypatch, capsys):
     """The sentence of a data error reaches the person unchanged."""
 
@@ -381,20 +350,6 @@ def test_recipe_list_ends_no_sentence_halfway():
     for entry in json.loads(run("recipe", "list", "--json").stdout):
         assert entry["purpose"].endswith("."), entry
         assert entry["purpose"].count("(") == entry["purpose"].count(")"), entry
-
-
-@pytest.mark.parametrize("package", ["opencv-contrib-python", "albumentationsx"])
-def test_doctor_sees_a_package_that_breaks_others(package, tmp_path):
-    """With the traces of a second OpenCV wheel, or of AlbumentationsX, on the path: exit code 1 and the command that mends it."""
-    home = tmp_path / f"{package.replace('-', '_')}-9.9.dist-info"
-    home.mkdir()
-    (home / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 9.9\n")
-    path = os.pathsep.join([str(tmp_path), str(Path.cwd())])
-    result = blurdata("doctor", "--json", environment={"PYTHONPATH": path})
-    faults = " ".join(json.loads(result.stdout)["faults"])
-
-    assert result.returncode == 1
-    assert f"pip uninstall -y {'albumentationsx' if package == 'albumentationsx' else 'opencv'}" in faults
 
 
 @pytest.mark.parametrize("name", COMMANDS)
