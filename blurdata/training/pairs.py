@@ -106,15 +106,15 @@ class TrainingPairs:
             if not len(crops):
                 msg = f"{self.shards}: holds no pair that meets '{self.recipe.where}'; change `where`."
                 raise SourceError(msg)
-            needed = crops.crop_hw[0]
+            needed, depth_of = crops.crop_hw[0], dict[int, str]()
             for index in range(len(crops)):
+                depth_of[crops.bits(index)] = crops.keys[index]
                 if min(crops.size_hw(index)) < needed:
                     height, width = crops.size_hw(index)
                     around = f" and {needed - side} px around it for the blur" if needed > side else ""
                     msg = f"'{crops.keys[index]}' of {height} x {width} px is smaller than the crop of {side} px{around}; "
                     msg += "choose a smaller crop in `stages`, or leave such pictures out."
                     raise RecipeError(msg)
-            depth_of = {crops.bits(index): crops.keys[index] for index in range(len(crops))}
             if len(depth_of) > 1:
                 one, other = (f"{bits}-bit pairs ('{key}')" for bits, key in sorted(depth_of.items()))
                 root = self._used_sharp if self._used_sharp and crops is parts[-1] else self.shards
