@@ -152,12 +152,15 @@ class LightSum:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        total = self._total(waiting[0].shape).reshape(-1)
-        flat, table = [frame.reshape(-1) for frame in waiting], self._table.reshape(-1)
+        fresh = self._sum is None
+        if self._sum is None:
+            self._sum = self._room.empty(waiting[0].shape, self._dtype)
+        total, table = self._sum.reshape(-1), self._table.reshape(-1)
+        flat = [frame.reshape(-1) for frame in waiting]
         if len(flat) == _AT_ONCE:
-            add_light_4(total, flat[0], flat[1], flat[2], flat[3], table)
+            add_light_4(total, flat[0], flat[1], flat[2], flat[3], table, fresh)
         elif len(flat) == 3:
-            add_light_3(total, flat[0], flat[1], flat[2], table)
+            add_light_3(total, flat[0], flat[1], flat[2], table, fresh)
         else:
-            for frame in flat:
-                add_light_1(total, frame, table)
+            for number, frame in enumerate(flat):
+                add_light_1(total, frame, table, fresh and number == 0)

@@ -7,39 +7,44 @@ import numpy as np
 from blurdata.compiled import compiled, part
 
 FIXED_BITS = np.int32(18)  # of the fixed-point factors of yuv8_to_rgb
+_NOTHING = np.uint32(0)
 CHROMA_UNIT = 16  # what one code of chroma is after its interpolation there
-_FOUR = np.int32(4)
-_QUARTERS = (np.int32(0), np.int32(1), np.int32(2), np.int32(3))
 
 
 @compiled
-def add_light_1(total: Any, a: Any, table: Any) -> None:
-    """Add the light of one frame of (3 N,) codes to ``total``; ``table`` is (3 codes,), one channel's after the other's."""
+def add_light_1(total: Any, a: Any, table: Any, fresh: bool) -> None:
+    """Add the light of one frame of (3 N,) codes to ``total``, or to nothing where it is ``fresh`` and holds anything.
+
+    ``table`` is (3 codes,), one channel's after the other's.
+    """
     codes = table.size // 3
     for i in range(0, total.size, 3):
         for c in range(3):
             at, of = np.uintp(i + c), np.uintp(codes * c)
-            total[at] += table[of + a[at]]
+            before = _NOTHING if fresh else total[at]
+            total[at] = before + table[of + a[at]]
 
 
 @compiled
-def add_light_3(total: Any, a: Any, b: Any, d: Any, table: Any) -> None:
+def add_light_3(total: Any, a: Any, b: Any, d: Any, table: Any, fresh: bool) -> None:
     """Add the light of three frames at once: the sum is read and written once for all."""
     codes = table.size // 3
     for i in range(0, total.size, 3):
         for c in range(3):
             at, of = np.uintp(i + c), np.uintp(codes * c)
-            total[at] += table[of + a[at]] + table[of + b[at]] + table[of + d[at]]
+            before = _NOTHING if fresh else total[at]
+            total[at] = before + table[of + a[at]] + table[of + b[at]] + table[of + d[at]]
 
 
 @compiled
-def add_light_4(total: Any, a: Any, b: Any, d: Any, e: Any, table: Any) -> None:
+def add_light_4(total: Any, a: Any, b: Any, d: Any, e: Any, table: Any, fresh: bool) -> None:
     """Add the light of four frames at once."""
     codes = table.size // 3
     for i in range(0, total.size, 3):
         for c in range(3):
             at, of = np.uintp(i + c), np.uintp(codes * c)
-            total[at] += table[of + a[at]] + table[of + b[at]] + table[of + d[at]] + table[of + e[at]]
+            before = _NOTHING if fresh else total[at]
+            total[at] = before + table[of + a[at]] + table[of + b[at]] + table[of + d[at]] + table[of + e[at]]
 
 
 @compiled
@@ -100,36 +105,40 @@ def yuv8_to_rgb(out: Any, y: Any, cb: Any, cr: Any, across: int, down: int, cent
     height, width = out.shape[0], out.shape[1] // 3
     few = (width + across) >> across
     last = ((height + down) >> down) - 1
-    # quarters: of an even pixel the sample before it and its own, of an odd one its own and the next
-    even, odd = (_QUARTERS[1], _QUARTERS[3]) if centred else (_QUARTERS[0], _QUARTERS[2])
     half = np.int32(1 << (FIXED_BITS - 1))
-    luma, slopes = factors[0], (factors[1], factors[2], factors[3], factors[4])
-    blue, red = np.empty(few + 2, np.int32), np.empty(few + 2, np.int32)
+    luma, red, green_blue, green_red, blue = factors
+    column, u, v = np.empty(few + 2, np.int16), np.empty(few << across, np.int16), np.empty(few << across, np.int16)
     for i in range(height):
         near = i >> down
         far = min(max(near - 1 + 2 * (i & 1), 0), last) if down else near
-        for j in range(few):
-            blue[j + 1] = np.int32(3) * np.int32(cb[near, j]) + np.int32(cb[far, j]) - np.int32(512)
-            red[j + 1] = np.int32(3) * np.int32(cr[near, j]) + np.int32(cr[far, j]) - np.int32(512)
-        blue[0], blue[few + 1], red[0], red[few + 1] = blue[1], blue[few], red[1], red[few]
-        if across:
-            for j in range(width >> 1):
-                u, v = even * blue[j] + (_FOUR - even) * blue[j + 1], even * red[j] + (_FOUR - even) * red[j + 1]
-                _put(out, i, 6 * j, (np.int32(y[i, 2 * j]) - black) * luma + half, u, v, slopes)
-                u, v = odd * blue[j + 1] + (_FOUR - odd) * blue[j + 2], odd * red[j + 1] + (_FOUR - odd) * red[j + 2]
-                _put(out, i, 6 * j + 3, (np.int32(y[i, 2 * j + 1]) - black) * luma + half, u, v, slopes)
-            if width & 1:
-                u, v = even * blue[few - 1] + (_FOUR - even) * blue[few], even * red[few - 1] + (_FOUR - even) * red[few]
-                _put(out, i, 3 * width - 3, (np.int32(y[i, width - 1]) - black) * luma + half, u, v, slopes)
-        else:
-            for j in range(width):
-                _put(out, i, 3 * j, (np.int32(y[i, j]) - black) * luma + half, _FOUR * blue[j + 1], _FOUR * red[j + 1], slopes)
+        _chroma_row(u, cb, near, far, across, centred, column)
+        _chroma_row(v, cr, near, far, across, centred, column)
+        for j in range(width):
+            light = np.int32((np.int32(y[i, j]) - black) * luma + half)
+            out[i, 3 * j] = _code(np.int32(light + red * v[j]))
+            out[i, 3 * j + 1] = _code(np.int32(light - green_blue * u[j] - green_red * v[j]))
+            out[i, 3 * j + 2] = _code(np.int32(light + blue * u[j]))
 
 
 @part
-def _put(out: Any, i: int, at: int, light: Any, u: Any, v: Any, slopes: Any) -> None:
-    """One pixel; a row of its own instead of ``out`` and ``i`` would keep the loop from being vectorised."""
-    low, high = np.int32(0), np.int32(255)
-    out[i, at] = min(max((light + slopes[0] * v) >> FIXED_BITS, low), high)
-    out[i, at + 1] = min(max((light - slopes[1] * u - slopes[2] * v) >> FIXED_BITS, low), high)
-    out[i, at + 2] = min(max((light + slopes[3] * u) >> FIXED_BITS, low), high)
+def _chroma_row(out: Any, plane: Any, near: int, far: int, across: int, centred: bool, column: Any) -> None:
+    """One row of chroma at every pixel, ``CHROMA_UNIT`` a code: three quarters of the near row of samples and one of the far one."""
+    few = column.size - 2
+    for j in range(few):
+        column[j + 1] = 3 * np.int16(plane[near, j]) + np.int16(plane[far, j]) - 512
+    column[0], column[few + 1] = column[1], column[few]
+    if not across:
+        for j in range(few):
+            out[j] = 4 * column[j + 1]
+    elif centred:
+        for j in range(few):
+            out[2 * j], out[2 * j + 1] = column[j] + 3 * column[j + 1], 3 * column[j + 1] + column[j + 2]
+    else:
+        for j in range(few):
+            out[2 * j], out[2 * j + 1] = 4 * column[j + 1], 2 * (column[j + 1] + column[j + 2])
+
+
+@part
+def _code(fixed: Any) -> Any:
+    """The code of an int32 sum in fixed point. Without its casts and the callers' numba reckons in 64 bits, half as many to a vector."""
+    return min(max(np.int32(fixed >> FIXED_BITS), np.int32(0)), np.int32(255))
