@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from blurdata.synthesis.flow import Flow
 
 Seen = NDArray[np.uint8]
+_TINY = 1e-6
 
 
 def bend(onward: Flow, back: Flow, seen: Seen) -> Flow:
@@ -29,3 +30,20 @@ def bend(onward: Flow, back: Flow, seen: Seen) -> Flow:
     sure = cv2.blur(seen.astype(np.float32), (side, side))[..., None]
     mean = cv2.blur((onward + back) / 2 * seen[..., None], (side, side))
     return np.asarray(mean / np.maximum(sure, 1e-3) * np.minimum(1, 4 * sure), np.float32)
+
+
+def agreed(one: Flow, two: Flow) -> Flow:
+    """What two bends, (H, W, 2) px per interval squared, have in common: ``(a + b) max(0, a . b) / (|a|^2 + |b|^2)``.
+
+    The limiter of van Albada et al. (1982), for vectors: equal ones stay; where a camera starts or stops only one side sees an
+    acceleration, and nothing is left of it.
+    """
+    same = np.maximum((one * two).sum(axis=-1, keepdims=True), 0)
+    size = (one * one + two * two).sum(axis=-1, keepdims=True)
+    return np.asarray((one + two) * (same / np.maximum(size, _TINY)), np.float32)
+
+
+def held(bent: Flow, way: Flow) -> Flow:
+    """A bend that nothing confirms, no longer than the way itself: a point that rests stays at rest, none turns back on its way."""
+    longest, length = (np.linalg.norm(field, axis=-1, keepdims=True) for field in (way, bent))
+    return np.asarray(bent * np.minimum(1, longest / np.maximum(length, _TINY)), np.float32)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from blurdata.color import Curve, look_up
 from blurdata.pairs import Image
-from blurdata.synthesis.bend import bend
+from blurdata.synthesis.bend import agreed, bend, held
 from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.flow import Flow, both_flows, carried
 from blurdata.synthesis.frames import grey_of
@@ -81,16 +81,17 @@ class _DisBetween:
         self._codes, self._threads = codes, threads
 
     def bent(self, earlier: Between | None, later: Between | None) -> Between:
-        """Acceleration at A from the interval before, at B from the one after; where one is lacking the other stands in."""
+        """Acceleration at A from the interval before, at B from the one after, as far as they agree; one alone stands in for both."""
         (forward, backward), (seen_a, seen_b) = self._flows, self._seen
         at_a = bend(forward, earlier._flows[1], seen_a & earlier._seen[1]) if isinstance(earlier, _DisBetween) else None
         at_b = bend(backward, later._flows[0], seen_b & later._seen[0]) if isinstance(later, _DisBetween) else None
-        if at_a is None and at_b is not None:
-            at_a = carried(at_b, forward)
-        if at_b is None and at_a is not None:
-            at_b = carried(at_a, backward)
         other = copy(self)
-        other._bends = None if at_a is None or at_b is None else (at_a, at_b)
+        if at_a is not None and at_b is not None:
+            other._bends = agreed(at_a, carried(at_b, forward)), agreed(at_b, carried(at_a, backward))
+        elif at_a is not None:
+            other._bends = held(at_a, forward), held(carried(at_a, backward), backward)
+        elif at_b is not None:
+            other._bends = held(carried(at_b, forward), forward), held(at_b, backward)
         return other
 
     def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:

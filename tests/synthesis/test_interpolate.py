@@ -267,6 +267,18 @@ def test_motion_curves_as_the_neighbouring_frames_tell() -> None:
     assert _psnr(middle(first, last), truth) > straight + 6
 
 
+@pytest.mark.parametrize("places", [(0, 0, 0, 9), (0, 9, 9, 9), (0, 9, 9), (0, 0, 9)])
+def test_a_camera_that_rests_between_two_frames_is_not_moved_by_what_comes_before_or_after(places: tuple[int, ...]) -> None:
+    frames = [_shifted(_texture(120, 200), shift)[:, 40:180] for shift in places]
+    rest = next(i for i in range(len(places) - 1) if places[i] == places[i + 1])
+    gaps = dict(enumerate(DisInterpolator(curve("gamma22"), bits=8)(*frames[i : i + 2]) for i in range(len(places) - 1)))
+    total = LightSum(curve("gamma22"), bits=8, samples=1)
+
+    gaps[rest].bent(gaps.get(rest - 1), gaps.get(rest + 1)).add_to(total, None, 2, 1)
+
+    np.testing.assert_array_equal(total.codes()[8:-8, 16:-16], frames[rest][8:-8, 16:-16])
+
+
 def test_an_exposure_uses_both_neighbours_of_an_interval() -> None:
     """Three frames of a quickening motion, blended, are nearer to the true blur than two straight halves."""
     texture = _texture(120, 220)
