@@ -12,10 +12,13 @@ so blending and convolution happen there.
 | ``sony_a7r3`` | none: forward only | polynomial of RSBlur (Rim et al., ECCV 2022) |
 """
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +33,7 @@ Real = TypeVar("Real", bound=np.floating)
 _SONY_A7R3 = (-0.0095228, 8.69851598, -45.15782052, 150.71180862, -308.19782922, 368.30811688, -235.16339846, 61.8322241)
 _MAX_TABLE_BYTES = 1 << 23  # 65,536 rows of three numbers of 40 characters
 _NAMES = ("gamma22", "srgb", "linear", "sony_a7r3")
+_CURVES = ("curve", "response")  # fields of recipes that name one
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ def curve(name: str | Path | Curve) -> Curve:
     if not path.exists():
         msg = f"There is no curve '{name}'; use {', '.join(_NAMES)} or the path of a table."
         raise ValueError(msg)
-    return _read_table(str(path))
+    return _read_table(str(path), path.stat().st_mtime_ns)
 
 
 def decodable_curve(name: str | Path | Curve) -> Curve:
@@ -201,8 +205,25 @@ def decodable_curve(name: str | Path | Curve) -> Curve:
     return found
 
 
+def with_tables(resolved: Mapping[str, Any]) -> dict[str, Any]:
+    """A resolved recipe in which what the tables of curves hold stands in the place of where they lie: that is what counts.
+
+    Example:
+        >>> with_tables({"curve": "srgb", "sensor": {"response": None}})
+        {'curve': 'srgb', 'sensor': {'response': None}}
+    """
+    told = dict(resolved)
+    for field, value in resolved.items():
+        if isinstance(value, Mapping):
+            told[field] = with_tables(value)
+        elif field in _CURVES and value is not None and value not in _NAMES:
+            told[field] = f"table {hashlib.blake2b(json.dumps(curve(value).table).encode(), digest_size=8).hexdigest()}"
+    return told
+
+
 @lru_cache(maxsize=16)
-def _read_table(path: str) -> Curve:
+def _read_table(path: str, written_ns: int) -> Curve:
+    """The table in a file as it was last written."""
     if not Path(path).is_file():
         msg = f"{path}: is no regular file; a curve's table is a text file."
         raise SourceError(msg)

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from blurdata.recipe import Recipe
+from blurdata.color import with_tables
+from blurdata.recipe import Recipe, recipe_id
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -96,6 +97,11 @@ class AlignRecipe(Recipe):
             msg = "must be [top, left, bottom, right] with bottom > top >= 0 and right > left >= 0"
             raise ValueError(msg)
         return crop
+
+    @property
+    def id(self) -> str:
+        """The recipe id, which another table of the curve changes."""
+        return recipe_id(with_tables(self.resolved()))
 
     @model_validator(mode="after")
     def _patterns_differ(self) -> "AlignRecipe":

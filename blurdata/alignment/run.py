@@ -18,6 +18,7 @@ import cv2
 from blurdata.alignment.captures import Capture, Lenses, find_captures, read_lenses, to_depth
 from blurdata.alignment.recipe import AlignRecipe
 from blurdata.alignment.records import VERSION, Record, align_capture, content_of, counts_of, overlay_of
+from blurdata.color import with_tables
 from blurdata.errors import OutputError, SourceError
 from blurdata.files import make_folder, write_atomic, write_png
 from blurdata.layouts import refuse_shards
@@ -80,7 +81,7 @@ def align_folder(
         "format": "blurdata-alignment",
         "version": VERSION,
         "recipe_id": recipe.id,
-        "recipe": recipe.resolved(),
+        "recipe": with_tables(recipe.resolved()),
         "opencv": cv2.__version__,
         "summary": counts_of(records),
         "pairs": [{name: value for name, value in record.items() if name != "content"} for record in records.values()],

@@ -10,7 +10,7 @@ from blurdata.alignment.captures import find_captures, read_lenses
 from blurdata.alignment.recipe import AlignRecipe
 from blurdata.alignment.records import content_of, counts_of, pair_of
 from blurdata.alignment.run import align_all
-from blurdata.color import decodable_curve
+from blurdata.color import decodable_curve, with_tables
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import user_cache
 from blurdata.pairs import Pair, PairSource
@@ -33,7 +33,7 @@ class CapturePairs(PairSource):
 
     def __init__(self, root: Path, recipe: AlignRecipe, *, cache: Path | None = None, workers: int = 1) -> None:
         self._plan = recipe
-        self.recipe: Mapping[str, Any] = recipe.resolved()
+        self.recipe: Mapping[str, Any] = with_tables(recipe.resolved())
         self._lenses = read_lenses(recipe)
         scenes = find_captures(root, recipe)
         self._captures = {capture.key: capture for scene in scenes.values() for capture in scene}

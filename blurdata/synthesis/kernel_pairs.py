@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from blurdata import psf
-from blurdata.color import curve, decodable_curve
+from blurdata.color import curve, decodable_curve, with_tables
 from blurdata.convolution import convolve
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files, image_bytes, image_size, list_images, read_image
@@ -108,7 +108,7 @@ class KernelPairs(PairSource):
 
     def __init__(self, folder: Path, recipe: KernelRecipe) -> None:
         self._folder, self._recipe = folder, recipe
-        self.recipe: Mapping[str, Any] = {"source": "convolve", **recipe.resolved()}
+        self.recipe: Mapping[str, Any] = {"source": "convolve", **with_tables(recipe.resolved())}
         found = list_images(folder) or walk_images(folder)
         self._paths = [path for path in found if not _is_blurry(path.relative_to(folder))]
         self._left_out = len(found) - len(self._paths)

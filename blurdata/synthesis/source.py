@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from blurdata.color import curve
+from blurdata.color import curve, with_tables
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files
 from blurdata.naming import counted
@@ -65,7 +65,7 @@ class FilmPairs(PairSource):
         self._films = list(films)
         self._plan = recipe
         self._interpolate = interpolate
-        self.recipe: Mapping[str, Any] = recipe.resolved()
+        self.recipe: Mapping[str, Any] = with_tables(recipe.resolved())
         if recipe.interpolator is not None:  # what counts is the file's content, wherever it lies
             path = Path(recipe.interpolator)
             self.recipe = {**self.recipe, "interpolator": fingerprint_files([path], root=path.parent)}

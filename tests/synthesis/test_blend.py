@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from blurdata.alignment import AlignRecipe
 from blurdata.color import curve
 from blurdata.synthesis import synthesize
 from blurdata.synthesis.blend import LightSum
@@ -128,3 +129,20 @@ def test_the_mean_is_that_of_the_light(bits: int) -> None:
 
     light = curve("srgb").decode(frames / ((1 << bits) - 1))
     assert np.abs(total.mean() - (light[0] + 2 * light[1] + light[2]) / 4).max() < 1e-7
+
+
+def test_another_table_under_the_same_name_is_another_recipe(tmp_path) -> None:
+    """A set whose making was stopped must not go on with another curve."""
+    frames = list(np.random.default_rng(0).integers(0, 255, (3, 24, 32, 3), np.uint8))
+    table, codes = tmp_path / "camera.csv", np.linspace(0, 1, 256)
+    fields = {"window": 3, "curve": str(table), "variant": "blur_gamma", "sensor": {"response": str(table)}}
+
+    def made_with(power: float, name: str = "camera.csv") -> str:
+        np.savetxt(tmp_path / name, codes**power)
+        where = str(tmp_path / name)
+        return synthesize(frames, {**fields, "curve": where, "sensor": {"response": where}}).recipe_id
+
+    one = made_with(1.5)
+    assert made_with(3.0) != one
+    assert made_with(1.5, "moved.csv") == one
+    assert AlignRecipe(curve=str(tmp_path / "moved.csv")).id != AlignRecipe(curve=str(table)).id
