@@ -16,8 +16,8 @@ from blurdata.pairs import Image
 from blurdata.synthesis.kernels import CHROMA_UNIT, FIXED_BITS, yuv8_to_rgb, yuv_to_rgb
 from blurdata.synthesis.room import Room
 
-# AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601
-_MATRICES = {0: "rgb", 1: "bt709", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "fcc", 9: "bt2020", 10: "bt2020"}
+# AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601, as they do the reserved 3
+_MATRICES = {0: "rgb", 1: "bt709", 2: "bt601", 3: "bt601", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "fcc", 9: "bt2020", 10: "bt2020"}
 # weights of red and blue in luma
 _WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593), "smpte240m": (0.212, 0.087), "fcc": (0.3, 0.11)}
 _LIMITED, _FULL = 1, 2
@@ -39,6 +39,8 @@ class ToRgb:
 
     def __call__(self, frame: Any) -> Image:
         """(H, W, 3) uint8, or uint16 of a frame of more than 8 bits; full range."""
+        if frame.format.name.startswith("gray") and frame.format.components[0].bits <= 16:
+            return self._of_grey(frame)
         if frame.format.is_rgb or len(frame.format.components) < 3:
             picture = self._reformatter.reformat(frame, format="rgb48le" if is_deep(frame) else "rgb24", threads=1)
             return self._copied(picture)
@@ -48,7 +50,7 @@ class ToRgb:
         """The name of the colour matrix that a frame is converted with."""
         if frame.format.is_rgb:
             return "rgb"
-        return self._matrix if self._matrix != "auto" else _MATRICES.get(int(frame.colorspace), "bt601")
+        return self._matrix if self._matrix != "auto" else _MATRICES.get(int(frame.colorspace), "unknown")
 
     def _weights(self, frame: Any) -> tuple[float, float, float]:
         red, blue = _WEIGHTS.get(self.matrix_of(frame), _WEIGHTS["bt601"])
@@ -60,6 +62,19 @@ class ToRgb:
         out = self._room.empty(rows.shape, rows.dtype)
         out[...] = rows
         return out.reshape(picture.height, picture.width, 3)
+
+    def _of_grey(self, frame: Any) -> Image:
+        """FFmpeg's own conversion takes every grey frame for one of full range."""
+        bits, deep = frame.format.components[0].bits, is_deep(frame)
+        native: Any = frame if not frame.format.is_big_endian else self._reformatter.reformat(frame, format=frame.format.name[:-2] + "le")
+        luma = np.frombuffer(native.planes[0], np.uint16 if deep else np.uint8).reshape(frame.height, -1)[:, : frame.width]
+        full = range_of(frame) == "full"
+        black, span = (0, (1 << bits) - 1) if full else (16 << (bits - 8), 219 << (bits - 8))
+        top = 65535 if deep else 255
+        codes = np.floor(np.clip((np.arange(1 << bits) - black) / span, 0, 1) * top + 0.5).astype(np.uint16 if deep else np.uint8)
+        out = self._room.empty((frame.height, frame.width, 3), codes.dtype)
+        out[...] = codes[luma][..., None]
+        return out
 
     def _of_8_bits(self, frame: Any) -> Image:
         full = range_of(frame) == "full"
@@ -76,10 +91,12 @@ class ToRgb:
     def _deep(self, frame: Any) -> NDArray[np.uint16]:
         """FFmpeg's own conversion ends at 99.6 % of white."""
         spread = int(frame.color_range) or _LIMITED  # the same before and after, so that only chroma is scaled up
-        full = self._reformatter.reformat(frame, format="yuv444p16le", src_color_range=spread, dst_color_range=spread, threads=1)
-        planes: Any = full.planes
-        y, cb, cr = (np.frombuffer(p, np.uint16).reshape(p.height, -1)[:, : frame.width] for p in planes[:3])
         bits = frame.format.components[0].bits
+        as_is = frame.format.name == f"yuv444p{bits}le"  # whose luma FFmpeg would scale up in another way than its chroma
+        wanted: Any = {"format": "yuv444p16le", "src_color_range": spread, "dst_color_range": spread, "threads": 1}
+        whole: Any = frame if as_is else self._reformatter.reformat(frame, **wanted)
+        planes = [np.frombuffer(p, np.uint16).reshape(p.height, -1)[:, : frame.width] for p in whole.planes[:3]]
+        y, cb, cr = [plane << (16 - bits) for plane in planes] if as_is else planes
         if spread == _FULL:
             one = float(((1 << bits) - 1) << (16 - bits))
             scale, offset = np.array([1 / one, 1 / one]), np.array([0.0, 32768.0])

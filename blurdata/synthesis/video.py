@@ -100,6 +100,10 @@ class VideoFilm(Film):
         reformatter = VideoReformatter()
         with self._open() as (container, stream):
             for frame in self._decode(container, stream):
+                if count == 0 and self._to_rgb().matrix_of(frame) == "unknown":
+                    number = int(frame.colorspace)
+                    msg = f"{self._path}: colour matrix {number} of FFmpeg's list is not known here; convert the film to BT.709 first."
+                    raise SourceError(msg)
                 time_s = frame.time if self._timed else None
                 yield Scan(_grey(frame, reformatter), time_s, frame.pts, bool(frame.key_frame), 16 if is_deep(frame) else 8)
                 count += 1

@@ -117,6 +117,64 @@ def test_frames_of_8_bits_are_their_definition_to_half_a_code(size: tuple[int, i
     assert np.abs(found - wanted).max() < 0.51
 
 
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("bits", [8, 10, 16])
+def test_grey_frames_are_honoured_in_their_range(full: bool, bits: int) -> None:
+    """Grey is luma without chroma, of limited range where the frame says so."""
+    frame = av.VideoFrame(64, 16, "gray" if bits == 8 else f"gray{bits}le")
+    rng = np.random.default_rng(0)
+    plane = frame.planes[0]
+    rows = rng.integers(0, 1 << bits, (plane.height, plane.line_size * 8 // max(8, 16 * (bits > 8))), dtype=np.uint16)
+    plane.update(rows.astype(np.uint8 if bits == 8 else np.uint16).tobytes())
+    frame.color_range = 2 if full else 1
+
+    found = ToRgb("auto", "ffv1")(frame)
+
+    scale, top = 1 << (bits - 8), (255 if bits == 8 else 65535)
+    light = rows[:, :64] / ((1 << bits) - 1) if full else (rows[:, :64] - 16.0 * scale) / (219 * scale)
+    assert found.shape == (16, 64, 3)
+    assert np.abs(found - np.clip(light, 0, 1)[..., None] * top).max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("bits", [10, 12])
+def test_frames_without_fewer_chroma_samples_are_their_definition_in_16_bits(full: bool, bits: int) -> None:
+    frame = av.VideoFrame(64, 16, f"yuv444p{bits}le")
+    rng, top = np.random.default_rng(0), (1 << bits) - 1
+    planes = [rng.integers(0, top + 1, (16, plane.line_size // 2), dtype=np.uint16) for plane in frame.planes]
+    for plane, rows in zip(frame.planes, planes, strict=True):
+        plane.update(rows.tobytes())
+    frame.colorspace, frame.color_range = _TAGS["bt709"], 2 if full else 1
+
+    found = ToRgb("auto", "ffv1")(frame)
+
+    y, cb, cr = (rows[:, :64].astype(np.float64) for rows in planes)
+    scale, neutral = 1 << (bits - 8), 1 << (bits - 1)
+    light = y / top if full else (y - 16 * scale) / (219 * scale)
+    blue, red = ((c - neutral) / (top if full else 224 * scale) for c in (cb, cr))
+    r, b = light + 2 * (1 - 0.2126) * red, light + 2 * (1 - 0.0722) * blue
+    wanted = np.stack([r, (light - 0.2126 * r - 0.0722 * b) / 0.7152, b], axis=-1)
+    assert np.abs(found - np.clip(wanted, 0, 1) * 65535).max() <= 0.5 + 1e-6
+
+
+def test_a_colour_matrix_that_is_not_known_is_refused_unless_told(tmp_path: Path) -> None:
+    """YCgCo taken for BT.601 is 90 codes off."""
+    path = tmp_path / "ycgco.mkv"
+    _write_yuv(path, [(0.8, 0.2, 0.2), (0.2, 0.8, 0.2)], "bt601", full=True, bits=8)
+    with av.open(str(path)) as source, av.open(str(tmp_path / "tagged.mkv"), "w") as out:
+        stream = out.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
+        stream.codec_context.colorspace = 8
+        for frame in source.decode(video=0):
+            frame.colorspace = 8
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode())
+
+    with pytest.raises(SourceError, match=r"tagged\.mkv: colour matrix 8 of FFmpeg's list is not known here; convert"):
+        synthesize(tmp_path / "tagged.mkv", {"window": 3})
+    assert len(synthesize(tmp_path / "tagged.mkv", {"window": 3, "color_matrix": "bt601", "still_change": 0})) == 1
+
+
 def test_lossless_video_and_array_give_the_same_pairs(tmp_path: Path) -> None:
     """What a lossless video holds is blended like the frames themselves, odd sizes included."""
     frames = moving(7, (37, 53))
