@@ -5,6 +5,7 @@ Both see code values in [0, 1], as learned interpolators are trained. Torch is i
 
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from blurdata.color import Curve
 from blurdata.errors import SourceError
 from blurdata.pairs import Image
 from blurdata.synthesis.blend import LightSum
-from blurdata.synthesis.interpolate import Between
+from blurdata.synthesis.interpolate import Between, DisInterpolator
 
 Codes = NDArray[np.float32]
 InterpolateFrames = Callable[[Codes, Codes, float], Codes]
 _OVERSHOOT = 1.0  # beyond [0, 1] is clipped as far as this; more is another scale, such as 0 to 255
+_MOMENTS = 256  # parts of an interval that a network which knows only the middle tells apart
 _MULTIPLE = 64  # sides are padded to it, since most networks halve their input several times
 
 
@@ -34,16 +36,19 @@ class CallableInterpolator:
 
     def __init__(self, interpolate: InterpolateFrames, curve: Curve, *, bits: int) -> None:
         self._interpolate, self._curve, self._top = interpolate, curve, np.float32((1 << bits) - 1)
+        self._flow = DisInterpolator(curve, bits=bits)
 
     def __call__(self, before: Image, after: Image, *, where: str) -> Between:
         """The two frames as code values in [0, 1]."""
         a, b = before.astype(np.float32) / self._top, after.astype(np.float32) / self._top
-        return _CallableBetween(self._interpolate, self._curve, a, b, where)
+        return _CallableBetween(self._interpolate, self._curve, a, b, where, partial(self._flow, before, after))
 
 
 class _CallableBetween:
-    def __init__(self, interpolate: InterpolateFrames, curve: Curve, a: Codes, b: Codes, where: str) -> None:
-        self._interpolate, self._curve, self._ends, self._where = interpolate, curve, (a, b), where
+    def __init__(
+        self, interpolate: InterpolateFrames, curve: Curve, a: Codes, b: Codes, where: str, along_flow: Callable[[], Between]
+    ) -> None:
+        self._interpolate, self._curve, self._ends, self._where, self._along_flow = interpolate, curve, (a, b), where, along_flow
 
     def add_to(self, light: LightSum | None, code: LightSum | None, steps: int, weight: int) -> None:
         """Ask for each virtual frame and add it."""
@@ -76,9 +81,8 @@ class _CallableBetween:
         return self
 
     def add_mask_to(self, total: LightSum, masks: tuple[NDArray[np.float32], NDArray[np.float32]], steps: int, weight: int) -> None:
-        """Fade the masks over: where the interpolator moved things is not known."""
-        for k in range(1, steps):
-            total.add_light((1 - k / steps) * masks[0] + k / steps * masks[1], weight)
+        """Move the masks along optical flow: where the interpolator moved things it does not tell."""
+        self._along_flow().add_mask_to(total, masks, steps, weight)
 
 
 class TorchScriptFrames:
@@ -86,7 +90,7 @@ class TorchScriptFrames:
 
     The module is called with two (1, 3, H, W) float32 tensors of code values in [0, 1] and the moment: a number where its third
     argument is annotated ``float``, otherwise a (1, 1, 1, 1) tensor. A module of two arguments gives the middle and is asked again
-    between its own answers, so the number of steps must be a power of two. Sides are padded to a multiple of 64.
+    between its own answers, up to eight times, which tells moments to 1/512 of the interval. Sides are padded to a multiple of 64.
 
     Raises:
         SourceError: If the file is no TorchScript module of that kind.
@@ -117,7 +121,7 @@ class TorchScriptFrames:
                     msg = f"it gave {tuple(frame.shape)} for {tuple(a.shape)}"
                     raise RuntimeError(msg)
                 found = frame[0, :, :height, :width].permute(1, 2, 0).numpy()
-        except (RuntimeError, TypeError, IndexError, AttributeError) as error:
+        except (RuntimeError, TypeError, IndexError, AttributeError, torch.jit.Error) as error:
             reason = str(error).strip().splitlines()[-1]
             msg = f"{self._path}: does not interpolate ({reason}); it must take two (1, 3, H, W) frames and a moment."
             raise SourceError(msg) from error
@@ -148,12 +152,11 @@ class TorchScriptFrames:
         return self._module(a, b, moment if exact else torch.full((1, 1, 1, 1), moment))
 
     def _middle(self, a: Any, b: Any, moment: float) -> Any:
-        """Halve the interval until the moment is its middle."""
-        for _ in range(9):
-            middle = self._module(a, b)
-            if moment == 0.5:
+        """Halve the interval until the moment, of which there are 255, is its middle."""
+        part = min(max(round(moment * _MOMENTS), 1), _MOMENTS - 1)
+        low, high = 0, _MOMENTS
+        while True:
+            half, middle = (low + high) // 2, self._module(a, b)
+            if half == part:
                 return middle
-            a, b = (a, middle) if moment < 0.5 else (middle, b)
-            moment = 2 * moment if moment < 0.5 else 2 * moment - 1
-        msg = "a network that knows only the middle needs a power of two as virtual_frames"
-        raise RuntimeError(msg)
+            (a, low), (b, high) = ((a, low), (middle, half)) if part < half else ((middle, half), (b, high))

@@ -21,6 +21,7 @@ code is light 1.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple, cast, get_args
 
 import cv2
@@ -145,8 +146,20 @@ def _checked(pictures: Sequence[NDArray[np.uint8]], exposure_s: Sequence[float],
                 "give 8-bit RGB pictures of one size."
             )
             raise SourceError(msg)
+    _check_order(pictures, times)
     stride = max(1, -(-pictures[0].size // (3 * _MOST_PIXELS)))
     return [picture.reshape(-1, 3)[::stride] for picture in pictures], times
+
+
+def _check_order(pictures: Sequence[NDArray[np.uint8]], times: Float) -> None:
+    """Times that were mixed up fit a wrong curve quite well, but longer exposures are brighter under any curve."""
+    for one, two in pairwise(np.argsort(times, kind="stable")):
+        if times[one] < times[two] and pictures[two].mean() <= pictures[one].mean() and 0 < pictures[one].mean() < 255:
+            msg = (
+                f"Picture {two + 1} ({times[two]:g} s) is no brighter than picture {one + 1} ({times[one]:g} s) although it was exposed "
+                "longer; check the times and their order."
+            )
+            raise SourceError(msg)
 
 
 def _opencv(pictures: Sequence[NDArray[np.uint8]], times: Float, method: Method) -> Float:

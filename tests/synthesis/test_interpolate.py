@@ -1,5 +1,6 @@
 """Virtual frames: they follow the motion, see occlusions, and learned ones plug in."""
 
+import importlib.util
 from pathlib import Path
 
 import cv2
@@ -142,6 +143,29 @@ def test_a_moving_light_leaves_a_clipped_trail() -> None:
     assert pair.meta["saturation_alpha"] == 4.9
 
 
+def test_a_moving_light_leaves_an_even_trail_under_a_function_too() -> None:
+    """The function tells nothing of where things go, so the mask of clipped samples moves along optical flow; faded over, it has gaps."""
+
+    def lamp(place: float) -> np.ndarray:
+        x = np.arange(160.0)
+        cover = np.clip(x + 1 - place, 0, 1) * np.clip(place + 8 - x, 0, 1)
+        frame = np.full((64, 160, 3), 20.0)
+        frame[28:36] += (235 * cover)[None, :, None]
+        return frame / 255
+
+    frames = [np.rint(255 * lamp(40 + 8 * i)).astype(np.uint8) for i in range(5)]
+
+    def exact(before: np.ndarray, after: np.ndarray, moment: float) -> np.ndarray:
+        place = float(np.argmax(before[32, :, 0] > 0.5)) + 8 * moment
+        return lamp(place).astype(np.float32)
+
+    sensor = {"noise": None, "saturation": 1.0, "rim_px": 0}
+    fields = {"window": 5, "virtual_frames": 8, "variant": "blur_gamma", "sensor": sensor}
+    trail = synthesize(frames, fields, interpolator=exact)[0].blurry[32, 52:68, 0].astype(float)
+
+    assert trail.min() > 0.93 * trail.max()
+
+
 def test_a_function_makes_the_virtual_frames() -> None:
     """A cross-fade adds nothing: its mean is that of the frames, up to the weight of the ends."""
     frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
@@ -161,8 +185,8 @@ def test_a_function_makes_the_virtual_frames() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
-@pytest.mark.parametrize("arguments", [3, 2])
-def test_a_torchscript_file_makes_the_virtual_frames(tmp_path: Path, arguments: int) -> None:
+@pytest.mark.parametrize(("arguments", "steps"), [(3, 4), (2, 4), (2, 5)])
+def test_a_torchscript_file_makes_the_virtual_frames(tmp_path: Path, arguments: int, steps: int) -> None:
     """A file with a moment, or one that knows only the middle, gives the frames of the cross-fade that it is."""
     torch = pytest.importorskip("torch")
 
@@ -180,8 +204,9 @@ def test_a_torchscript_file_makes_the_virtual_frames(tmp_path: Path, arguments: 
     torch.jit.trace(Fade() if arguments == 3 else Middle(), inputs).save(str(path))
     frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
 
-    pairs = synthesize(frames, {"window": 3, "virtual_frames": 4, "variant": "blur"}, interpolator=path)
-    fade = synthesize(frames, {"window": 3, "virtual_frames": 4, "variant": "blur"}, interpolator=lambda a, b, t: (1 - t) * a + t * b)
+    fields = {"window": 3, "virtual_frames": steps, "variant": "blur"}
+    pairs = synthesize(frames, fields, interpolator=path)
+    fade = synthesize(frames, fields, interpolator=lambda a, b, t: (1 - t) * a + t * b)
 
     assert np.abs(pairs[0].blurry.astype(int) - fade[0].blurry).max() <= 1
     assert pairs.recipe["interpolator"] != str(path)  # its content counts, not its place
@@ -203,6 +228,26 @@ def test_a_torchscript_frame_of_another_size_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"shorter\.pt.*63"):
         synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=tmp_path / "shorter.pt")[0]
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+def test_a_torchscript_file_that_fails_while_it_runs_is_one_sentence(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    (tmp_path / "small_only.py").write_text(
+        "import torch\n\n\nclass SmallOnly(torch.nn.Module):\n"
+        "    def forward(self, a, b):\n        assert a.shape[3] < 8, 'frames of 8 px only'\n        return (a + b) / 2\n"
+    )
+    spec = importlib.util.spec_from_file_location("small_only", tmp_path / "small_only.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    torch.jit.script(module.SmallOnly()).save(str(tmp_path / "small_only.pt"))
+    frames = [_shifted(_texture(48, 120), 4.0 * i)[:, 20:100] for i in range(3)]
+
+    with pytest.raises(SourceError, match=r"small_only\.pt: does not interpolate \(.*frames of 8 px only"):
+        synthesize(frames, {"window": 3, "virtual_frames": 2}, interpolator=tmp_path / "small_only.pt")[0]
 
 
 def test_no_torchscript_is_one_sentence(tmp_path: Path) -> None:

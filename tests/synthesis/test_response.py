@@ -122,7 +122,17 @@ def test_wrong_times_are_noticed() -> None:
     shots = bracket(known_curve("srgb"), "ramp", NOISE_LEVELS["rsblur"])
 
     with pytest.raises(SourceError, match="contradict"):
-        calibrate_response(shots, [1, 1 / 2, 4, 1 / 16, 2, 1 / 8, 1 / 4])
+        calibrate_response(shots, [time ** (1 + 0.3 * (i % 2)) for i, time in enumerate(TIMES)])
+
+
+def test_times_that_were_mixed_up_are_noticed_by_brightness() -> None:
+    """Two neighbouring times exchanged still agree to 0.06 stops, with a curve that is 6 % off; equal pictures have no curve at all."""
+    shots = bracket(known_curve("srgb"), "ramp", NOISE_LEVELS["rsblur"])
+    mixed = [TIMES[0], TIMES[2], TIMES[1], *TIMES[3:]]
+    with pytest.raises(SourceError, match=r"Picture \d \(.* s\) is no brighter than picture \d \(.* s\) although it was exposed longer"):
+        calibrate_response(shots, mixed)
+    with pytest.raises(SourceError, match="is no brighter than picture"):
+        calibrate_response([shots[2]] * 2, TIMES[:2])
 
 
 def test_useless_brackets_are_refused() -> None:
