@@ -97,6 +97,11 @@ class Film(ABC):
     length: int | None = None
 
     @property
+    def full_name(self) -> str:
+        """The name behind its split, which every key of its pairs begins with."""
+        return f"{self.split}/{self.name}" if self.split else self.name
+
+    @property
     def notes(self) -> dict[str, str | int | float]:
         """What the frames are converted from; those of folders and arrays are RGB already."""
         return {"color_matrix": "rgb", "color_range": "full", "rotation_deg": 0, "mirrored": False}

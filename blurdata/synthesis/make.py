@@ -85,7 +85,7 @@ def open_films(
         for film in find_films(user_path(path), color_matrix=plan.color_matrix):
             found.setdefault(Path(film.place).resolve(), film)
     films = list(found.values())
-    seen: dict[tuple[str, str], int] = {}
+    _tell_apart(films)
     for film in films:
         if (transfer := film.notes.get("transfer")) and not user_path(plan.curve).is_file():
             msg = (
@@ -93,10 +93,20 @@ def open_films(
                 "convert it to SDR first (FFmpeg's zscale and tonemap), or name a table of its response as `curve`."
             )
             raise SourceError(msg)
-        times = seen[film.split, film.name] = seen.get((film.split, film.name), 0) + 1
-        if times > 1:
-            film.name = f"{film.name}~{times}"
     return FilmPairs(films, plan, cache=cache, shots=shots, interpolate=interpolate, show_progress=show_progress)
+
+
+def _tell_apart(films: Sequence[Film]) -> None:
+    """Number all films of one name but the first, past names that others bear of their own, for keys begin with the name."""
+    taken = {film.full_name for film in films}
+    met: set[str] = set()
+    for film in films:
+        name, number = film.name, 2
+        if film.full_name in met:
+            while film.full_name in taken:
+                film.name, number = f"{name}~{number}", number + 1
+            taken.add(film.full_name)
+        met.add(film.full_name)
 
 
 def resolve(recipe: SynthesisRecipe | Mapping[str, Any] | str | Path, **fields: Any) -> SynthesisRecipe:

@@ -81,7 +81,7 @@ class FilmPairs(PairSource):
         counts: Counter[str] = Counter()
         first = 0
         for number, (film, analysis) in enumerate(zip(self._films, self._analyses, strict=True)):
-            windows, left_out = plan_windows(f"{film.split}/{film.name}" if film.split else film.name, analysis, self._plan)
+            windows, left_out = plan_windows(film.full_name, analysis, self._plan)
             counts += left_out
             takes += [_Take(number, first + window.shot, window) for window in windows]
             first += len(analysis.cuts) + 1
