@@ -13,7 +13,8 @@ from blurdata.files import user_cache
 from blurdata.pairs import Image
 from blurdata.paths import user_path
 from blurdata.recipe import find_recipe, parse_recipe, read_recipe
-from blurdata.synthesis.frames import ArrayFilm, Film, find_films
+from blurdata.synthesis.find import find_films
+from blurdata.synthesis.frames import ArrayFilm, Film
 from blurdata.synthesis.learned import InterpolateFrames
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.source import FilmPairs
@@ -34,7 +35,7 @@ def synthesize(
 
     Args:
         frames_or_path: A list or array of (H, W, 3) uint8 or uint16 RGB frames; or the path of a video, of a folder of frames (PNG,
-            JPEG, TIFF in natural order), of a folder of such folders or videos, or of a ``GOPRO_Large_all`` tree.
+            JPEG, TIFF in natural order), or of a folder with such folders or videos at any depth, as ``GOPRO_Large_all`` is.
         recipe: A recipe, its fields, its name, or its path.
         cache: Folder where the analysis of each film is kept and found again; None keeps it in memory.
         interpolator: Makes the virtual frames instead of optical flow: a function of two (H, W, 3) float32 frames of code values in
@@ -81,8 +82,11 @@ def open_films(
 ) -> FilmPairs:
     """One source of the films at several paths, each once; films of one name are told apart by a number."""
     found: dict[Path, Film] = {}
+    left_out: list[Path] = []
     for path in paths:
-        for film in find_films(user_path(path), color_matrix=plan.color_matrix):
+        films_there, others = find_films(user_path(path), color_matrix=plan.color_matrix)
+        left_out += others
+        for film in films_there:
             found.setdefault(Path(film.place).resolve(), film)
     films = list(found.values())
     _tell_apart(films)
@@ -93,7 +97,7 @@ def open_films(
                 "convert it to SDR first (FFmpeg's zscale and tonemap), or name a table of its response as `curve`."
             )
             raise SourceError(msg)
-    return FilmPairs(films, plan, cache=cache, shots=shots, interpolate=interpolate, show_progress=show_progress)
+    return FilmPairs(films, plan, cache=cache, shots=shots, interpolate=interpolate, show_progress=show_progress, left_out=left_out)
 
 
 def _tell_apart(films: Sequence[Film]) -> None:

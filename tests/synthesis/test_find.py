@@ -2,11 +2,23 @@
 
 from pathlib import Path
 
+import pytest
 from filming import moving, write_film
+from typer.testing import CliRunner
 
+from blurdata.cli import build_app
+from blurdata.errors import SourceError
+from blurdata.files import write_png
+from blurdata.synthesis.find import find_films
 from blurdata.synthesis.make import open_films, resolve
 
 PLAN = resolve("gopro", window=3, variant="blur")
+
+
+def frames(folder: Path, count: int = 3) -> None:
+    """A folder of frames."""
+    for i, frame in enumerate(moving(count)):
+        write_png(folder / f"{i:06d}.png", frame)
 
 
 def test_keys_are_unique_whatever_films_are_called(tmp_path: Path) -> None:
@@ -20,3 +32,47 @@ def test_keys_are_unique_whatever_films_are_called(tmp_path: Path) -> None:
 
     assert keys[::2] == [f"{name}_03_00/000001" for name in ("clip", "clip~3", "clip~2", "clip~4")]
     assert len(set(keys)) == len(keys) == 8
+
+
+def test_every_film_of_a_folder_is_found(tmp_path: Path) -> None:
+    """Videos and folders of frames count at any depth, in natural order behind the splits, and are called by their path."""
+    for name in ("train/day10/seq", "train/seqA", "test/seqB", "extra/seqC", "seqD", "seqD/more", "val"):
+        frames(tmp_path / name)
+    for name in ("clip.mkv", "train/day9.mkv", "extra/.hidden.mkv"):
+        write_film(tmp_path / name, moving(3))
+    (tmp_path / "notes.txt").write_text("no film")
+
+    films, left_out = find_films(tmp_path)
+    pairs = open_films([tmp_path], PLAN, cache=tmp_path / ".analysis")
+
+    names = ["train/day9", "train/day10/seq", "train/seqA", "test/seqB", "clip", "extra/seqC", "seqD", "seqD/more", "val"]
+    assert [film.full_name for film in films] == names
+    assert [film.split for film in films] == ["train"] * 3 + ["test"] + [""] * 5
+    assert left_out == []
+    assert pairs.keys == [f"{name}_03_00/000001" for name in names]
+    assert [pair.meta["sequence"] for pair in pairs][:4] == ["day9_03_00", "day10/seq_03_00", "seqA_03_00", "seqB_03_00"]
+    assert len(list((tmp_path / ".analysis").glob("*.npz"))) == len(names)
+
+
+def test_a_picture_beside_films_is_none_and_told(tmp_path: Path) -> None:
+    """A cover hides no video and makes no film; it is left out and told in one line, while frames beside a video are a film too."""
+    frames(tmp_path / "films" / "covers", 1)
+    frames(tmp_path / "films" / "frames", 4)
+    write_film(tmp_path / "films" / "frames" / "clip.mkv", moving(6))
+    frames(tmp_path / "films", 2)
+
+    done = CliRunner().invoke(
+        build_app(), ["synthesize", str(tmp_path / "films"), "--window", "3", "--variant", "blur", "--out", str(tmp_path / "pairs")]
+    )
+
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (tmp_path / "pairs").rglob("*_03_00")) == ["clip_03_00", "frames_03_00"]
+    assert f"Note: {tmp_path / 'films' / '000000.png'} and 2 more left out" in done.stderr
+
+
+def test_pictures_alone_are_a_film_too_short(tmp_path: Path) -> None:
+    """Where there is nothing but a picture or two, that they are too few is told."""
+    frames(tmp_path / "few", 2)
+
+    with pytest.raises(SourceError, match="2 frames are fewer than one exposure of 3"):
+        open_films([tmp_path], PLAN)
