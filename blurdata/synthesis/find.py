@@ -1,10 +1,12 @@
 """Which films lie at a path? A video is one; in a folder every video and every folder of frames is one, at any depth."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from blurdata.errors import SourceError
 from blurdata.files import list_images, natural_key
-from blurdata.naming import walk_folders
+from blurdata.naming import BLURRY_WORDS, SHARP_WORDS, first_image, walk_folders
+from blurdata.synthesis.folder import INDEX
 from blurdata.synthesis.frames import Film, FolderFilm
 
 VIDEO_SUFFIXES = (
@@ -37,13 +39,14 @@ _FEWEST = 3  # frames that any recipe makes an exposure of
 
 
 def find_films(path: Path, *, color_matrix: str = "auto") -> tuple[list[Film], list[Path]]:
-    """The films at a path, and the pictures there that were left out: one or two in a folder are no film where there are others.
+    """The films at a path, and what else lies there and was left out.
 
+    One or two pictures in a folder are no film where there are others, nor are pairs that ``blurdata synthesize`` wrote among the films.
     In a folder the films are in natural order and named by their path in it. Its folders ``train``, ``val`` and ``test`` are splits, as in
     ``GOPRO_Large_all``, and come first.
 
     Raises:
-        SourceError: If there is nothing of the kind.
+        SourceError: If there is nothing of the kind, or pairs where frames should be.
     """
     from blurdata.synthesis.video import VideoFilm
 
@@ -56,20 +59,37 @@ def find_films(path: Path, *, color_matrix: str = "auto") -> tuple[list[Film], l
         msg = f"{path}: is neither a file nor a folder; give a video or a folder of frames."
         raise SourceError(msg)
     folders = walk_folders(path)
-    pictures = {folder: found for folder in folders if (found := list_images(folder))}
-    videos = [child for folder in folders for child in folder.iterdir() if _is_video(child)]
+    halves = _parents(folders, BLURRY_WORDS) & _parents(folders, SHARP_WORDS)
+    pairs = [folder for folder in folders if folder in halves]
+    ours = {folder for folder in folders if (folder / INDEX).is_file()}
+    others = [folder for folder in folders if halves.isdisjoint((folder, *folder.parents))]
+    pictures = {folder: found for folder in others if (found := list_images(folder))}
+    videos = [child for folder in others for child in folder.iterdir() if _is_video(child)]
     runs = [folder for folder, found in pictures.items() if len(found) >= _FEWEST]
     if not runs and not videos:
         runs = list(pictures)  # too short, which is told with their length
+    places = sorted([*runs, *videos], key=lambda place: _order(place.relative_to(path)))
+    if foreign := [folder for folder in pairs if not places or ours.isdisjoint(folder.parents)]:
+        msg = (
+            f"{foreign[0]}: holds finished pairs and no frames to blend (even the sharp halves lie a whole exposure apart); "
+            "give the frames that they were made of, which for GOPRO_Large are those of GOPRO_Large_all."
+        )
+        raise SourceError(msg)
+    if not places:
+        msg = f"{path}: holds no frames; give a video, a folder of PNG, JPEG or TIFF frames, or a folder of such folders."
+        raise SourceError(msg)
     films: list[Film] = []
-    for place in sorted([*runs, *videos], key=lambda place: _order(place.relative_to(path))):
+    for place in places:
         film = FolderFilm(place) if place in pictures else VideoFilm(place, color_matrix=color_matrix)
         _name(film, place.relative_to(path).parent)
         films.append(film)
-    if not films:
-        msg = f"{path}: holds no frames; give a video, a folder of PNG, JPEG or TIFF frames, or a folder of such folders."
-        raise SourceError(msg)
-    return films, [picture for folder, found in pictures.items() if folder not in runs for picture in found]
+    lone = [picture for folder, found in pictures.items() if folder not in runs for picture in found]
+    return films, lone + pairs
+
+
+def _parents(folders: Sequence[Path], words: Sequence[str]) -> set[Path]:
+    """The folders that hold a folder of pictures that is called by one of the words."""
+    return {folder.parent for folder in folders if folder.name.lower() in words and first_image(folder)}
 
 
 def _is_video(path: Path) -> bool:

@@ -76,3 +76,31 @@ def test_pictures_alone_are_a_film_too_short(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match="2 frames are fewer than one exposure of 3"):
         open_films([tmp_path], PLAN)
+
+
+@pytest.mark.parametrize("given", [".", "train", "train/GOPR0001_11_00"])
+def test_finished_pairs_are_refused(tmp_path: Path, given: str) -> None:
+    """GOPRO_Large, or a part of it, is no source of frames; its folder of sharp pictures is one for who names just that."""
+    for half in ("blur", "blur_gamma", "sharp"):
+        frames(tmp_path / "train" / "GOPR0001_11_00" / half, 6)
+    write_film(tmp_path / "clip.mkv", moving(6))
+
+    with pytest.raises(SourceError, match=r"GOPR0001_11_00: holds finished pairs .*GOPRO_Large_all\.$"):
+        open_films([tmp_path / given], PLAN)
+    assert len(open_films([tmp_path / "train" / "GOPR0001_11_00" / "sharp"], PLAN)) == 2
+
+
+def test_own_pairs_among_the_films_are_left_out(tmp_path: Path) -> None:
+    """A run into a folder below that of its films goes on there; the pairs it wrote are no films, and refused by themselves."""
+    frames(tmp_path / "take", 9)
+    command = ["synthesize", str(tmp_path), "--window", "3", "--out", str(tmp_path / "pairs")]
+    first = CliRunner().invoke(build_app(), command)
+    (tmp_path / "pairs" / "take_03_00" / "sharp" / "000002.png").unlink()
+
+    again = CliRunner().invoke(build_app(), command)
+
+    assert (first.exit_code, again.exit_code) == (0, 0), again.output
+    assert (tmp_path / "pairs" / "take_03_00" / "sharp" / "000002.png").is_file()
+    assert f"Note: {tmp_path / 'pairs' / 'take_03_00'} left out" in again.stderr
+    with pytest.raises(SourceError, match=r"take_03_00: holds finished pairs"):
+        open_films([tmp_path / "pairs"], PLAN)
