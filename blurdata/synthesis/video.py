@@ -94,12 +94,16 @@ class VideoFilm(Film):
             yield container, stream
 
     def scan(self) -> Iterator[Scan]:
-        """Every frame's brightness; an end before the file's own count is an error, as is a damaged file."""
+        """Every frame's brightness; an end before the file's own count is an error, as is a damaged file or frame."""
         count = 0
         shown_s, longest_s = 0.0, 0.0
         reformatter = VideoReformatter()
         with self._open() as (container, stream):
             for frame in self._decode(container, stream):
+                if frame.is_corrupt:  # decoded all the same, with what is missing made up
+                    at = "" if frame.time is None else f", at {frame.time:.3f} s,"
+                    msg = f"{self._path}: frame {count}{at} is damaged; fetch or export it again."
+                    raise SourceError(msg)
                 time_s = frame.time if self._timed else None
                 yield Scan(_grey(frame, reformatter), time_s, frame.pts, bool(frame.key_frame), 16 if is_deep(frame) else 8)
                 count += 1
