@@ -394,5 +394,5 @@ def fingerprint_files(paths: Iterable[Path], *, root: Path) -> str:
                 msg = f"{path}: cannot be read ({error.strerror or error})."
                 raise SourceError(msg) from error
             digest = b""
-        total.update(name.encode() + b"\x00" + digest)
+        total.update(name.encode(errors="surrogateescape") + b"\x00" + digest)
     return total.hexdigest()

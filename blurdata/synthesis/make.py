@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from blurdata.color import decodable_curve
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import user_cache
-from blurdata.pairs import Image
+from blurdata.pairs import Image, check_key
 from blurdata.paths import user_path
 from blurdata.recipe import find_recipe, parse_recipe, read_recipe
 from blurdata.synthesis.find import find_films
@@ -91,6 +91,11 @@ def open_films(
     films = list(found.values())
     _tell_apart(films)
     for film in films:
+        try:
+            check_key(film.full_name)
+        except ValueError as error:
+            msg = f"{film.place}: its name cannot be that of pairs, for it holds a backslash or is no UTF-8 text; rename it."
+            raise SourceError(msg) from error
         if (transfer := film.notes.get("transfer")) and not user_path(plan.curve).is_file():
             msg = (
                 f"{film.name}: is HDR ({str(transfer).upper()}), whose codes do not follow the curve '{plan.curve}'; "

@@ -1,5 +1,6 @@
 """Which films lie at a path, what they are called, and what is left out."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -104,3 +105,25 @@ def test_own_pairs_among_the_films_are_left_out(tmp_path: Path) -> None:
     assert f"Note: {tmp_path / 'pairs' / 'take_03_00'} left out" in again.stderr
     with pytest.raises(SourceError, match=r"take_03_00: holds finished pairs"):
         open_films([tmp_path / "pairs"], PLAN)
+
+
+@pytest.mark.parametrize("name", [b"bad\xff", b"bad\\name"])
+def test_a_name_that_no_pair_can_bear_is_one_sentence(tmp_path: Path, name: bytes) -> None:
+    """A film whose name is no UTF-8, or holds a backslash, is to be renamed, be it a video, a folder of frames or below such a folder."""
+    folder = tmp_path / os.fsdecode(name)
+    frames(folder / "deep")
+    write_film(tmp_path / "good.mkv", moving(3))
+    video = (tmp_path / "good.mkv").rename(tmp_path / os.fsdecode(name + b".mkv"))
+
+    for path in (video, tmp_path):
+        with pytest.raises(SourceError, match=r"bad.*: its name cannot be that of pairs, .*; rename it\.$"):
+            open_films([path], PLAN)
+    assert open_films([folder / "deep"], PLAN).keys == ["deep_03_00/000001"]
+
+
+def test_frames_may_be_called_anything(tmp_path: Path) -> None:
+    """The files of frames give no name to pairs, so that one that is no UTF-8 does no harm."""
+    frames(tmp_path / "take")
+    (tmp_path / "take" / "000001.png").rename(tmp_path / "take" / os.fsdecode(b"000001\xff.png"))
+
+    assert len(open_films([tmp_path / "take"], PLAN)) == 1
