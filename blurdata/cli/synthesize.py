@@ -12,7 +12,7 @@ from blurdata.cli._workers import available_cpus
 
 
 def run(
-    videos: Annotated[list[Path], typer.Argument(help="Videos, folders of frames, or GOPRO_Large_all trees.", metavar="VIDEO…")],
+    videos: Annotated[list[Path], typer.Argument(help="Videos, folders of frames, or folders with these at any depth.", metavar="VIDEO…")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the pairs; a killed run goes on there.")],
     recipe: Annotated[str, typer.Option("--recipe", help="Name or path of a recipe.")] = "gopro",
     format: Annotated[str, typer.Option("--format", help="folder (PNG, GOPRO_Large layout) or shards (HDF5).")] = "folder",  # noqa: A002
