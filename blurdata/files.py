@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 import re
 import stat
@@ -11,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -27,6 +29,9 @@ NO_PICTURE = (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombErr
 _ORIENTATION = 0x0112  # the EXIF tag
 _SUBFILE_TYPE = 254  # the TIFF tag; its lowest bit marks a reduced copy of another page
 _SAMPLE_FORMAT = 339  # the TIFF tag; 3 is float
+_COMPRESSION = 259  # the TIFF tag
+_ZLIB = (8, 32946)  # what it says of parts packed by zlib
+_PARTS = ((273, 324), (279, 325))  # the TIFF tags that say where strips or tiles begin, and how long they are
 _PNG_HEADER = 33  # bytes of a PNG's signature and first chunk
 _NOT_THERE = (errno.ENOENT, errno.EACCES, errno.ELOOP, errno.EISDIR)
 _MAX_EXIF_BYTES = 1 << 20
@@ -111,17 +116,23 @@ def _refuse_float(path: Path) -> None:
         return
     try:
         _check_regular(path)
-        with path.open("rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of damaged tags
-            tags = ImageFileDirectory_v2(stream.read(8))
-            stream.seek(tags.next)
-            tags.load(stream)
-        kinds = tags.get(_SAMPLE_FORMAT, ())
+        with path.open("rb") as stream:
+            kinds = _tiff_tags(stream).get(_SAMPLE_FORMAT, ())
     except (*NO_PICTURE, struct.error):
         return
     if 3 in (kinds if isinstance(kinds, tuple) else (kinds,)):
         msg = f"{path}: has float samples; only 8- and 16-bit pictures are read, convert it first."
         raise SourceError(msg)
+
+
+def _tiff_tags(stream: BinaryIO) -> ImageFileDirectory_v2:
+    """The tags of a TIFF's first page; an error where there is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of damaged tags
+        tags = ImageFileDirectory_v2(stream.read(8))
+        stream.seek(tags.next)
+        tags.load(stream)
+    return tags
 
 
 def _png_exif(path: Path) -> PillowImage.Exif:
@@ -228,12 +239,17 @@ def decode_image(data: NDArray[np.uint8], where: str) -> Image:
 
 
 def _whole(data: NDArray[np.uint8]) -> bool:
-    """False for an empty file, and a damaged PNG or JPEG: OpenCV fills what is cut off with grey, and libpng writes to stderr."""
+    """False for an empty file, and where damage is sure to show: a PNG, a JPEG's end, a TIFF packed by zlib.
+
+    OpenCV fills what is cut off with grey, decodes damaged parts to noise, and libpng writes to stderr.
+    """
     head, tail = data[:8].tobytes(), data[-4096:].tobytes()
     if head.startswith(b"\x89PNG"):
         return _png_whole(data.data)
     if head.startswith(b"\xff\xd8"):
         return b"\xff\xd9" in tail
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return _tiff_whole(data.data)
     return data.size > 0
 
 
@@ -249,6 +265,30 @@ def _png_whole(data: memoryview) -> bool:
             return True
         place = end
     return False
+
+
+def _tiff_whole(data: memoryview) -> bool:
+    """Whether each part of a TIFF's first page that is packed by zlib has the checksum it ends with; other packings have none."""
+    try:
+        tags = _tiff_tags(io.BytesIO(data))
+    except (*NO_PICTURE, struct.error):
+        return True  # what it is the decoder tells
+    if tags.get(_COMPRESSION) not in _ZLIB:
+        return True
+    starts, sizes = (tags.get(strips) or tags.get(tiles) or () for strips, tiles in _PARTS)
+    return all(_unpacks(data[start : start + size]) for start, size in zip(starts, sizes, strict=False) if size)
+
+
+def _unpacks(part: bytes | memoryview) -> bool:
+    """Whether zlib reaches the end of its data, by and by: a small file can claim to be enormous."""
+    unpacker = zlib.decompressobj()
+    try:
+        while part and not unpacker.eof:
+            unpacker.decompress(part, 1 << 20)
+            part = unpacker.unconsumed_tail
+    except zlib.error:
+        return False
+    return unpacker.eof
 
 
 def encode_png(image: Image, *, level: int = 1) -> bytes:
@@ -354,5 +394,5 @@ def fingerprint_files(paths: Iterable[Path], *, root: Path) -> str:
                 msg = f"{path}: cannot be read ({error.strerror or error})."
                 raise SourceError(msg) from error
             digest = b""
-        total.update(name.encode() + b"\x00" + digest)
+        total.update(name.encode(errors="surrogateescape") + b"\x00" + digest)
     return total.hexdigest()

@@ -6,6 +6,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PillowImage
 
 from blurdata import files
@@ -78,6 +79,29 @@ def test_damage_inside_a_png_is_told_and_libpng_kept_quiet(tmp_path, capfd):
         with pytest.raises(SourceError, match="damaged"):
             files.read_image(tmp_path / "p.png")
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("kind", ["pillow", "opencv", "tiles"])
+def test_damage_inside_a_tiff_that_zlib_packed_is_told(tmp_path, kind):
+    """Any changed byte of the pixels is found by zlib's checksum; OpenCV decodes some to noise without a word."""
+    path = tmp_path / "p.tif"
+    picture = cv2.resize(PICTURE, (96, 64))
+    if kind == "pillow":
+        PillowImage.fromarray(picture).save(path, compression="tiff_adobe_deflate")
+    elif kind == "opencv":
+        picture = picture.astype(np.uint16) * 257
+        cv2.imwrite(str(path), picture[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, cv2.IMWRITE_TIFF_COMPRESSION_DEFLATE])
+    else:
+        tifffile.imwrite(path, picture, compression="zlib", tile=(16, 16), byteorder=">", photometric="rgb")
+    assert (files.read_image(path) == picture).all()
+    data = path.read_bytes()
+    with PillowImage.open(path) as opened:
+        starts, sizes = (opened.tag_v2[name] for name in ((324, 325) if kind == "tiles" else (273, 279)))
+    for start, size in zip(starts, sizes, strict=True):
+        for place in range(start + 8, start + size - 5, max(1, size // 8)):  # of what zlib puts before and behind, some bits mean nothing
+            path.write_bytes(data[:place] + bytes([data[place] ^ 16]) + data[place + 1 :])
+            with pytest.raises(SourceError, match="damaged"):
+                files.read_image(path)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])

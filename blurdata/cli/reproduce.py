@@ -1,5 +1,6 @@
 """``blurdata reproduce``: does averaging the published frames give the published blur?"""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -47,12 +48,15 @@ def run(
     if not complete:
         short = [report.name for report in reports if not report.complete]
         typer.echo(f"blurdata: {len(short)} of {len(reports)} sequences lack frames or pictures: {', '.join(short[:8])}.", err=True)
-    say_next("synthesize", frames, "--recipe", "gopro", "--out", "DIR")
+    behind = ", which makes pairs of your own of these frames, with other windows; only published ones can be compared here"
+    say_next("synthesize", frames, "--recipe", "gopro", "--out", "DIR", behind=behind)
     raise typer.Exit(0 if complete else 1)
 
 
 def _lines(reports: "Sequence[SequenceReport]") -> list[str]:
     """A table, and below it what is missing."""
+    from blurdata.naming import counted
+
     wide = max(len(report.name) for report in reports)
     lines = [f"{'sequence':{wide}}   M  pairs  blended  blur dB  blur_gamma dB  renumbered  missing"]
     for report in reports:
@@ -68,6 +72,9 @@ def _lines(reports: "Sequence[SequenceReport]") -> list[str]:
         lines += [f"{report.name}: lowest {', '.join(shown)}"] if shown else []
     for report in reports:
         lines += [f"{report.name}: ground truth {number} is in no frame" for number in report.missing_truths]
-        lines += [f"{report.name}: window of ground truth {each.replace(': ', ' lacks frame ')}" for each in report.missing_frames]
+        for each, count in Counter(report.missing_frames).items():
+            number, _, frame = each.partition(": ")
+            lacking = f"{counted(count, 'frame')} {frame}" if frame.startswith("between") else f"frame {frame}"
+            lines.append(f"{report.name}: window of ground truth {number} lacks {lacking}")
         lines += [f"{report.name}: {picture} is missing" for picture in report.missing_pictures]
     return lines

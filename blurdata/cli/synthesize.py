@@ -1,6 +1,6 @@
 """``blurdata synthesize``: blurry/sharp pairs from video."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from blurdata.cli._workers import available_cpus
 
 
 def run(
-    videos: Annotated[list[Path], typer.Argument(help="Videos, folders of frames, or GOPRO_Large_all trees.", metavar="VIDEO…")],
+    videos: Annotated[list[Path], typer.Argument(help="Videos, folders of frames, or folders with these at any depth.", metavar="VIDEO…")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the pairs; a killed run goes on there.")],
     recipe: Annotated[str, typer.Option("--recipe", help="Name or path of a recipe.")] = "gopro",
     format: Annotated[str, typer.Option("--format", help="folder (PNG, GOPRO_Large layout) or shards (HDF5).")] = "folder",  # noqa: A002
@@ -62,23 +62,27 @@ def run(
                 from blurdata.shards import build
 
                 build(pairs, out, workers=workers or available_cpus(), advance=advance)
-    _tell(dict(pairs.summary()), len(pairs), both=format == "shards" and plan.variant == "both", as_json=as_json)
+    _tell(dict(pairs.summary()), len(pairs), pairs.left_out, both=format == "shards" and plan.variant == "both", as_json=as_json)
     if format == "folder":
         say_next("report", source_text("pairs", out, f"blurry={'blur' if plan.variant == 'blur' else 'blur_gamma'}"))
     else:
         say_next("verify", out)
 
 
-def _tell(summary: dict[str, Any], pairs: int, *, both: bool, as_json: bool) -> None:
+def _tell(summary: dict[str, Any], pairs: int, left_out: Sequence[Path], *, both: bool, as_json: bool) -> None:
     """What was made, and what a user might not expect of it."""
     import json
 
+    from blurdata.naming import some
     from blurdata.synthesis.source import UNBLURRED_PX
 
     if as_json:
         typer.echo(json.dumps(summary))
     else:
         typer.echo("\n".join(f"{name.replace('_', ' '):<26} {value}" for name, value in summary.items() if value))
+    if left_out:
+        told = f"{some(map(str, left_out), limit=1)} left out: one or two pictures are no film where there are others, nor are pairs"
+        typer.echo(f"Note: {told}.", err=True)
     if still := summary["pairs_without_blur"]:
         told = f"less than {UNBLURRED_PX} px of blur in {still} of {pairs} pairs, as where a film stands still under grain"
         typer.echo(f"Note: {told}; `min_blur_px` in the recipe leaves such out.", err=True)

@@ -164,7 +164,7 @@ def analyze(film: Film, cache: Path | None = None, *, advance: Advance = SILENT)
         SourceError: If the film is damaged or has fewer than two frames.
     """
     fingerprint = film.fingerprint()
-    path = cache / f"{film.name}-{fingerprint[:16]}-v{_VERSION}.npz" if cache else None
+    path = cache / f"{film.name.replace('/', '_')}-{fingerprint[:16]}-v{_VERSION}.npz" if cache else None
     if path and (known := recall(path, fingerprint)):
         return known
     result = _look(film, fingerprint, advance)

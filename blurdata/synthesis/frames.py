@@ -17,34 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
-from blurdata.files import count_channels, count_pages, fingerprint_files, is_image, list_images, natural_key, read_image
+from blurdata.files import count_channels, count_pages, fingerprint_files, list_images, read_image
 from blurdata.pairs import Image, not_rgb
 
-VIDEO_SUFFIXES = (
-    ".mp4",
-    ".mov",
-    ".m4v",
-    ".avi",
-    ".mkv",
-    ".webm",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".mts",
-    ".m2ts",
-    ".wmv",
-    ".flv",
-    ".3gp",
-    ".y4m",
-    ".ogv",
-    ".mxf",
-    ".gif",
-    ".h264",
-    ".h265",
-    ".hevc",
-    ".264",
-    ".265",
-)
 _CHANNELS = {1: "grey", 2: "grey with transparency", 3: "in colour", 4: "in colour with transparency"}
 
 
@@ -95,6 +70,11 @@ class Film(ABC):
     fps: float | None = None
     rate_unknown: bool = False
     length: int | None = None
+
+    @property
+    def full_name(self) -> str:
+        """The name behind its split, which every key of its pairs begins with."""
+        return f"{self.split}/{self.name}" if self.split else self.name
 
     @property
     def notes(self) -> dict[str, str | int | float]:
@@ -157,8 +137,8 @@ class ArrayFilm(Film):
 class FolderFilm(Film):
     """Pictures of one folder in natural order."""
 
-    def __init__(self, folder: Path, *, split: str = "") -> None:
-        self.name, self.split = folder.name or "frames", split
+    def __init__(self, folder: Path) -> None:
+        self.name = folder.name or "frames"
         self._folder, self.place = folder, str(folder)
         self._paths = list_images(folder)
         if not self._paths:
@@ -224,40 +204,3 @@ def numbering_gaps(names: Sequence[str]) -> list[int]:
     steps = [after - before for before, after in pairwise(numbers)]
     usual = statistics.median_low([step for step in steps if step > 0] or [1])
     return [i for i, step in enumerate(steps, 1) if 2 * step > 3 * usual]
-
-
-def find_films(path: Path, *, color_matrix: str = "auto") -> list[Film]:
-    """The films at a path: a video; a folder of frames, of frame folders or videos; a ``GOPRO_Large_all`` tree.
-
-    Raises:
-        SourceError: If there is nothing of the kind.
-    """
-    from blurdata.synthesis.video import VideoFilm
-
-    if not path.exists():
-        msg = f"{path}: there is no such file or folder; give a video or a folder of frames."
-        raise SourceError(msg)
-    if path.is_file():
-        return [VideoFilm(path, color_matrix=color_matrix)]
-    if not path.is_dir():
-        msg = f"{path}: is neither a file nor a folder; give a video or a folder of frames."
-        raise SourceError(msg)
-    if any(is_image(child) for child in path.iterdir()):
-        return [FolderFilm(path)]
-    splits = [path / split for split in ("train", "val", "test") if (path / split).is_dir()]
-    found: list[Film] = []
-    for top in splits or [path]:
-        for child in sorted(top.iterdir(), key=lambda entry: natural_key(entry.name)):
-            if child.name.startswith("."):
-                continue
-            split = top.name if splits else ""
-            if child.is_dir() and list_images(child):
-                found.append(FolderFilm(child, split=split))
-            elif child.is_file() and child.suffix.lower() in VIDEO_SUFFIXES:
-                film = VideoFilm(child, color_matrix=color_matrix)
-                film.split = split
-                found.append(film)
-    if not found:
-        msg = f"{path}: holds no frames; give a video, a folder of PNG, JPEG or TIFF frames, or a folder of such folders."
-        raise SourceError(msg)
-    return found

@@ -30,13 +30,14 @@ class Window:
         number: Number of the ground truth, ``n`` of ``sharp/n.png``.
         centre: Position of the ground truth among all frames, or None where it is not there.
         frames: Positions of the frames that are there, in order.
-        missing: Numbers, under the centre's own file number, of frames that should be there and are not.
+        missing: Frames that should be there and are not, each by its file number, or by two between which it was, where the files were
+            numbered anew.
     """
 
     number: int
     centre: int | None
     frames: tuple[int, ...] = ()
-    missing: tuple[int, ...] = ()
+    missing: tuple[int | tuple[int, int], ...] = ()
 
 
 def thumbnail(picture: Image) -> Float:
@@ -100,26 +101,27 @@ def windows(numbers: Sequence[int], centres: Sequence[int | None], file_numbers:
             expected = (number - 1) * window + half + 1
             found.append(Window(number, None, (), (expected,)))
             continue
-        before = _side(centre, -1, known.get(number - 1), file_numbers, window)
-        after = _side(centre, 1, known.get(number + 1), file_numbers, window)
-        frames = sorted([*(f for f in before if f is not None), centre, *(f for f in after if f is not None)])
-        own = file_numbers[centre]
-        gone = [own - d for d, f in enumerate(before, 1) if f is None] + [own + d for d, f in enumerate(after, 1) if f is None]
-        found.append(Window(number, centre, tuple(frames), tuple(sorted(gone))))
+        before, gone_before = _side(centre, -1, known.get(number - 1), file_numbers, window)
+        after, gone_after = _side(centre, 1, known.get(number + 1), file_numbers, window)
+        found.append(Window(number, centre, (*reversed(before), centre, *after), (*reversed(gone_before), *gone_after)))
     return found
 
 
-def _side(centre: int, way: int, neighbour: int | None, file_numbers: Sequence[int], window: int) -> list[int | None]:
-    """Positions of the half window on one side, nearest first, None where a frame is missing."""
-    half = window // 2
+def _side(
+    centre: int, way: int, neighbour: int | None, file_numbers: Sequence[int], window: int
+) -> tuple[list[int], list[int | tuple[int, int]]]:
+    """Positions of the half window on one side, and what is missing of it, both the nearest first."""
+    half, own = window // 2, file_numbers[centre]
     if neighbour is not None and (neighbour - centre) * way >= window:
-        return [centre + way * d for d in range(1, half + 1)]  # nothing is missing between the two, whatever the numbers say
+        return [centre + way * d for d in range(1, half + 1)], []  # nothing is missing between the two, whatever the numbers say
     last = neighbour if neighbour is not None and (neighbour - centre) * way > 0 else None
     stop = last if last is not None else (len(file_numbers) if way > 0 else -1)
-    beside = {abs(file_numbers[f] - file_numbers[centre]): f for f in range(centre + way, stop, way)}
-    numbered = last is None or abs(file_numbers[last] - file_numbers[centre]) == window
-    if numbered:
-        return [beside.get(d) for d in range(1, half + 1)]
-    present = list(range(centre + way, stop, way))  # numbers say nothing: what is missing lies in the middle, between the two windows
-    near = present[: len(present) // 2 + (len(present) % 2 if way > 0 else 0)]
-    return [near[d] if d < len(near) else None for d in range(half)]
+    present = list(range(centre + way, stop, way))
+    if last is None or abs(file_numbers[last] - own) == window:
+        beside = {abs(file_numbers[f] - own): f for f in present}
+        distances = range(1, half + 1)
+        return [beside[d] for d in distances if d in beside], [own + way * d for d in distances if d not in beside]
+    # numbers say nothing: what is missing lies somewhere between the two, and is taken to lie in the middle, between their windows
+    near = present[: len(present) // 2 + (len(present) % 2 if way > 0 else 0)][:half]
+    ends = sorted((own, file_numbers[last]))
+    return near, [(ends[0], ends[1])] * (half - len(near))

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from blurdata.color import decodable_curve
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import user_cache
-from blurdata.pairs import Image
+from blurdata.pairs import Image, check_key
 from blurdata.paths import user_path
 from blurdata.recipe import find_recipe, parse_recipe, read_recipe
-from blurdata.synthesis.frames import ArrayFilm, Film, find_films
+from blurdata.synthesis.find import find_films
+from blurdata.synthesis.frames import ArrayFilm, Film
 from blurdata.synthesis.learned import InterpolateFrames
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.source import FilmPairs
@@ -34,7 +35,7 @@ def synthesize(
 
     Args:
         frames_or_path: A list or array of (H, W, 3) uint8 or uint16 RGB frames; or the path of a video, of a folder of frames (PNG,
-            JPEG, TIFF in natural order), of a folder of such folders or videos, or of a ``GOPRO_Large_all`` tree.
+            JPEG, TIFF in natural order), or of a folder with such folders or videos at any depth, as ``GOPRO_Large_all`` is.
         recipe: A recipe, its fields, its name, or its path.
         cache: Folder where the analysis of each film is kept and found again; None keeps it in memory.
         interpolator: Makes the virtual frames instead of optical flow: a function of two (H, W, 3) float32 frames of code values in
@@ -81,22 +82,40 @@ def open_films(
 ) -> FilmPairs:
     """One source of the films at several paths, each once; films of one name are told apart by a number."""
     found: dict[Path, Film] = {}
+    left_out: list[Path] = []
     for path in paths:
-        for film in find_films(user_path(path), color_matrix=plan.color_matrix):
+        films_there, others = find_films(user_path(path), color_matrix=plan.color_matrix)
+        left_out += others
+        for film in films_there:
             found.setdefault(Path(film.place).resolve(), film)
     films = list(found.values())
-    seen: dict[tuple[str, str], int] = {}
+    _tell_apart(films)
     for film in films:
+        try:
+            check_key(film.full_name)
+        except ValueError as error:
+            msg = f"{film.place}: its name cannot be that of pairs, for it holds a backslash or is no UTF-8 text; rename it."
+            raise SourceError(msg) from error
         if (transfer := film.notes.get("transfer")) and not user_path(plan.curve).is_file():
             msg = (
                 f"{film.name}: is HDR ({str(transfer).upper()}), whose codes do not follow the curve '{plan.curve}'; "
                 "convert it to SDR first (FFmpeg's zscale and tonemap), or name a table of its response as `curve`."
             )
             raise SourceError(msg)
-        times = seen[film.split, film.name] = seen.get((film.split, film.name), 0) + 1
-        if times > 1:
-            film.name = f"{film.name}~{times}"
-    return FilmPairs(films, plan, cache=cache, shots=shots, interpolate=interpolate, show_progress=show_progress)
+    return FilmPairs(films, plan, cache=cache, shots=shots, interpolate=interpolate, show_progress=show_progress, left_out=left_out)
+
+
+def _tell_apart(films: Sequence[Film]) -> None:
+    """Number all films of one name but the first, past names that others bear of their own, for keys begin with the name."""
+    taken = {film.full_name for film in films}
+    met: set[str] = set()
+    for film in films:
+        name, number = film.name, 2
+        if film.full_name in met:
+            while film.full_name in taken:
+                film.name, number = f"{name}~{number}", number + 1
+            taken.add(film.full_name)
+        met.add(film.full_name)
 
 
 def resolve(recipe: SynthesisRecipe | Mapping[str, Any] | str | Path, **fields: Any) -> SynthesisRecipe:

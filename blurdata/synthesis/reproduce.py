@@ -19,9 +19,11 @@ import numpy as np
 from blurdata.color import curve
 from blurdata.errors import SourceError
 from blurdata.files import list_images, natural_key, read_image
+from blurdata.naming import some
 from blurdata.pairs import Image
 from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.blend import LightSum
+from blurdata.synthesis.folder import INDEX
 from blurdata.synthesis.locate import Window, locate, thumbnail, windows
 
 CURVES = {"blur": "linear", "blur_gamma": "gamma22"}
@@ -49,7 +51,8 @@ class SequenceReport:
         lowest_blur_gamma_name: Its picture.
         renumbered: Ground truths whose frame bears another number than the published rule gives, ``(n - 1) M + (M + 1) / 2``.
         missing_truths: Numbers of ground truths of which no frame is in ``_all``.
-        missing_frames: ``"<n>: <frame>"``, frames that the window of ground truth n lacks, by the file numbers beside them.
+        missing_frames: ``"<n>: <frame>"``, frames that the window of ground truth n lacks, by the file numbers beside them, or
+            ``"<n>: between <frame> and <frame>"`` where the files were numbered anew without them.
         missing_pictures: Published pictures that should stand beside ``sharp/n.png`` and do not.
     """
 
@@ -90,8 +93,13 @@ def find_sequences(frames_root: Path, published_root: Path) -> list[tuple[str, P
         raise SourceError(msg)
     frames = dict(_folders(frames_root, lambda folder: not (folder / "sharp").is_dir()))
     if not set(frames) & set(published):
-        swapped = " The two folders may be swapped." if _folders(frames_root, lambda folder: (folder / "sharp").is_dir()) else ""
-        msg = f"{frames_root}: holds no sequence of {published_root}; give GOPRO_Large_all (the frames alone).{swapped}"
+        there = f"looked for {some(published, limit=3)}, there is {some(frames, limit=3) or 'none'}"
+        remedy = "give GOPRO_Large_all (the frames alone)"
+        if (published_root / INDEX).is_file():
+            remedy = f"{published_root} was made by blurdata synthesize, give the published GOPRO_Large in its place"
+        elif _folders(frames_root, lambda folder: (folder / "sharp").is_dir()):
+            remedy += ", the two folders may be swapped"
+        msg = f"{frames_root}: holds no sequence of {published_root} ({there}); {remedy}."
         raise SourceError(msg)
     return [(name, frames.get(name, frames_root / name), folder) for name, folder in published.items()]
 
@@ -186,7 +194,10 @@ def _record(result: SequenceReport, found: Sequence[Window], file_numbers: Seque
             result.missing_truths.append(each.number)
             continue
         result.renumbered += file_numbers[each.centre] != (each.number - 1) * result.window + middle
-        result.missing_frames += [f"{each.number}: {frame}" for frame in each.missing]
+        result.missing_frames += [
+            f"{each.number}: between {frame[0]} and {frame[1]}" if isinstance(frame, tuple) else f"{each.number}: {frame}"
+            for frame in each.missing
+        ]
 
 
 def _scores(

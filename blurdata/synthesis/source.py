@@ -47,6 +47,7 @@ class FilmPairs(PairSource):
         shots: Numbers of the shots to keep, counted over all films from 0; None for all.
         interpolate: Makes virtual frames where the recipe says ``callable``; see :mod:`~blurdata.synthesis.learned`.
         show_progress: Draw the progress of the analysis on stderr.
+        left_out: What lay beside the films and is none, to be told.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class FilmPairs(PairSource):
         shots: Sequence[int] | None = None,
         interpolate: InterpolateFrames | None = None,
         show_progress: bool = False,
+        left_out: Sequence[Path] = (),
     ) -> None:
         if recipe.interpolation == "callable" and interpolate is None:
             msg = "recipe: field 'interpolation': 'callable' needs a function, synthesize(…, interpolator=function)."
             raise RecipeError(msg)
         self._films = list(films)
+        self.left_out = list(left_out)
         self._plan = recipe
         self._interpolate = interpolate
         self.recipe: Mapping[str, Any] = with_tables(recipe.resolved())
@@ -81,7 +84,7 @@ class FilmPairs(PairSource):
         counts: Counter[str] = Counter()
         first = 0
         for number, (film, analysis) in enumerate(zip(self._films, self._analyses, strict=True)):
-            windows, left_out = plan_windows(f"{film.split}/{film.name}" if film.split else film.name, analysis, self._plan)
+            windows, left_out = plan_windows(film.full_name, analysis, self._plan)
             counts += left_out
             takes += [_Take(number, first + window.shot, window) for window in windows]
             first += len(analysis.cuts) + 1
@@ -171,7 +174,7 @@ class FilmPairs(PairSource):
             "source": film.name,
             "split": film.split,
             "scene": film.name,
-            "sequence": window.sequence.rpartition("/")[2],
+            "sequence": window.sequence.removeprefix(f"{film.split}/"),
             "shot": take.shot,
             "position": window.position,
             "frames": list(window.frames),
@@ -224,6 +227,7 @@ class FilmPairs(PairSource):
             "pairs": len(self),
             "pairs_without_blur": sum(take.window.blur_px[1] < UNBLURRED_PX for take in self._takes),
             "films": len(self._films),
+            "left_out": len(self.left_out),
             "frames": sum(analysis.frames for analysis in self._analyses),
             "shots": self._shots,
             **{name: self._counts[name] for name in names},

@@ -94,7 +94,7 @@ class VideoFilm(Film):
             yield container, stream
 
     def scan(self) -> Iterator[Scan]:
-        """Every frame's brightness; an end before the file's own count is an error, as is a damaged file."""
+        """Every frame's brightness; an end before the file's own count is an error, as is a damaged file or frame."""
         count = 0
         shown_s, longest_s = 0.0, 0.0
         reformatter = VideoReformatter()
@@ -103,6 +103,10 @@ class VideoFilm(Film):
                 if count == 0 and self._to_rgb().matrix_of(frame) == "unknown":
                     number = int(frame.colorspace)
                     msg = f"{self._path}: colour matrix {number} of FFmpeg's list is not known here; convert the film to BT.709 first."
+                    raise SourceError(msg)
+                if frame.is_corrupt:  # decoded all the same, with what is missing made up
+                    at = "" if frame.time is None else f", at {frame.time:.3f} s,"
+                    msg = f"{self._path}: frame {count}{at} is damaged; fetch or export it again."
                     raise SourceError(msg)
                 time_s = frame.time if self._timed else None
                 yield Scan(_grey(frame, reformatter), time_s, frame.pts, bool(frame.key_frame), 16 if is_deep(frame) else 8)

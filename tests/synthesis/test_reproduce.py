@@ -159,9 +159,11 @@ def test_missing_frames_are_seen_through_new_numbers(tree: Path) -> None:
     shift(frames_of(tree), -1, start=31)
 
     found = report(tree)
+    shown = call(str(tree / "all"), str(tree / "pub"))
 
     assert not found.complete
-    assert len(found.missing_frames) == 1
+    assert found.missing_frames == ["5: between 25 and 31"]  # 28 is there, as any number is
+    assert "window of ground truth 5 lacks 1 frame between 25 and 31" in shown.stdout
     assert found.blended == PAIRS - 1
     assert found.renumbered == 3
 
@@ -250,7 +252,7 @@ def test_wrong_folders_are_sentences(tree: Path) -> None:
     for arguments, sentence in (
         ((tree / "pub", tree / "all"), "holds no GOPRxxxx_yy_zz/sharp"),
         ((tree / "nowhere", tree / "pub"), "no such folder"),
-        ((tree / "pub", tree / "pub"), "may be swapped"),
+        ((tree / "pub", tree / "pub"), f"looked for train/{SEQUENCE}, there is none.*may be swapped"),
     ):
         with pytest.raises(SourceError, match=sentence):
             find_sequences(*arguments)
@@ -259,3 +261,17 @@ def test_wrong_folders_are_sentences(tree: Path) -> None:
     (frames_of(tree) / "000020.png").write_bytes(b"no picture")
     with pytest.raises(SourceError, match=r"000020\.png"):
         report(tree)
+
+
+def test_pairs_of_ones_own_are_not_compared(tree: Path) -> None:
+    """Reproduce proposes to make pairs, and says that they are not for itself; given them, it names both sides' sequences and the maker."""
+    told = call(str(tree / "all"), str(tree / "pub"))
+    made = CliRunner().invoke(build_app(), ["synthesize", str(tree / "all"), "--window", "7", "--out", str(tree / "own")])
+    refused = call(str(tree / "all"), str(tree / "own"))
+
+    assert (told.exit_code, made.exit_code, refused.exit_code) == (0, 0, 1)
+    assert "Next: blurdata synthesize" in told.stderr
+    assert "only published ones can be compared here" in told.stderr
+    message = str(refused.exception) + refused.stderr
+    assert f"looked for train/{SEQUENCE}_07_00, there is train/{SEQUENCE}" in message
+    assert "own was made by blurdata synthesize" in message

@@ -276,6 +276,22 @@ def test_damage_that_hides_the_rest_of_a_film_is_told(tmp_path: Path) -> None:
         synthesize(path, {"window": 5, "variant": "blur"})
 
 
+@pytest.mark.parametrize("name", ["hole.mp4", "hole.mkv"])
+def test_a_damaged_frame_is_told(tmp_path: Path, name: str) -> None:
+    """Bytes overwritten in the middle of a film lose no frame, for FFmpeg makes up what it lacks; the first such frame is named."""
+    rng, path = np.random.default_rng(0), tmp_path / name
+    film = [np.clip(frame + rng.integers(-8, 9, frame.shape), 0, 255).astype(np.uint8) for frame in moving(60, (96, 128))]
+    write_film(path, film, codec="mpeg4", pix_fmt="yuv420p")
+    assert synthesize(path, {"window": 5}).summary()["frames"] == 60
+    data = bytearray(path.read_bytes())
+    half = len(data) // 2
+    data[half : half + 24] = rng.integers(0, 256, 24, dtype=np.uint8).tobytes()
+    path.write_bytes(data)
+
+    with pytest.raises(SourceError, match=rf"{name}: frame \d+, at \d\.\d{{3}} s, is damaged; fetch or export it again"):
+        synthesize(path, {"window": 5})
+
+
 def test_an_avi_that_counts_repeats_is_whole(tmp_path: Path) -> None:
     """AVI keeps uneven times by parts without data that its header counts as frames; one that lost its end is still told from it."""
     path, pts = tmp_path / "uneven.avi", [round(2.5 * i) for i in range(40)]

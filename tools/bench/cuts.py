@@ -26,7 +26,8 @@ from skimage import data
 
 from blurdata.synthesis import SynthesisRecipe
 from blurdata.synthesis.analysis import analyze
-from blurdata.synthesis.frames import ArrayFilm, FrameIndex, find_films
+from blurdata.synthesis.find import find_films
+from blurdata.synthesis.frames import ArrayFilm, FrameIndex
 from blurdata.synthesis.repeats import unchanged
 
 SIZE = (320, 240)
@@ -81,7 +82,7 @@ def film_shots() -> list[list[np.ndarray]]:
     paths = list(Path(found.submodule_search_locations[0]).rglob("bikes.mp4")) if found and found.submodule_search_locations else []
     if not paths:
         return []
-    film = find_films(paths[0])[0]
+    (film,), _ = find_films(paths[0])
     frames = [cv2.resize(np.asarray(frame), SIZE, interpolation=cv2.INTER_AREA) for frame in film.read(0, 250, FrameIndex())]
     return [frames[a:b] for a, b in pairwise(BIKES)]
 

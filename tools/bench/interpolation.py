@@ -21,7 +21,8 @@ from rows import note
 from blurdata.color import curve
 from blurdata.synthesis.analysis import find_cuts, measure_steps
 from blurdata.synthesis.blend import LightSum
-from blurdata.synthesis.frames import FrameIndex, find_films, grey_of
+from blurdata.synthesis.find import find_films
+from blurdata.synthesis.frames import FrameIndex, grey_of
 from blurdata.synthesis.interpolate import Between, DisInterpolator
 from blurdata.synthesis.recipe import SynthesisRecipe
 
@@ -80,7 +81,7 @@ def clips(paths: list[Path]) -> Iterator[tuple[str, list[Frame]]]:
     """Name and frames of each clip."""
     if paths:
         for path in paths:
-            for film in find_films(path):
+            for film in find_films(path)[0]:
                 yield film.name, [np.asarray(f) for f in film.read(0, 240, FrameIndex())]
         return
     yield "hand-held (rendered)", hand_held()
