@@ -180,7 +180,7 @@ def curve(name: str | Path | Curve) -> Curve:
     if str(name) in _NAMES:
         return Curve(str(name))
     path = user_path(name)
-    if not path.exists():
+    if not str(name) or not path.exists():
         msg = f"There is no curve '{name}'; use {', '.join(_NAMES)} or the path of a table."
         raise ValueError(msg)
     return _read_table(str(path), path.stat().st_mtime_ns)

@@ -211,7 +211,7 @@ def _sentence(where: str, model: type[Recipe], detail: ErrorDetails) -> str:
         return f"{where}: unknown field '{field}'; {did_you_mean(field, allowed)}the fields are {', '.join(allowed)}."
     if detail["type"] == "missing":
         return f"{where}: field '{field}' is missing; add it ({detail['msg'].lower()})."
-    reason = detail["msg"].removeprefix("Value error, ")
+    reason = detail["msg"].removeprefix("Value error, ").removesuffix(".")
     if not detail["loc"]:  # several fields that do not go together; the reason names them
         return f"{where}: {reason}."
     return f"{where}: field '{field}': {reason}, got {detail['input']!r}."[:600]

@@ -189,7 +189,7 @@ class FilmPairs(PairSource):
             "capture_fps": _capture_fps(film, recipe),
             "container_fps": film.fps,
             "source_exposure_s": recipe.source_exposure_s,
-            "curve": recipe.curve,
+            "curve": "linear" if recipe.variant == "blur" else recipe.curve,  # under which the blurry half is a mean
             "seed": recipe.seed,
             "blur_px_mean": mean,
             "blur_px_p95": p95,
