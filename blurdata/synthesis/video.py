@@ -38,6 +38,7 @@ class VideoFilm(Film):
     def __init__(self, path: Path, *, color_matrix: str = "auto") -> None:
         self.name, self.place = path.stem, str(path)
         self._path, self._matrix = path, color_matrix
+        self._orientations: dict[int, tuple[int, bool]] = {}
         with self._open() as (container, stream):
             self._promised_s = _promised_s(container, stream)
             self.fps = _fps(container, stream)
@@ -66,7 +67,7 @@ class VideoFilm(Film):
         """
         with self._open() as (container, stream):
             frame = next(self._decode(container, stream))
-        turns, mirrored = _orientation(frame)
+        turns, mirrored = self._orientation(frame)
         return {
             **self._notes,
             "color_matrix": self._to_rgb().matrix_of(frame),
@@ -109,7 +110,9 @@ class VideoFilm(Film):
                     msg = f"{self._path}: frame {count}{at} is damaged; fetch or export it again."
                     raise SourceError(msg)
                 time_s = frame.time if self._timed else None
-                yield Scan(_grey(frame, reformatter), time_s, frame.pts, bool(frame.key_frame), 16 if is_deep(frame) else 8)
+                yield Scan(
+                    self._upright(_grey(frame, reformatter), frame), time_s, frame.pts, bool(frame.key_frame), 16 if is_deep(frame) else 8
+                )
                 count += 1
                 if frame.time is not None:
                     held_s = float((frame.duration or 0) * frame.time_base)
@@ -144,7 +147,7 @@ class VideoFilm(Film):
             if number >= stop:
                 return
             if number >= start:
-                yield np.ascontiguousarray(_upright(to_rgb(frame), frame))
+                yield np.ascontiguousarray(self._upright(to_rgb(frame), frame))
             number += 1
 
     def _entered(self, start: int, index: FrameIndex) -> Iterator[Any]:
@@ -175,6 +178,18 @@ class VideoFilm(Film):
         except av.error.FFmpegError as error:
             msg = f"{self._path}: is damaged ({error.strerror}); fetch or export it again."
             raise SourceError(msg) from error
+
+    def _orientation(self, frame: Any) -> tuple[int, bool]:
+        """That of a frame, read once for each rotation: PyAV's side data keeps a frame in memory until the collector finds the circle."""
+        rotation = int(frame.rotation)
+        if rotation not in self._orientations:
+            self._orientations[rotation] = _orientation(frame)
+        return self._orientations[rotation]
+
+    def _upright(self, picture: Any, frame: Any) -> Any:
+        turns, mirrored = self._orientation(frame)
+        turned = np.rot90(picture, turns) if turns else picture
+        return turned[:, ::-1] if mirrored else turned
 
     def _to_rgb(self) -> ToRgb:
         return ToRgb(self._matrix, str(self._notes["codec"]))
@@ -224,15 +239,9 @@ def _orientation(frame: Any) -> tuple[int, bool]:
     return round(-math.atan2(b, -a if mirrored else a) / (math.pi / 2)) % 4, mirrored
 
 
-def _upright(picture: Any, frame: Any) -> Any:
-    turns, mirrored = _orientation(frame)
-    turned = np.rot90(picture, turns) if turns else picture
-    return turned[:, ::-1] if mirrored else turned
-
-
 def _grey(frame: Any, reformatter: VideoReformatter) -> Any:
     planar8 = frame.format.name.startswith(("yuv4", "yuvj4", "gray", "nv12", "nv21")) and frame.format.components[0].bits == 8
     source = frame if planar8 else reformatter.reformat(frame, format="gray")
     plane: Any = source.planes[0]
     grey = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : frame.width]
-    return _upright(grey, frame)
+    return grey
