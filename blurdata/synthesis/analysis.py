@@ -26,7 +26,7 @@ from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.flow import one_thread
 from blurdata.synthesis.frames import Film, FrameIndex
 
-_VERSION = 8  # what is found in a film, and what is refused; analyses that were kept under another number are made again
+_VERSION = 9  # what is found in a film, and what is refused; analyses that were kept under another number are made again
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RATIO, _CUT_RESIDUAL, _CUT_REACH = 3.0, 8.0, 6  # measured: tools/bench/cuts.py
 _FLASH_RATIO = 0.5

@@ -9,34 +9,54 @@ In a still scene all changes are alike, by grain, and none is accused; a compres
 Measured: ``tools/bench/cuts.py``.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import rank_filter
 
 Changes = NDArray[np.floating]
 
-_SIDE = 5  # changes: of a film of 24 frames a second shown at 60, two of five are not 0
+_NEAR, _FAR = 9, 37  # changes: of a film of 60 frames a second shown at 240, two of nine are not 0; of one of 20, two of 37 at an end
+_LONGEST_HOLD, _JUMP = 12, 1.0  # frames that one picture is shown, as 25 a second shown at 300; codes on average from one to the next
 _FLICKER = 4  # times still_change: as much as a still picture changes where an encoder refines it
 _LEAST_CHANGE = 0.15  # codes on average; where less goes on around, coding errors are all there is to see
 
 
-def unchanged(changes: NDArray[np.void], *, still_change: float, repeat_share: float, still_frames: int) -> tuple[set[int], set[int]]:
-    """Frames of static stretches, and repeated frames.
+def unchanged(
+    changes: NDArray[np.void], *, still_change: float, repeat_share: float, still_frames: int, cuts: Sequence[int] = ()
+) -> tuple[set[int], set[int]]:
+    """Frames of static stretches, and repeated frames; what goes on in one shot says nothing of another.
 
     Args:
         changes: (N - 1,) records with ``change`` and ``mean_change`` between neighbours.
         still_change: Frames are equal where no spot changes by more, 8-bit codes.
         repeat_share: Share of the expected change below which a frame is a repeat.
-        still_frames: So many equal frames are a static stretch.
+        still_frames: So many equal frames are a static stretch, unless each picture around is shown for as many.
+        cuts: Numbers of the frames that begin a shot.
     """
+    static: set[int] = set()
+    repeated: set[int] = set()
+    for first, end in pairwise([0, *cuts, len(changes) + 1]):
+        found = _unchanged_in_shot(changes[first : end - 1], still_change, repeat_share, still_frames)
+        for all_of_them, here in zip((static, repeated), found, strict=True):
+            all_of_them.update(first + frame for frame in here)
+    return static, repeated
+
+
+def _unchanged_in_shot(changes: NDArray[np.void], still_change: float, repeat_share: float, still_frames: int) -> tuple[set[int], set[int]]:
     change, mean = changes["change"], changes["mean_change"].astype(np.float64)
     equal = change <= still_change
     flicker = (change <= _FLICKER * still_change) & (mean < _LEAST_CHANGE)
+    begins = np.r_[0, np.flatnonzero(~(equal | flicker)) + 1]  # of each picture
+    holds = np.diff(np.r_[begins, len(changes) + 1])
     static: set[int] = set()
-    for start, end in _runs(equal | flicker):
-        if end - start + 1 >= still_frames and 2 * equal[start:end].sum() >= end - start:
-            static.update(range(start, end + 1))  # the last one begins what follows
-    repeats = equal & (_usual(change) > _FLICKER * still_change)
+    for i in np.flatnonzero(holds >= still_frames):
+        start, end = begins[i], begins[i] + holds[i]  # the last one begins what follows
+        if 2 * equal[start : end - 1].sum() >= holds[i] - 1 and not _in_step(int(i), holds, mean[begins[1:] - 1]):
+            static.update(range(start, end))
+    repeats = equal & (_usual(change, _FAR, "mirror") > _FLICKER * still_change)
     repeats[find_dips(mean, repeat_share)] = True
     return static, set((np.flatnonzero(repeats) + 1).tolist()) - static
 
@@ -53,7 +73,7 @@ def find_dips(changes: Changes, share: float) -> list[int]:
     if not len(changes) or share == 0:
         return []
     changes = np.asarray(changes, np.float64)
-    usual = _usual(changes)
+    usual = _usual(changes, _NEAR, "constant")  # nothing goes on beyond the ends: a flash near one, mirrored, would be two
     low = (changes < share * usual) & (usual > _LEAST_CHANGE)
     moving = np.flatnonzero(~low)
     found = []
@@ -73,14 +93,17 @@ def _continued(near: Changes, most: float) -> float:
     return float(max(0.0, min(near[0], 2 * near[0] - near[1], most)))
 
 
-def _usual(changes: Changes) -> NDArray[np.float64]:
-    """The second largest of five changes up to each and from each on, the smaller of both: no cut or flash on one side raises it."""
+def _usual(changes: Changes, side: int, beyond: str) -> NDArray[np.float64]:
+    """The second largest of ``side`` changes up to each and from each on, the smaller of both: no cut or flash on one side raises it."""
     values = changes.astype(np.float64)
-    sides = [rank_filter(values, -2, size=_SIDE, mode="mirror", origin=origin) for origin in (_SIDE // 2, -(_SIDE // 2))]
-    return np.asarray(np.minimum(sides[0], sides[1]))
+    sides = [rank_filter(values, -2, size=side, mode=beyond, origin=origin) for origin in (side // 2, -(side // 2))]
+    return np.asarray(np.minimum(*sides))
 
 
-def _runs(marks: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Start and end of each run of True."""
-    edges = np.flatnonzero(np.diff(np.r_[False, marks, False]))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+def _in_step(i: int, holds: NDArray[np.int_], jumps: Changes) -> bool:
+    """Whether picture ``i`` is shown for about as many frames as those beside it, with jumps between: a slower film, shown quickly."""
+    inner = 0 < i < len(holds) - 1
+    beside: NDArray[np.int_] = holds[i - 1 : i + 2 : 2] if i else holds[1:2]
+    alike = np.abs(beside - holds[i]) <= 1 if inner else beside >= holds[i] - 1  # the first and the last may be cut short
+    near = jumps[max(0, i - 1) : i + 1]
+    return bool(holds[i] <= _LONGEST_HOLD and len(beside) and alike.all() and (near > _JUMP).all())

@@ -106,7 +106,11 @@ def split_film(analysis: Analysis, recipe: SynthesisRecipe, counts: Counter[str]
     counts["timing_breaks"] += len(breaks)
     counts["numbering_gaps"] += len(gaps)
     static, repeated = unchanged(
-        analysis.steps, still_change=recipe.still_change, repeat_share=recipe.repeat_share, still_frames=recipe.still_frames
+        analysis.steps,
+        still_change=recipe.still_change,
+        repeat_share=recipe.repeat_share,
+        still_frames=recipe.still_frames,
+        cuts=analysis.cuts,
     )
     counts["static_frames"] += len(static)
     counts["repeated_frames"] += len(repeated)

@@ -108,3 +108,32 @@ def test_no_exposure_crosses_a_gap(tmp_path: object) -> None:
 
     assert pairs.summary()["numbering_gaps"] == 1
     assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2], [4, 5, 6], [7, 8, 9]]
+
+
+@pytest.mark.parametrize("times", [2, 3, 4, 5, 6, 8, 10])
+def test_a_slower_film_shown_quickly_is_repeats_and_no_static_stretch(times: int) -> None:
+    """24, 30 or 60 frames a second in a file of 240: each picture is shown several times, and the film moves all the while."""
+    pattern = ([0.0] * (times - 1) + [5.0]) * 12 + [0.0] * (times - 1)
+
+    static, repeated = unchanged(steps([4 * c for c in pattern], pattern), still_change=1.5, repeat_share=0.15, still_frames=6)
+
+    assert static == set()
+    assert repeated == {frame for frame in range(13 * times) if frame % times}
+
+
+def test_a_pause_of_a_moving_film_is_a_static_stretch() -> None:
+    """Twelve equal frames between single ones are a pause, however long pictures may be shown elsewhere."""
+    pattern = [5.0] * 20 + [0.0] * 11 + [5.0] * 20
+
+    static, repeated = unchanged(steps([4 * c for c in pattern], pattern), still_change=1.5, repeat_share=0.15, still_frames=6)
+
+    assert (static, repeated) == (set(range(20, 32)), set())
+
+
+def test_what_moves_in_one_shot_accuses_no_frame_of_another() -> None:
+    """A slow shot between two fast ones, with grain of its own: nothing in it is repeated."""
+    pattern = [9.0] * 8 + [60.0] + [0.9] * 5 + [60.0] + [9.0] * 8
+
+    _, repeated = unchanged(steps([4 * c for c in pattern], pattern), still_change=1.5, repeat_share=0.15, still_frames=6, cuts=[9, 15])
+
+    assert repeated == set()

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -167,7 +168,7 @@ def coded(rng: np.random.Generator, kind: str) -> tuple[list[np.ndarray], set[in
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)], repeated
 
 
-def coded_table(count: int, seed: int, still: dict[str, float]) -> None:
+def coded_table(count: int, seed: int, still: Any) -> None:
     """Print how well repeats are found in compressed clips."""
     print(f"\nrepeated frames in {count} compressed clips")
     totals = [0, 0, 0]
@@ -175,7 +176,8 @@ def coded_table(count: int, seed: int, still: dict[str, float]) -> None:
         right = found = true = 0
         for number in range(count // 4):
             frames, repeated = coded(np.random.default_rng([seed, number, len(kind)]), kind)
-            static, reported = unchanged(analyze(ArrayFilm(frames)).steps, **still)
+            analysis = analyze(ArrayFilm(frames))
+            static, reported = unchanged(analysis.steps, cuts=analysis.cuts, **still)
             right, found, true = right + len(reported & repeated), found + len(reported), true + len(repeated - static)
         print(
             f"{kind:<16} precision {right / max(1, found):.3f}  recall {right / max(1, true):.3f}  ({found} found, {true} true)", flush=True
@@ -202,7 +204,7 @@ def main() -> None:
         frames, *truth = clip(np.random.default_rng(number), films)
         count += len(frames)
         analysis = analyze(ArrayFilm(frames))
-        static, repeated = unchanged(analysis.steps, **still)
+        static, repeated = unchanged(analysis.steps, cuts=analysis.cuts, **still)
         for (kind, total), true, found in zip(totals.items(), truth, (set(analysis.cuts), repeated, static), strict=True):
             total[0] += len(true & found)
             total[1] += len(found)
