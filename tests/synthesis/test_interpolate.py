@@ -324,6 +324,23 @@ def test_a_camera_that_rests_between_two_frames_is_not_moved_by_what_comes_befor
     np.testing.assert_array_equal(total.codes()[8:-8, 16:-16], frames[rest][8:-8, 16:-16])
 
 
+def test_a_lost_frame_does_not_shorten_its_part_of_an_exposure() -> None:
+    """A frame that was lost and shown again is left out, and twice as many virtual frames bridge the gap; the sum weights time evenly."""
+    texture = _texture(120, 220)
+    places = [0.0, 4.0, 8.0, 8.0, 16.0, 20.0, 24.0, 28.0]
+    fields = {"window": 5, "interpolation": "dis", "virtual_frames": 8, "end_weight": 0.5, "variant": "blur_gamma"}
+    pair = synthesize([_shifted(texture, place)[:, 40:180] for place in places], fields)[0]
+
+    light, shifts = curve("gamma22"), np.linspace(0, 20, 41)
+    weights = np.r_[0.5, np.ones(39), 0.5] / 40
+    views = np.stack([light.decode(_shifted(texture, shift)[:, 40:180] / 255) for shift in shifts])
+    truth = light.encode(np.tensordot(weights, views, axes=1)) * 255
+    inner = np.s_[8:-8, 24:-24]
+    assert pair.meta["frames"] == [0, 1, 2, 4, 5]
+    assert pair.meta["samples"] == 41
+    assert _psnr(pair.blurry[inner], truth[inner]) > 45
+
+
 def test_an_exposure_uses_both_neighbours_of_an_interval() -> None:
     """Three frames of a quickening motion, blended, are nearer to the true blur than two straight halves."""
     texture = _texture(120, 220)
