@@ -12,7 +12,8 @@ class SynthesisRecipe(Recipe):
     """How sharp frames become one blurry photograph; the fields of ``recipes/gopro.yaml`` and its kin.
 
     An exposure is ``window`` frames, M of them, whose light is averaged; its middle frame is the sharp half of the pair. M
-    samples span M - 1 frame intervals, so ``exposure_s`` is (M - 1) / fps, whatever the weight of the ends, and longer where repeats were left out.
+    samples span M - 1 frame intervals, so ``exposure_s`` is (M - 1) / fps, whatever the weight of the ends, and
+    longer where repeats were left out.
 
     Args:
         window: Frames in one exposure, odd; a list draws one of them for each sequence.
