@@ -16,7 +16,8 @@ class SynthesisRecipe(Recipe):
     longer where repeats were left out.
 
     Args:
-        window: Frames in one exposure, odd; a list draws one of them for each sequence.
+        window: Frames in one exposure, odd; a list draws one of them for each sequence, but takes that of the name for sequences of
+            ``GOPRO_Large_all`` (GOPR0372_07_00 was blended by 7 frames).
         window_weights: How often each entry of such a list is drawn; None for equally often, without a meaning for one number.
         step: Frames from the start of one exposure to the start of the next; None follows from ``duty``, or is the window.
         duty: Share of the time that the shutter is open, (window - 1) / step; checked where window and step are given too.

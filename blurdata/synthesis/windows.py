@@ -1,6 +1,7 @@
 """Which frames make which exposure: a pure function of a film's analysis and a recipe."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from blurdata.synthesis.analysis import Analysis
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.repeats import unchanged
+
+
+_PUBLISHED = re.compile(r"(?:^|/)GOPR\d+_(\d+)_\d+(?:/|$)")  # GOPRO_Large_all: GOPR0372_07_00 was blended by 7 frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +89,12 @@ def refusal(window: Window, recipe: SynthesisRecipe) -> str | None:
 
 
 def draw_window(recipe: SynthesisRecipe, name: str) -> int:
-    """The window length of a sequence, drawn from the recipe's choices by seed and name."""
+    """The window length of a sequence: what a name of ``GOPRO_Large_all`` states, if the recipe knows it, else drawn by seed and name."""
     choices = recipe.windows
     if len(choices) == 1:
         return choices[0]
+    if (published := _PUBLISHED.search(name)) and int(published[1]) in choices:
+        return int(published[1])
     weights = np.array(recipe.window_weights or [1.0] * len(choices))
     return int(generator(recipe.seed, name).choice(choices, p=weights / weights.sum()))
 

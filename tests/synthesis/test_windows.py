@@ -259,6 +259,23 @@ def test_drawn_windows_follow_seed_and_name() -> None:
     assert first == again != other
 
 
+def test_sequences_of_the_published_frames_get_the_window_of_their_names(tmp_path: Path) -> None:
+    """Where the recipe knows it; other names, and other numbers, are drawn."""
+    for name in ("GOPR0372_07_00", "GOPR0384_11_03", "GOPR0378_13_00"):
+        for number, frame in enumerate(_pan(len(name), 14)):
+            write_png(tmp_path / "train" / name / f"{number:06d}.png", frame)
+
+    pairs = open_films([tmp_path], resolve("gopro"))
+    others = open_films([tmp_path], resolve("gopro", window=[3, 5], window_weights=[0, 1]))
+
+    assert {pair.meta["source"]: pair.meta["window"] for pair in pairs} == {
+        "GOPR0372_07_00": 7,
+        "GOPR0384_11_03": 11,
+        "GOPR0378_13_00": 13,
+    }
+    assert {pair.meta["window"] for pair in others} == {5}
+
+
 def test_select_keeps_whole_shots() -> None:
     """A selection has the same pairs under the same keys."""
     pairs = synthesize(_pan(1, 9) + _pan(2, 9) + _pan(3, 9), {"window": 3})
