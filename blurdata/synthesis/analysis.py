@@ -26,9 +26,10 @@ from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.flow import one_thread
 from blurdata.synthesis.frames import Film, FrameIndex
 
-_VERSION = 9  # what is found in a film, and what is refused; analyses that were kept under another number are made again
+_VERSION = 10  # what is found in a film, and what is refused; analyses that were kept under another number are made again
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RATIO, _CUT_RESIDUAL, _CUT_REACH = 3.0, 8.0, 6  # measured: tools/bench/cuts.py
+_LIT, _DARKEST = 80, 12  # 95th percentile, codes: a scene below the first is dark and differs by less; below the second is noise
 _FLASH_RATIO = 0.5
 _SHOWS_CODES = 4  # what is seen at the end of a round trip differs by more from what was there (tools/bench/interpolation.py)
 _NO_PTS = -(1 << 63)  # FFmpeg's own mark
@@ -44,7 +45,7 @@ class Step:
     Args:
         change: Largest change of a 3 x 3 spot at reduced size, 8-bit codes.
         mean_change: Mean change at reduced size, 8-bit codes.
-        residual: Mean difference that is left after the flow, 8-bit codes.
+        residual: Mean difference that is left after the flow, 8-bit codes; in the dark as many more as the frames lack to a lit scene.
         across: The same from the frame before the first to the second, where both steps stand out; else the residual again.
         disagreement: Share of the frame on which forward and backward flow disagree and it shows: on a plain wall any flow serves.
         mean_px: Mean length of the flow, px of the full frame.
@@ -226,7 +227,7 @@ def measure_steps(greys: Iterable[NDArray[np.uint8]]) -> Iterator[Step]:
         else:
             step = _between(before, small, (quick, careful), grid, scale)
             if earlier is not None and min(last, step.residual) > _CUT_RESIDUAL:
-                step = replace(step, across=round(_unexplained(earlier, small, careful, grid), 3))
+                step = replace(step, across=round(_unexplained(earlier, small, careful, grid) * _brighten(earlier, small), 3))
             last = step.residual
             yield step
         earlier, before = before, small
@@ -237,6 +238,12 @@ def _reduced(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA) if scale > 1 else grey
     pad = [max(0, 16 - side) for side in small.shape]  # DIS needs room for its patches
     return np.ascontiguousarray(np.pad(small, ((0, pad[0]), (0, pad[1])), mode="edge") if any(pad) else small)
+
+
+def _brighten(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """The factor that makes the lighter of two frames as light as a lit scene, 1 if it is."""
+    levels = (np.searchsorted(np.cumsum(np.bincount(frame.ravel(), minlength=256)), 0.95 * frame.size) for frame in (a, b))
+    return _LIT / min(_LIT, max(_DARKEST, *levels))
 
 
 def _unexplained(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArray[np.float32]) -> float:
@@ -257,9 +264,10 @@ def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flows: tuple[Any, Any],
     forward, backward = quick.calc(a, b, None), quick.calc(b, a, None)
     there = grid + forward
     back = cv2.remap(backward, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    residual = _left(a, b, there)
-    if residual > _CUT_RESIDUAL:  # a cut, or motion that is too fast for the quick flow
+    residual, brighten = _left(a, b, there), _brighten(a, b)
+    if residual * brighten > _CUT_RESIDUAL:  # a cut, or motion that is too fast for the quick flow
         residual = min(residual, _unexplained(a, b, careful, grid))
+    residual *= brighten
     length = np.hypot(forward[..., 0], forward[..., 1])
     astray = forward + back  # where a round trip ends
     lost = np.hypot(astray[..., 0], astray[..., 1]) > 0.5 + 0.1 * length

@@ -13,7 +13,6 @@ from blurdata.synthesis.analysis import Analysis
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.repeats import unchanged
 
-
 _PUBLISHED = re.compile(r"(?:^|/)GOPR\d+_(\d+)_\d+(?:/|$)")  # GOPRO_Large_all: GOPR0372_07_00 was blended by 7 frames
 
 

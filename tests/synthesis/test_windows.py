@@ -12,6 +12,7 @@ from blurdata.cli import build_app
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import write_png
 from blurdata.synthesis import synthesize
+from blurdata.synthesis.analysis import analyze
 from blurdata.synthesis.frames import ArrayFilm
 from blurdata.synthesis.make import open_films, resolve
 from blurdata.synthesis.source import FilmPairs
@@ -289,15 +290,24 @@ def test_select_keeps_whole_shots() -> None:
 
 def test_a_flash_is_no_cut_but_a_change_of_scene_is() -> None:
     """One frame unlike its like neighbours does not end a shot; one that stands between two scenes does."""
-    from blurdata.synthesis.analysis import analyze
-    from blurdata.synthesis.frames import ArrayFilm
-
     rng = np.random.default_rng(7)
     scenes = [np.kron(rng.integers(0, 160, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.uint8) for _ in range(2)]
     frames = [np.roll(scenes[i // 20], i, axis=1) for i in range(40)]
     frames[8] = frames[8] + np.uint8(90)
 
     assert analyze(ArrayFilm(frames)).cuts == [20]
+
+
+def test_cuts_are_found_at_night() -> None:
+    """Scenes that reach 25 codes differ by few; grain alone, of hardly any light, has no cut."""
+    rng = np.random.default_rng(8)
+    scenes = [np.kron(rng.integers(0, 25, (12, 16, 3)), np.ones((10, 10, 1))) for _ in range(2)]
+    night = [np.roll(scenes[i // 20], i, axis=1) + rng.normal(0.5, 1, (120, 160, 3)) for i in range(40)]
+    grain = [rng.normal(2, 2, (120, 160, 3)) for _ in range(40)]
+
+    cuts = [analyze(ArrayFilm([np.clip(frame, 0, 255).astype(np.uint8) for frame in frames])).cuts for frames in (night, grain)]
+
+    assert cuts == [[20], []]
 
 
 def test_fields_that_do_not_go_together_are_one_sentence() -> None:

