@@ -9,12 +9,13 @@ import hashlib
 import itertools
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic_core import ErrorDetails
 
 from blurdata.errors import RecipeError, did_you_mean
@@ -45,6 +46,17 @@ class Recipe(BaseModel):
 
 
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
+
+
+def _found_file(name: str, info: ValidationInfo) -> str:
+    """The path of a file that a recipe names: from the working folder, or else beside the recipe; words without . and / are no paths."""
+    if not info.context or not {".", "/"} & set(name):
+        return name
+    beside = info.context["folder"] / user_path(name)
+    return str(beside) if not os.path.exists(user_path(name)) and os.path.isfile(beside) else name  # noqa: PTH110, PTH113 (no name makes these raise)
+
+
+FileName = Annotated[str, Field(min_length=1), AfterValidator(_found_file)]  # a field that names a file, or may
 
 
 def as_range(value: Any) -> Any:
@@ -113,13 +125,13 @@ def read_recipe(name_or_path: str | Path, model: type[AnyRecipe], /, **overrides
     fields = read_fields(path)
     check_kind(path, fields, model)
     where = f"{path}, with {', '.join(overrides)} given over it" if overrides else str(path)
-    return parse_recipe({**fields, **overrides}, model, where=where)
+    return parse_recipe({**fields, **overrides}, model, where=where, folder=path.parent)
 
 
-def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str) -> AnyRecipe:
-    """Check ``fields`` against ``model``; ``where`` names their origin in errors."""
+def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str, folder: Path | None = None) -> AnyRecipe:
+    """Check ``fields`` against ``model``; ``where`` names their origin in errors, files that they name may lie in ``folder``."""
     try:
-        return model.model_validate(dict(fields))
+        return model.model_validate(dict(fields), context={"folder": folder} if folder else None)
     except ValidationError as error:
         raise RecipeError(_sentence(where, model, error.errors()[0])) from None
 

@@ -3,7 +3,7 @@
 import pytest
 
 from blurdata.errors import RecipeError
-from blurdata.recipe import Recipe, find_recipe, parse_recipe, read_fields, read_recipe, recipe_id, recipe_names
+from blurdata.recipe import FileName, Recipe, find_recipe, parse_recipe, read_fields, read_recipe, recipe_id, recipe_names
 
 
 class Cake(Recipe):
@@ -29,6 +29,36 @@ def test_defaults_are_resolved_and_hashed(tmp_path):
     assert short.id == long.id
     assert short.id != read_recipe(write(tmp_path, "flour_g: 201\n"), Cake).id
     assert len(recipe_id({})) == 16
+
+
+class Oven(Recipe):
+    """A recipe that names files, itself and further in."""
+
+    class Tray(Recipe):
+        """Part of it."""
+
+        paper: FileName | None = None
+
+    curve: FileName = "slow"
+    tray: Tray = Tray()
+
+
+def test_files_that_a_recipe_names_may_lie_beside_it(tmp_path, monkeypatch):
+    """The working folder comes first; names, and files that lie in neither, stay as they are written."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("heat.txt", "slow", "sheet.txt"):
+        (home / name).write_text("1\n")
+    path = write(home, "curve: heat.txt\ntray: {paper: sheet.txt}\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert read_recipe(path, Oven).resolved() == {"curve": str(home / "heat.txt"), "tray": {"paper": str(home / "sheet.txt")}}
+    (tmp_path / "heat.txt").write_text("2\n")
+    assert read_recipe(path, Oven).curve == "heat.txt"
+    assert read_recipe(path, Oven, curve="slow").curve == "slow"
+    for other in ("none.txt", "a\0.txt", "a" * 5000 + ".txt", str(home / "gone.txt"), "~nobody/x.txt"):
+        assert read_recipe(path, Oven, curve=other).curve == other
+    assert parse_recipe({"curve": "sheet.txt"}, Oven, where="code").curve == "sheet.txt"
 
 
 def test_overrides_replace_single_fields(tmp_path):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from blurdata.color import with_tables
-from blurdata.recipe import Recipe, recipe_id
+from blurdata.recipe import FileName, Recipe, recipe_id
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -54,8 +54,8 @@ class AlignRecipe(Recipe):
     flip_blurry: bool = False
     crop: tuple[int, int, int, int] | None = (0, 953, 3094, 3674)
     scale: Annotated[float, Field(gt=0, le=1)] = 0.25
-    lens_blurry: str | None = None
-    lens_sharp: str | None = None
+    lens_blurry: FileName | None = None
+    lens_sharp: FileName | None = None
     undistort: bool = True
     reference: Literal["ecc", "none"] = "ecc"
     shift: Literal["accurate", "published", "none"] = "accurate"
@@ -63,7 +63,7 @@ class AlignRecipe(Recipe):
     photometric_from: Literal["pair", "reference"] = "pair"
     trim: bool = True
     denoise: Literal["none", "nlm"] = "none"
-    curve: Name = "srgb"
+    curve: FileName = "srgb"
     limit_px: Annotated[float, Field(gt=0, le=400)] = 80.0
     kernel_px: Annotated[int, Field(ge=3, le=301)] = 70
     max_residual_px: Annotated[float, Field(gt=0)] = 0.4

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from blurdata.color import Curve, curve
-from blurdata.recipe import Recipe, as_range
+from blurdata.recipe import FileName, Recipe, as_range
 from blurdata.sensor.bayer import BAYER_PATTERNS, demosaic, mosaic
 from blurdata.sensor.color_matrices import WHITE_BALANCE_BLUE, WHITE_BALANCE_RED, apply_matrix, camera_matrix
 from blurdata.sensor.noise import NOISE_SCALE, NoiseLevel, draw_noise_level, poisson_gaussian
@@ -53,7 +53,7 @@ class Sensor(Recipe):
     camera: Literal["sony_a7r3"] | None = "sony_a7r3"
     white_balance_red: Span = WHITE_BALANCE_RED
     white_balance_blue: Span = WHITE_BALANCE_BLUE
-    response: str | None = None
+    response: FileName | None = None
     jpeg_quality: Annotated[tuple[int, int], BeforeValidator(as_range)] | None = None
     rim_px: Annotated[int, Field(ge=0, le=64)] = 4
 

@@ -242,7 +242,7 @@ def _reduced(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
 
 def _brighten(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     """The factor that makes the lighter of two frames as light as a lit scene, 1 if it is."""
-    levels = (np.searchsorted(np.cumsum(np.bincount(frame.ravel(), minlength=256)), 0.95 * frame.size) for frame in (a, b))
+    levels = [int(np.searchsorted(np.cumsum(np.bincount(frame.ravel(), minlength=256)), 0.95 * frame.size)) for frame in (a, b)]
     return _LIT / min(_LIT, max(_DARKEST, *levels))
 
 

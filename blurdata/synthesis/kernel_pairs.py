@@ -22,7 +22,7 @@ from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files, image_bytes, image_size, list_images, read_image
 from blurdata.naming import BLURRY_WORDS, walk_images
 from blurdata.pairs import Image, Pair, PairSource
-from blurdata.recipe import Recipe, as_range, read_recipe
+from blurdata.recipe import FileName, Recipe, as_range, read_recipe
 from blurdata.sensor import Sensor, photograph, saturation_mask
 from blurdata.synthesis.windows import generator
 
@@ -46,7 +46,7 @@ class KernelRecipe(Recipe):
     kernels_per_picture: Annotated[int, Field(ge=1, le=10_000)] = 10
     kind: Literal["shake", "motion", "defocus"] = "shake"
     extent_px: Annotated[tuple[_Px, _Px], BeforeValidator(as_range)] = (5.0, 45.0)
-    curve: str = "srgb"
+    curve: FileName = "srgb"
     saturation_code: Annotated[int, Field(ge=1, le=255)] = 255
     border: Literal["reflect", "replicate", "constant"] = "reflect"
     sensor: Sensor = Sensor()

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from blurdata.recipe import Recipe
+from blurdata.recipe import FileName, Recipe
 from blurdata.sensor import Sensor
 
 
@@ -57,12 +57,12 @@ class SynthesisRecipe(Recipe):
     duty: float | None = Field(default=None, gt=0, le=1)
     variant: Literal["blur", "blur_gamma", "both"] = "both"
     interpolation: Literal["none", "dis", "torchscript", "callable"] = "none"
-    interpolator: str | None = None
+    interpolator: FileName | None = None
     virtual_frames: int | None = Field(default=None, ge=1, le=256)
     max_step_px: float = Field(default=1.0, gt=0)
     max_virtual_frames: int = Field(default=64, ge=1, le=256)
     max_disagreement: float = Field(default=0.2, gt=0, le=1)
-    curve: str = "gamma22"
+    curve: FileName = "gamma22"
     blur_vectors: bool = False
     end_weight: float = 1.0
     capture_fps: float | None = Field(default=None, gt=0)

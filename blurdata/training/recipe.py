@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from blurdata.recipe import Recipe
+from blurdata.recipe import FileName, Recipe
 
 Positive = Field(gt=0)
 
@@ -35,7 +35,7 @@ class OnlineBlur(Recipe):
 
     kind: Literal["motion", "shake", "defocus", "gaussian", "zoom", "noise", "saturation", "any"]
     parameters: dict[str, int | float | tuple[float, float]] = Field(default_factory=dict)
-    curve: str = "srgb"
+    curve: FileName = "srgb"
     p: float = Field(default=1.0, ge=0, le=1)
 
 

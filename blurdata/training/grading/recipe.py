@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from blurdata.recipe import Recipe
+from blurdata.recipe import FileName, Recipe
 
 Positive = Field(gt=0)
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -51,7 +51,7 @@ class GradingRecipe(Recipe):
     """
 
     model: Literal["mobilenet_v3_small", "mobilenet_v3_large", "resnet18"] = "mobilenet_v3_small"
-    weights: str | None = None
+    weights: FileName | None = None
     arms: dict[str, Arm] = Field(min_length=1)
     side: int = Field(default=224, ge=32)
     input_side: int = Field(default=224, ge=32)
