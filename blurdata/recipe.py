@@ -49,11 +49,17 @@ AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
 def _found_file(name: str, info: ValidationInfo) -> str:
-    """The path of a file that a recipe names: from the working folder, or else beside the recipe; words without . and / are no paths."""
-    if not info.context or not {".", "/"} & set(name):
+    """The full path of a file that is named: beside the recipe, or else from the working folder; words without . and / are no paths.
+
+    What was given over the recipe counts from the working folder first.
+    """
+    if not {".", "/"} & set(name):
         return name
-    beside = info.context["folder"] / user_path(name)
-    return str(beside) if not os.path.exists(user_path(name)) and os.path.isfile(beside) else name  # noqa: PTH110, PTH113 (no name makes these raise)
+    known = info.context or {"folder": Path(), "given": ()}
+    for place in (Path(), known["folder"]) if info.field_name in known["given"] else (known["folder"], Path()):
+        if os.path.isfile(path := place / user_path(name)):  # noqa: PTH113 (no name makes it raise)
+            return os.path.abspath(path)  # noqa: PTH100 (links stay as they are named)
+    return name
 
 
 FileName = Annotated[str, Field(min_length=1), AfterValidator(_found_file)]  # a field that names a file, or may
@@ -125,13 +131,17 @@ def read_recipe(name_or_path: str | Path, model: type[AnyRecipe], /, **overrides
     fields = read_fields(path)
     check_kind(path, fields, model)
     where = f"{path}, with {', '.join(overrides)} given over it" if overrides else str(path)
-    return parse_recipe({**fields, **overrides}, model, where=where, folder=path.parent)
+    return _checked({**fields, **overrides}, model, where, {"folder": path.parent, "given": overrides})
 
 
-def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str, folder: Path | None = None) -> AnyRecipe:
-    """Check ``fields`` against ``model``; ``where`` names their origin in errors, files that they name may lie in ``folder``."""
+def parse_recipe(fields: Mapping[str, Any], model: type[AnyRecipe], *, where: str) -> AnyRecipe:
+    """Check ``fields`` against ``model``; ``where`` names their origin in errors."""
+    return _checked(fields, model, where, None)
+
+
+def _checked(fields: Mapping[str, Any], model: type[AnyRecipe], where: str, context: Mapping[str, Any] | None) -> AnyRecipe:
     try:
-        return model.model_validate(dict(fields), context={"folder": folder} if folder else None)
+        return model.model_validate(dict(fields), context=context)
     except ValidationError as error:
         raise RecipeError(_sentence(where, model, error.errors()[0])) from None
 

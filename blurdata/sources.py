@@ -8,12 +8,13 @@ import inspect
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from blurdata.errors import SourceError, did_you_mean
 from blurdata.pairs import PairSource
 from blurdata.paths import full_path, too_long, user_path
 
+_FILES = ("recipe", "interpolator")  # options that may name a file
 _KINDS = {
     "pairs": "blurdata.datasets:open_folders",
     "gopro": "blurdata.datasets:open_gopro",
@@ -82,6 +83,10 @@ def open_source(text: str) -> PairSource:
         raise SourceError(msg)
     opener = _opener(kind)
     options = _options(text, query, opener)
+    for name in _FILES:  # in full, so that the text opens it from any folder
+        if name in options and not too_long(options[name]) and user_path(options[name]).is_file():
+            options[name] = str(full_path(options[name]))
+            query = urlencode(options, safe="/~")
     location = full_path(path)
     if not location.exists():
         location = full_path(unquote(path))

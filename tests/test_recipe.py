@@ -44,7 +44,10 @@ class Oven(Recipe):
 
 
 def test_files_that_a_recipe_names_may_lie_beside_it(tmp_path, monkeypatch):
-    """The working folder comes first; names, and files that lie in neither, stay as they are written."""
+    """Beside it first, then in the working folder, and the other way round where they are given over it; found ones are told in full.
+
+    Names without a point, and files that lie in neither, stay as they are written.
+    """
     home = tmp_path / "home"
     home.mkdir()
     for name in ("heat.txt", "slow", "sheet.txt"):
@@ -54,11 +57,14 @@ def test_files_that_a_recipe_names_may_lie_beside_it(tmp_path, monkeypatch):
 
     assert read_recipe(path, Oven).resolved() == {"curve": str(home / "heat.txt"), "tray": {"paper": str(home / "sheet.txt")}}
     (tmp_path / "heat.txt").write_text("2\n")
-    assert read_recipe(path, Oven).curve == "heat.txt"
+    (tmp_path / "sheet.txt").mkdir()
+    assert read_recipe(path, Oven).curve == str(home / "heat.txt")
+    assert read_recipe(path, Oven, curve="heat.txt").curve == str(tmp_path / "heat.txt")
+    assert read_recipe(path, Oven, curve="sheet.txt").curve == str(home / "sheet.txt")
     assert read_recipe(path, Oven, curve="slow").curve == "slow"
     for other in ("none.txt", "a\0.txt", "a" * 5000 + ".txt", str(home / "gone.txt"), "~nobody/x.txt"):
         assert read_recipe(path, Oven, curve=other).curve == other
-    assert parse_recipe({"curve": "sheet.txt"}, Oven, where="code").curve == "sheet.txt"
+    assert parse_recipe({"curve": "heat.txt"}, Oven, where="code").curve == str(tmp_path / "heat.txt")
 
 
 def test_overrides_replace_single_fields(tmp_path):

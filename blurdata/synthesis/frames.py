@@ -138,7 +138,7 @@ class FolderFilm(Film):
     """Pictures of one folder in natural order."""
 
     def __init__(self, folder: Path) -> None:
-        self.name = folder.name or "frames"
+        self.name = (folder.name if folder.name.strip(".") else folder.resolve().name) or "frames"
         self._folder, self.place = folder, str(folder)
         self._paths = list_images(folder)
         if not self._paths:

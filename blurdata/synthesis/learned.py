@@ -133,6 +133,9 @@ class TorchScriptFrames:
 
         if self._module is not None:
             return
+        if not self._path.is_file():
+            msg = f"{self._path}: there is no such file; give the TorchScript file of an interpolator."
+            raise SourceError(msg)
         try:
             load: Any = torch.jit.load
             with warnings.catch_warnings():

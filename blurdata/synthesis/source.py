@@ -71,9 +71,9 @@ class FilmPairs(PairSource):
         self.recipe: Mapping[str, Any] = with_tables(recipe.resolved())
         if recipe.interpolator is not None:  # what counts is the file's content, wherever it lies
             path = Path(recipe.interpolator)
-            self.recipe = {**self.recipe, "interpolator": fingerprint_files([path], root=path.parent)}
             self._interpolate = TorchScriptFrames(path)
             self._interpolate.open()
+            self.recipe = {**self.recipe, "interpolator": fingerprint_files([path], root=path.parent)}
         self._only = None if shots is None else sorted(set(shots))
         self._analyses = [_analyzed(film, cache, show_progress) for film in self._films]
         _check_rim(self._films, self._analyses, recipe)

@@ -13,7 +13,7 @@ from blurdata.synthesis.analysis import Analysis
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.repeats import unchanged
 
-_PUBLISHED = re.compile(r"(?:^|/)GOPR\d+_(\d+)_\d+(?:/|$)")  # GOPRO_Large_all: GOPR0372_07_00 was blended by 7 frames
+_PUBLISHED = re.compile(r"(?:^|/)GOPR\d+_(\d+)_\d+(?:~\d+)?(?:/|$)")  # GOPRO_Large_all: GOPR0372_07_00 was blended by 7 frames
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,7 +260,14 @@ def test_drawn_windows_follow_seed_and_name() -> None:
     assert first == again != other
 
 
-def test_sequences_of_the_published_frames_get_the_window_of_their_names(tmp_path: Path) -> None:
+def _copied(folder: Path) -> Path:
+    copy = folder / "again" / "GOPR0372_07_00"
+    for number, frame in enumerate(_pan(3, 14)):
+        write_png(copy / f"{number:06d}.png", frame)
+    return copy
+
+
+def test_sequences_of_the_published_frames_get_the_window_of_their_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the recipe knows it; other names, and other numbers, are drawn."""
     for name in ("GOPR0372_07_00", "GOPR0384_11_03", "GOPR0378_13_00"):
         for number, frame in enumerate(_pan(len(name), 14)):
@@ -275,6 +282,10 @@ def test_sequences_of_the_published_frames_get_the_window_of_their_names(tmp_pat
         "GOPR0378_13_00": 13,
     }
     assert {pair.meta["window"] for pair in others} == {5}
+    twice = open_films([tmp_path / "train" / "GOPR0372_07_00", _copied(tmp_path)], resolve("gopro"))
+    assert [pair.meta["window"] for pair in twice] == [7] * 4
+    monkeypatch.chdir(tmp_path / "train" / "GOPR0372_07_00")
+    assert open_films([Path()], resolve("gopro"))[0].key.startswith("GOPR0372_07_00_07_00/")
 
 
 def test_select_keeps_whole_shots() -> None:
@@ -308,6 +319,28 @@ def test_cuts_are_found_at_night() -> None:
     cuts = [analyze(ArrayFilm([np.clip(frame, 0, 255).astype(np.uint8) for frame in frames])).cuts for frames in (night, grain)]
 
     assert cuts == [[20], []]
+
+
+@pytest.mark.parametrize("level", [1.0, 0.1])
+def test_what_light_does_is_no_cut(level: float) -> None:
+    """Fades, a lamp, a light that is switched on, flashes of several frames and flicker, by day and by night."""
+    rng = np.random.default_rng(9)
+    scene = cv2.GaussianBlur(np.kron(rng.integers(0, 256, (24, 60, 3)), np.ones((10, 10, 1))).astype(np.uint8), (0, 0), 1.5)
+    pan = [level * scene[:, 2 * i : 2 * i + 320].astype(float) for i in range(60)]
+    lamp = [frame.copy() for frame in pan]
+    for frame in lamp[30:]:
+        cv2.circle(frame, (80, 70), 22, (255, 255, 255), -1)
+    films = {
+        "fade": [frame * np.clip(1 - (i - 20) / 25, 0, 1) for i, frame in enumerate(pan)],
+        "lamp": lamp,
+        "switch": [frame * (0.25 if i < 30 else 1) for i, frame in enumerate(pan)],
+        "flash": [0.4 * frame + 0.35 * level * 255 * (30 <= i < 33) for i, frame in enumerate(pan)],
+        "flicker": [frame * (1 + rng.normal(0, 0.1)) for frame in pan],
+    }
+    for name, frames in films.items():
+        codes = [np.clip(frame + rng.normal(0.5, 0.7, frame.shape), 0, 255).astype(np.uint8) for frame in frames]
+        for order in (codes, codes[::-1]):
+            assert analyze(ArrayFilm(order)).cuts == [], name
 
 
 def test_fields_that_do_not_go_together_are_one_sentence() -> None:

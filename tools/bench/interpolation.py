@@ -10,6 +10,7 @@ PSNR (mean of the two neighbours, in code values); windows whose flows disagree 
 import argparse
 import importlib.util
 from collections.abc import Iterator
+from dataclasses import astuple
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from rows import note
 
 from blurdata.color import curve
-from blurdata.synthesis.analysis import find_cuts, measure_steps
+from blurdata.synthesis.analysis import STEPS, find_cuts, measure_steps
 from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.find import find_films
 from blurdata.synthesis.frames import FrameIndex, grey_of
@@ -120,7 +121,7 @@ def main() -> None:
     print(f"{'clip':<26}{'windows':>8}{'refused':>9}{'px/frame':>10}{'mean dB':>9}{'ours dB':>9}{'gain dB':>9}{'worst':>8}")
     for name, frames in islice(clips(arguments.paths), arguments.clips):
         steps = list(measure_steps(grey_of(frame) for frame in frames))
-        cuts = set(find_cuts(np.array([step.residual for step in steps]), np.array([step.across for step in steps])))
+        cuts = set(find_cuts(np.array([astuple(step) for step in steps], STEPS)))
         kept, refused, motion, worst = [], 0, [], (99.0, None)
         gaps = [None if cuts & {i + 1, i + 2} else interpolator(frames[i], frames[i + 2]) for i in range(0, len(frames) - 2, 2)]
         for i in range(0, len(frames) - 2, 2):
