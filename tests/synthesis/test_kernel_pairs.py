@@ -85,6 +85,22 @@ def test_clipped_light_comes_back() -> None:
     assert np.array_equal(bright[:12], plain[:12])
 
 
+def test_the_working_folder_changes_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe and the table beside it, named from here, make the same pairs from there, also by the text, also later."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "camera.txt").write_text("\n".join(str((code / 255) ** 1.8) for code in range(256)))
+    (tmp_path / "mine" / "mine.yaml").write_text("curve: camera.txt\nkernels_per_picture: 1\nseed: 3\n")
+    monkeypatch.chdir(tmp_path)
+    source = open_source("convolve:sharp_set?recipe=mine/mine.yaml")
+    first = source[0]
+    monkeypatch.chdir(tmp_path / "mine")
+
+    for other in (source, open_source(source.text), open_source("convolve:../sharp_set?recipe=mine.yaml&seed=3")):
+        assert np.array_equal(other[0].blurry, first.blurry)
+        assert other[0].meta == first.meta
+        assert other.recipe == source.recipe
+
+
 def test_source_text_opens_the_same_pairs(folder: Path) -> None:
     """``convolve:FOLDER?recipe=…`` gives keys, psf and meta, the same bytes by index, in a run, pickled and reopened."""
     source = open_source(f"convolve:{folder}?recipe=gopro_u&kernels_per_picture=2&seed=5")
