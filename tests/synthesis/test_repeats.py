@@ -5,9 +5,9 @@ import pytest
 
 from blurdata.files import write_png
 from blurdata.synthesis import synthesize
-from blurdata.synthesis.analysis import STEPS
 from blurdata.synthesis.frames import numbering_gaps
 from blurdata.synthesis.repeats import find_dips, unchanged
+from blurdata.synthesis.steps import STEPS
 
 
 def scene(seed: int = 0) -> np.ndarray:

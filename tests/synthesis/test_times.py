@@ -8,7 +8,8 @@ import pytest
 from filming import moving, write_film
 
 from blurdata.synthesis import synthesize
-from blurdata.synthesis.analysis import STEPS, Analysis
+from blurdata.synthesis.analysis import Analysis
+from blurdata.synthesis.steps import STEPS
 
 
 def test_variable_frame_rate_keeps_true_times(tmp_path: Path) -> None:

@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from rows import note
 
 from blurdata.color import curve
-from blurdata.synthesis.analysis import STEPS, find_cuts, measure_steps
 from blurdata.synthesis.blend import LightSum
+from blurdata.synthesis.cuts import find_cuts
 from blurdata.synthesis.find import find_films
 from blurdata.synthesis.frames import FrameIndex, grey_of
 from blurdata.synthesis.interpolate import Between, DisInterpolator
 from blurdata.synthesis.recipe import SynthesisRecipe
+from blurdata.synthesis.steps import STEPS, measure_steps
 
 Frame = NDArray[np.uint8]
 _LIMIT = SynthesisRecipe().max_disagreement

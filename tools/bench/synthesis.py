@@ -31,7 +31,8 @@ from rows import note
 
 from blurdata.shards import Settings, build
 from blurdata.synthesis import SynthesisRecipe, synthesize
-from blurdata.synthesis.analysis import STEPS, Analysis, keep, recall
+from blurdata.synthesis.analysis import Analysis, keep, recall
+from blurdata.synthesis.steps import STEPS
 from blurdata.synthesis.windows import plan_windows
 
 WINDOW = 11
