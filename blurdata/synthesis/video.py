@@ -66,7 +66,9 @@ class VideoFilm(Film):
         as the file's display matrix asks for.
         """
         with self._open() as (container, stream):
-            frame = next(self._decode(container, stream))
+            frame = next(self._decode(container, stream), None)
+        if frame is None:
+            raise self._without_frames()
         turns, mirrored = self._orientation(frame)
         return {
             **self._notes,
@@ -118,8 +120,7 @@ class VideoFilm(Film):
                     held_s = float((frame.duration or 0) * frame.time_base)
                     shown_s, longest_s = frame.time, max(longest_s, held_s, frame.time - shown_s)
         if count == 0:
-            msg = f"{self._path}: not one frame can be decoded; export it again."
-            raise SourceError(msg)
+            raise self._without_frames()
         if count < self._promised * 0.98 - 2 and not self._holds_no_more(count):
             msg = (
                 f"{self._path}: is cut off: it promises {self._promised} frames and only {count} can be decoded; fetch or export it again."
@@ -131,6 +132,9 @@ class VideoFilm(Film):
                 "fetch or export it again."
             )
             raise SourceError(msg)
+
+    def _without_frames(self) -> SourceError:
+        return SourceError(f"{self._path}: not one frame can be decoded; export it again.")
 
     def _holds_no_more(self, count: int) -> bool:
         """Whether ``count`` frames are all that an AVI holds, though its header counts more: each repeat of a frame, without data."""

@@ -405,3 +405,15 @@ def test_hdr_is_not_averaged_under_a_curve_that_is_not_its_own(tmp_path: Path, t
         synthesize(path, {"window": 7})
     pairs = synthesize(path, {"window": 7, "curve": str(table)})
     assert pairs[0].meta["transfer"] == name.lower()
+
+
+def test_a_film_of_no_frame_is_a_sentence(tmp_path: Path) -> None:
+    """A file with a video stream in which there is nothing."""
+    path = tmp_path / "empty.avi"
+    with av.open(str(path), "w") as film:
+        stream = film.add_stream("libx264", rate=240)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        film.start_encoding()
+
+    with pytest.raises(SourceError, match=r"empty\.avi: not one frame can be decoded"):
+        synthesize(path, {"window": 7})
