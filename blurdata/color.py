@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.errors import SourceError
-from blurdata.paths import user_path
+from blurdata.paths import too_long, user_path
 
 Float = NDArray[np.float64]
 Real = TypeVar("Real", bound=np.floating)
@@ -180,7 +180,7 @@ def curve(name: str | Path | Curve) -> Curve:
     if str(name) in _NAMES:
         return Curve(str(name))
     path = user_path(name)
-    if not str(name) or not path.exists():
+    if not str(name) or too_long(path) or not path.exists():
         msg = f"There is no curve '{name}'; use {', '.join(_NAMES)} or the path of a table."
         raise ValueError(msg)
     return _read_table(str(path), path.stat().st_mtime_ns)

@@ -16,6 +16,7 @@ from blurdata.files import IMAGE_SUFFIXES, is_image, natural_key
 BLURRY_WORDS = ("blurry", "blur", "blurred", "input", "lq", "lr", "blur_gamma")
 SHARP_WORDS = ("sharp", "gt", "target", "groundtruth", "ground_truth", "hq", "clean")
 RESTORED_WORDS = ("restored", "restoration", "deblurred", "deblur", "output", "out", "result", "results", "pred", "prediction")
+GOPRO_NAME = re.compile(r"(GOPR\d+)_(\d+)_(\d+)")  # GOPRxxxx_yy_zz: yy frames were averaged, zz is a counter
 SPLITS = ("train", "val", "valid", "validation", "test")
 _ROLE_TOKENS = {word for words in (BLURRY_WORDS, SHARP_WORDS, RESTORED_WORDS) for name in words for word in name.split("_")}
 

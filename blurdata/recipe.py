@@ -48,7 +48,7 @@ class Recipe(BaseModel):
 AnyRecipe = TypeVar("AnyRecipe", bound=Recipe)
 
 
-def _found_file(name: str, info: ValidationInfo) -> str:
+def found_file(name: str, info: ValidationInfo) -> str:
     """The full path of a file that is named: beside the recipe, or else from the working folder; words without . and / are no paths.
 
     What was given over the recipe counts from the working folder first.
@@ -62,7 +62,7 @@ def _found_file(name: str, info: ValidationInfo) -> str:
     return name
 
 
-FileName = Annotated[str, Field(min_length=1), AfterValidator(_found_file)]  # a field that names a file, or may
+FileName = Annotated[str, Field(min_length=1), AfterValidator(found_file)]  # a field that names a file, or may
 
 
 def as_range(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from blurdata.color import curve
 from blurdata.errors import RecipeError
 from blurdata.recipe import FileName, Recipe, find_recipe, parse_recipe, read_fields, read_recipe, recipe_id, recipe_names
 
@@ -65,6 +66,13 @@ def test_files_that_a_recipe_names_may_lie_beside_it(tmp_path, monkeypatch):
     for other in ("none.txt", "a\0.txt", "a" * 5000 + ".txt", str(home / "gone.txt"), "~nobody/x.txt"):
         assert read_recipe(path, Oven, curve=other).curve == other
     assert parse_recipe({"curve": "heat.txt"}, Oven, where="code").curve == str(tmp_path / "heat.txt")
+
+
+def test_a_curve_that_no_file_can_be_called_by_is_a_sentence():
+    """Names over what a file system takes are no faults of ours."""
+    for name in ("a" * 300, "a" * 5000 + ".txt"):
+        with pytest.raises(ValueError, match="There is no curve"):
+            curve(name)
 
 
 def test_overrides_replace_single_fields(tmp_path):

@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from blurdata.color import with_tables
-from blurdata.recipe import FileName, Recipe, recipe_id
+from blurdata.recipe import FileName, Recipe, found_file, recipe_id
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -63,7 +63,7 @@ class AlignRecipe(Recipe):
     photometric_from: Literal["pair", "reference"] = "pair"
     trim: bool = True
     denoise: Literal["none", "nlm"] = "none"
-    curve: FileName = "srgb"
+    curve: Annotated[Name, AfterValidator(found_file)] = "srgb"
     limit_px: Annotated[float, Field(gt=0, le=400)] = 80.0
     kernel_px: Annotated[int, Field(ge=3, le=301)] = 70
     max_residual_px: Annotated[float, Field(gt=0)] = 0.4

@@ -5,7 +5,6 @@ gamma 2.2 (the paper and DeepDeblur). Layouts: ``{train,test}/<sequence>/{blur,b
 ``{train,test}/{input,target}/<sequence>-%06d.png`` as MPRNet flattens it (which holds one variant without saying which).
 """
 
-import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,13 +25,12 @@ from blurdata.datasets.base import (
 from blurdata.datasets.folders import named_images
 from blurdata.errors import SourceError
 from blurdata.files import read_image
-from blurdata.naming import some
+from blurdata.naming import GOPRO_NAME, some
 
 PUBLISHED = {"train": 2103, "test": 1111}
 CURVES = {"blur": "linear", "blur_gamma": "gamma22"}  # in which the frames were averaged
 _FPS = 240
 _SAMPLE = 12  # frames that are read to compare the variants
-_NAME = re.compile(r"(GOPR\d+)_(\d+)_(\d+)")  # GOPRxxxx_yy_zz: yy frames were averaged, zz is a counter
 # training sequences: pairs and first number; numbers run on without gaps
 _TRAIN = {
     "GOPR0372_07_00": (100, 47), "GOPR0372_07_01": (75, 601), "GOPR0374_11_00": (150, 1), "GOPR0374_11_01": (80, 203),
@@ -122,7 +120,7 @@ def _flattened(folder: Path, blurry: Path, sharp: Path, unmatched: str) -> tuple
 def _unflattened(name: str) -> str:
     """``GOPR0884_11_00-000285`` back to ``GOPR0884_11_00/000285``."""
     sequence, dash, number = name.rpartition("-")
-    return f"{sequence}/{number}" if dash and _NAME.fullmatch(sequence) else name
+    return f"{sequence}/{number}" if dash and GOPRO_NAME.fullmatch(sequence) else name
 
 
 def _nested(folder: Path, variant: str, unmatched: str) -> tuple[list[Triple], list[str]]:
@@ -145,7 +143,7 @@ def _nested(folder: Path, variant: str, unmatched: str) -> tuple[list[Triple], l
 
 def _entry(key: str, blurry: Path, sharp: Path, split: str | None, variant: str, *, several: bool) -> Entry:
     sequence = key.rpartition("/")[0]
-    parts = _NAME.fullmatch(sequence)
+    parts = GOPRO_NAME.fullmatch(sequence)
     meta: dict[str, Any] = {"source": "gopro", "split": split, "variant": variant, "curve": CURVES[variant]}
     meta |= {"scene": sequence or None, "sequence": sequence}
     if parts:

@@ -95,7 +95,8 @@ def _light(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
 
 def _unexplained(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArray[np.float32]) -> tuple[float, float]:
     """Mean difference that a flow leaves, and that a flow and one change of light for the whole frame leave."""
-    by_flow = _left(a, b, grid + flow.calc(a, b, None), _light(a, b))
+    most = _light(a, b)
+    by_flow = _left(a, b, grid + flow.calc(a, b, None), most)
     means, deviations = (a.mean(), b.mean()), (a.std(), b.std())
     dark = int(deviations[1] < deviations[0])
     gain = deviations[1 - dark] / max(_FLAT, deviations[dark])
@@ -103,7 +104,7 @@ def _unexplained(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: ND
         return by_flow, by_flow
     lifted = np.clip(((a, b)[dark] - means[dark]) * gain + means[1 - dark] + 0.5, 0, 255).astype(np.uint8)
     one, other = (a, lifted) if dark else (lifted, b)
-    return by_flow, _left(one, other, grid + flow.calc(one, other, None), _light(a, b))
+    return by_flow, _left(one, other, grid + flow.calc(one, other, None), most)
 
 
 def _left(a: NDArray[np.uint8], b: NDArray[np.uint8], there: NDArray[np.float32], most: int) -> float:

@@ -1,7 +1,6 @@
 """Which frames make which exposure: a pure function of a film's analysis and a recipe."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from blurdata.naming import GOPRO_NAME
 from blurdata.synthesis.analysis import Analysis
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.repeats import unchanged
-
-_PUBLISHED = re.compile(r"(?:^|/)GOPR\d+_(\d+)_\d+(?:~\d+)?(?:/|$)")  # GOPRO_Large_all: GOPR0372_07_00 was blended by 7 frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +90,10 @@ def draw_window(recipe: SynthesisRecipe, name: str) -> int:
     choices = recipe.windows
     if len(choices) == 1:
         return choices[0]
-    if (published := _PUBLISHED.search(name)) and int(published[1]) in choices:
-        return int(published[1])
+    for part in name.split("/"):
+        published = GOPRO_NAME.fullmatch(part.partition("~")[0])  # a second film of the name is numbered behind it
+        if published and int(published[2]) in choices:
+            return int(published[2])
     weights = np.array(recipe.window_weights or [1.0] * len(choices))
     return int(generator(recipe.seed, name).choice(choices, p=weights / weights.sum()))
 
