@@ -41,6 +41,8 @@ def read_array(array: Array, box: Box | None = None, make: Make = np.empty) -> N
     if array.offsets is None:
         return _read_by_hdf5(array, (y, x, *(0 for _ in array.shape[2:])), (height, width, *array.shape[2:]), make)
     out = make((height, width, *array.shape[2:]), array.dtype)
+    if box is None:
+        _find_all(array, array.offsets)
     _read_chunks(array, array.offsets, (y, x, height, width), out)
     return out
 
@@ -99,6 +101,19 @@ def _find(array: Array, row: int, column: int, size: int) -> int:
         msg = "a chunk is missing or lacks its checksum"
         raise ValueError(msg)
     return int(found.byte_offset)
+
+
+def _find_all(array: Array, offsets: NDArray[np.int64]) -> None:
+    """Note where all chunks lie, in a quarter of the time that asking for one after the other takes; what is not as it should be is left."""
+    size = math.prod(array.chunk) * array.dtype.itemsize + FLETCHER_BYTES
+
+    def note(found: Any) -> None:
+        place = tuple(corner // side for corner, side in zip(found.chunk_offset[:2], array.chunk, strict=False))
+        if found.size == size and not found.filter_mask and found.byte_offset is not None and all(a < b for a, b in zip(place, offsets.shape, strict=True)):
+            offsets[place] = found.byte_offset
+
+    if (offsets < 0).any():
+        array.id.chunk_iter(note)
 
 
 @cache
