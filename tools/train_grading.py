@@ -26,7 +26,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, log_softmax, softmax
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import resize
 
@@ -44,6 +44,7 @@ from blurdata.training.grading import (
     Arm,
     GradingRecipe,
     Pictures,
+    SplitNorms,
     blur_for_testing,
     blur_for_training,
     compare_arms,
@@ -217,9 +218,8 @@ def train_arm(
     pictures: Pictures, train: list[int], recipe: GradingRecipe, arm: Arm, seed: int, device: torch.device, advance: Any, begun: Begun
 ) -> nn.Module:
     """A network trained for ``recipe.steps``; weights, order, crops and colours follow from ``seed`` alone, so arms share them."""
-    model = (
-        grading_network(recipe, len(pictures.classes), seed).to(device, memory_format=torch.channels_last).train()
-    )  # 1.7 times as fast on a CPU
+    model: nn.Module = grading_network(recipe, len(pictures.classes), seed).train()
+    model = model.to(device, memory_format=torch.channels_last)  # 1.7 times as fast on a CPU
     optimiser = torch.optim.AdamW(model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     blur = blur_for_training(arm, recipe)
     # from 0.9 to 1.1 of the size at which pictures are tested, for wrinkles and spots are told by theirs
@@ -234,6 +234,9 @@ def train_arm(
             continue
         if step == shared and not start:
             begun.keep(model, optimiser)
+        if step == shared and arm.norms == "split":
+            model = SplitNorms(model, seed=seed).to(device, memory_format=torch.channels_last)
+            optimiser.add_param_group({"params": model.added()})
         for group in optimiser.param_groups:
             group["lr"] = learning_rate(step, steps=recipe.steps, peak=recipe.learning_rate, warmup=recipe.steps // 10)
         clean = torch.from_numpy(pictures.images[chosen]).permute(0, 3, 1, 2).contiguous()
@@ -245,9 +248,14 @@ def train_arm(
         for view in views:
             torch.manual_seed(1_000_003 * seed + step)  # both views, and all arms, are cropped alike
             batches.append(torch.stack([colour(geometry(picture)) for picture in view]))
+        is_blurred = torch.cat([(view != clean).flatten(1).any(1) for view in views]).to(device)
         with in_precision(recipe, device):
-            logits = model(as_input(torch.cat(batches), device)).float().chunk(len(batches))
+            inputs = as_input(torch.cat(batches), device)
+            answers, told = model.learn(inputs, is_blurred) if isinstance(model, SplitNorms) else (model(inputs), None)
+        logits = answers.float().chunk(len(batches))
         loss = torch.stack([cross_entropy(one, labels, label_smoothing=recipe.smoothing) for one in logits]).mean()
+        if told is not None:
+            loss = loss + binary_cross_entropy_with_logits(told.float(), is_blurred.float())
         if len(logits) > 1:
             loss = loss + arm.consistency * kl_div(
                 log_softmax(logits[0], 1), log_softmax(logits[1], 1).detach(), log_target=True, reduction="batchmean"

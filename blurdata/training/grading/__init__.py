@@ -6,6 +6,7 @@ from blurdata.training.grading.pictures import BURST_CODES, Pictures, folds, nea
 from blurdata.training.grading.recipe import Arm, GradingRecipe
 from blurdata.training.grading.score import Compared, Scores, compare_arms, score
 from blurdata.training.grading.show import compared_text, plot_scores, scores_table
+from blurdata.training.grading.split_norms import SplitNorms
 
 __all__ = [
     "BURST_CODES",
@@ -16,6 +17,7 @@ __all__ = [
     "GradingRecipe",
     "Pictures",
     "Scores",
+    "SplitNorms",
     "blur_for_testing",
     "blur_for_training",
     "compare_arms",

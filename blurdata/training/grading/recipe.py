@@ -1,8 +1,8 @@
 """What is trained and tested to see whether blur augmentation helps grading: the recipe."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from blurdata.recipe import FileName, Recipe
 
@@ -17,12 +17,23 @@ class Arm(Recipe):
         blur: ``none``; ``usual``, torchvision's GaussianBlur with sigma 0.1 to 2; ``matched``, Gaussians as wide as ``physical``;
             ``physical``, straight motion and disks in linear light.
         p: Share of the pictures that are blurred.
+        norms: ``shared``, the network's own batch norms for all pictures; ``split``, norms of their own for blurred ones and a gate that
+            tells which those are (:class:`~blurdata.training.grading.SplitNorms`): next to nothing is lost on clean pictures, and an
+            answer takes twice the time.
         consistency: Weight of the loss that pulls the answers for a picture and its blurred copy together; above 0 both are seen.
     """
 
     blur: Literal["none", "usual", "matched", "physical"] = "none"
     p: float = Field(default=0.5, ge=0, le=1)
+    norms: Literal["shared", "split"] = "shared"
     consistency: float = Field(default=0.0, ge=0)
+
+    @model_validator(mode="after")
+    def _something_to_tell(self) -> Self:
+        if self.norms == "split" and self.blur == "none":
+            msg = "norms: split is for arms that blur; leave it out, or set blur"
+            raise ValueError(msg)
+        return self
 
 
 class GradingRecipe(Recipe):
