@@ -237,8 +237,9 @@ def train_arm(
         if step == shared and arm.norms == "split":
             model = SplitNorms(model, seed=seed).to(device, memory_format=torch.channels_last)
             optimiser.add_param_group({"params": model.added()})
+        rate = learning_rate(step, steps=recipe.steps, peak=recipe.learning_rate, warmup=recipe.steps // 10)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step, steps=recipe.steps, peak=recipe.learning_rate, warmup=recipe.steps // 10)
+            group["lr"] = rate
         clean = torch.from_numpy(pictures.images[chosen]).permute(0, 3, 1, 2).contiguous()
         labels = torch.from_numpy(pictures.labels[chosen]).to(device)
         torch.manual_seed(1_000_003 * seed + step)

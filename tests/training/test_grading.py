@@ -263,7 +263,7 @@ def test_the_script_trains_grades_and_goes_on(tmp_path: Path, monkeypatch: pytes
     recipe = tmp_path / "tiny.yaml"
     recipe.write_text(
         "side: 40\ninput_side: 32\nsteps: 2\nbatch: 4\nlearning_rate: 1.0e-3\nordered: true\nseeds: 2\n"
-        "arms: {none: {}, usual: {blur: usual}, ours: {blur: physical, consistency: 1.0}}\n"
+        "arms: {none: {}, usual: {blur: usual, norms: split}, ours: {blur: physical, norms: split, consistency: 1.0}}\n"
     )
     script = _script()
     command = ["train_grading.py", "--data", tmp_path / "data", "--out", tmp_path / "run", "--recipe", recipe, "--device", "cpu"]
@@ -284,7 +284,7 @@ def test_arms_that_begin_alike_end_as_if_trained_alone(tmp_path: Path, monkeypat
     """What is trained once for all arms changes no bit of any; another recipe's beginning is not taken."""
     script, cpu = _script(), torch.device("cpu")
     pictures = read_pictures(str(_class_folders(tmp_path / "data", 6)), side=40)
-    arms = {"none": Arm(), "ours": Arm(blur="physical", p=1.0)}
+    arms = {"none": Arm(), "ours": Arm(blur="physical", p=1.0), "split": Arm(blur="physical", p=0.5, norms="split")}
     recipe = GradingRecipe(arms=arms, side=40, input_side=32, steps=4, batch=4, learning_rate=1e-3, ramp=(0.5, 0.5))
 
     def weights(arm: str, folder: str, of: str = "recipe") -> list[torch.Tensor]:
@@ -292,16 +292,17 @@ def test_arms_that_begin_alike_end_as_if_trained_alone(tmp_path: Path, monkeypat
         trained = script.train_arm(pictures, list(range(12)), recipe, arms[arm], 0, cpu, lambda *_, **__: None, begun)
         return [value.clone() for value in trained.state_dict().values()]
 
-    alone = weights("ours", "alone")
+    alone, split = weights("ours", "alone"), weights("split", "split alone")
     weights("none", "shared")
     steps: list[int] = []
     known = script.learning_rate
     monkeypatch.setattr(script, "learning_rate", lambda step, **rest: steps.append(step) or known(step, **rest))
 
     assert all(torch.equal(a, b) for a, b in zip(alone, weights("ours", "shared"), strict=True))
-    assert steps == [2, 3]
+    assert all(torch.equal(a, b) for a, b in zip(split, weights("split", "shared"), strict=True))
+    assert steps == [2, 3, 2, 3]
     weights("ours", "shared", of="another")
-    assert steps[2:] == [0, 1, 2, 3]
+    assert steps[4:] == [0, 1, 2, 3]
 
 
 def test_the_script_says_what_is_wrong_in_a_sentence(tmp_path: Path) -> None:
