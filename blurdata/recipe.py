@@ -26,6 +26,7 @@ _KINDS = {  # a field that only recipes of one kind have, and how such a recipe 
     "window": ("synthesis", "blurdata synthesize VIDEO --recipe {name}"),
     "kernels_per_picture": ("kernel blur", "blurdata pack 'convolve:FOLDER?recipe={name}'"),
     "photometric": ("align", "blurdata align CAPTURES --recipe {name}"),
+    "arms": ("grading", "python tools/train_grading.py --data FOLDER --recipe {name} --out RUN"),
     "stages": ("training", "python tools/train_deblur.py {name} --shards SHARDS --out RUN"),
 }
 

@@ -79,10 +79,10 @@ def print_table(table: dict[str, dict[str, Cell]]) -> None:
     width = max(len(row) for row in table) + 2
     for letter, column in letters.items():
         print(f"{letter}  {column}")
-    print("\ntrained on".ljust(width + 1) + "".join(f"{letter:>24}" for letter in letters))
+    print("\ntrained on".ljust(width + 1) + "".join(f"{letter:>26}" for letter in letters))
     for row, cells in table.items():
         shown = (f"{cell.gain_db} {'=' if cell.as_good else ' '}" for cell in cells.values())
-        print(row.ljust(width) + "".join(f"{text:>24}" for text in shown))
+        print(row.ljust(width) + "".join(f"{text:>26}" for text in shown))
     print("\ndB over the blurry pictures [95 % interval over scenes and seeds]; = cannot be told from the best of its column")
 
 

@@ -245,7 +245,11 @@ def check_parts(us: Processes, recipe: TrainRecipe, parts: int) -> None:
 
 def load(checkpoint: Path, recipe: TrainRecipe, ids: dict[str, Any], trainer: Trainer, batches: Batches) -> dict[str, Any]:
     """Put trainer and batches where a checkpoint was saved; the ids it began with."""
-    state = load_checkpoint(checkpoint)
+    try:
+        state = load_checkpoint(checkpoint)
+    except SourceError as error:
+        msg = f"{str(error).split(';', maxsplit=1)[0].rstrip('.')}; give --no-resume to start anew."
+        raise SourceError(msg) from error
     try:
         check_same(state, recipe, ids, checkpoint)
         trainer.load_state_dict(state["trainer"])
@@ -292,13 +296,13 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--shards", type=Path, help="folder of shards to train on")
     parser.add_argument("--sharp", type=Path, help="sharp pictures (or shards) for pairs made on line; by default those of --shards")
     parser.add_argument("--pairs", choices=("shards", "online", "both"), help="instead of the recipe's")
-    parser.add_argument("--test", help="source of the test pairs: a folder of shards, gopro:PATH?split=test …")
+    parser.add_argument("--test", help="source of the test pairs: a folder of shards, gopro:PATH?variant=blur_gamma&split=test …")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run")
     resume = "go on from OUT/checkpoint.pt; --no-resume removes it and what else an earlier run left there"
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help=resume)
     parser.add_argument("--set", action="append", default=[], type=field, metavar="FIELD=VALUE", help="change a field of the recipe")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
-    parser.add_argument("--threads", type=positive, help="of torch, on the CPU")
+    parser.add_argument("--threads", type=threads, help="of torch, on the CPU")
     parser.add_argument("--workers", type=count, default=2, help="processes that read ahead, for each training process; 0: none")
     parser.add_argument("--accumulate", type=positive, default=1, help="parts that each batch is cut into")
     parser.add_argument("--checkpoint-every", type=positive, default=500, metavar="STEPS")
@@ -320,6 +324,13 @@ def field(text: str) -> tuple[str, Any]:
 
 def positive(text: str) -> int:
     return count(text, least=1)
+
+
+def threads(text: str) -> int:
+    if positive(text) > (most := 1024):
+        msg = f"'{text}' is more than {most}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
 
 
 def count(text: str, *, least: int = 0) -> int:

@@ -30,13 +30,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy,
 from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import resize
 
-from blurdata.errors import BlurDataError
-from blurdata.files import atomic_path, make_folder, write_atomic
+from blurdata.errors import BlurDataError, SourceError
+from blurdata.files import atomic_path, finite, make_folder, write_atomic
 from blurdata.interrupt import end_stopped, listen
 from blurdata.naming import counted
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
-from blurdata.training import learning_rate
+from blurdata.training import Diverged, learning_rate, load_checkpoint, save_checkpoint
 from blurdata.training.grading import (
     BURST_CODES,
     SEVERITIES,
@@ -88,6 +88,9 @@ def main() -> None:
 
 def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> None:
     """The whole experiment."""
+    if Path(data).is_dir() and out.resolve().is_relative_to(Path(data).resolve()):
+        msg = f"--out {out} lies in the data, {data}, where its plots would be taken for pictures of a class; give a folder beside it."
+        raise ValueError(msg)
     make_folder(out)
     grading_network(recipe, 2, recipe.seed)  # weights that do not fit are told before anything is done
     pictures = read_pictures(data, side=recipe.side)
@@ -122,7 +125,7 @@ def tell_parts(pictures: Pictures, parts: list[tuple[list[int], list[int]]]) -> 
     """What is trained on and tested; on stderr, what a reader of the scores should know."""
     if pictures.skipped:
         print(
-            f"{counted(len(pictures.skipped), 'picture')} left out, in no folder of a class (first: {pictures.skipped[0]}).",
+            f"{counted(len(pictures.skipped), 'picture')} left out, of no class (first: {pictures.skipped[0]}).",
             file=sys.stderr,
         )
     for i, (train, test) in enumerate(parts):
@@ -134,9 +137,13 @@ def tell_parts(pictures: Pictures, parts: list[tuple[list[int], list[int]]]) -> 
             alike, first = counted(int((near < BURST_CODES).sum()), "picture"), pictures.names[test[near.argmin()]]
             print(
                 f"part {i}: {alike} to test, above all {first}, within {BURST_CODES:g} codes of one to train on; "
-                "copies and bursts on both sides flatter every arm.",
+                "look at them: copies and bursts on both sides flatter every arm.",
                 file=sys.stderr,
             )
+    used = {i for train, test in parts for i in (*train, *test)}
+    unused = [name for i, name in enumerate(pictures.names) if i not in used]
+    if unused:
+        print(f"{counted(len(unused), 'picture')} of other splits neither trained on nor tested (first: {unused[0]}).", file=sys.stderr)
     untested = set(range(len(pictures.classes))) - {int(pictures.labels[i]) for _, test in parts for i in test}
     if untested:
         names = ", ".join(f"'{pictures.classes[label]}'" for label in sorted(untested))
@@ -199,19 +206,19 @@ class Begun(NamedTuple):
     def keep(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Write it."""
         make_folder(self.path.parent)
-        with atomic_path(self.path) as temporary:
-            torch.save({"of": self.of, "model": model.state_dict(), "optimiser": optimiser.state_dict()}, temporary)
+        save_checkpoint(self.path, {"of": self.of, "model": model.state_dict(), "optimiser": optimiser.state_dict()})
 
     def take(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> bool:
         """Go on from it, if it is there and whole."""
         try:
-            held = torch.load(self.path, weights_only=True)
-        except DAMAGED:
+            held = load_checkpoint(self.path)
+        except SourceError:  # missing or damaged
             return False
-        if held["of"] == self.of:
-            model.load_state_dict(held["model"])
-            optimiser.load_state_dict(held["optimiser"])
-        return bool(held["of"] == self.of)
+        if held.get("of") != self.of:
+            return False
+        model.load_state_dict(held["model"])
+        optimiser.load_state_dict(held["optimiser"])
+        return True
 
 
 def train_arm(
@@ -261,10 +268,14 @@ def train_arm(
             loss = loss + arm.consistency * kl_div(
                 log_softmax(logits[0], 1), log_softmax(logits[1], 1).detach(), log_target=True, reduction="batchmean"
             )
+        if not math.isfinite(paid := float(loss.detach())):
+            raise Diverged(step, [pictures.names[i] for i in chosen])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        advance(1, note=f"loss {float(loss.detach()):.3f}")
+        advance(1, note=f"loss {paid:.3f}")
+    if not all(bool(torch.isfinite(value).all()) for value in model.state_dict().values()):
+        raise Diverged(recipe.steps, [pictures.names[i] for i in chosen])
     return model.eval()
 
 
@@ -350,15 +361,6 @@ def tell(
     }
     write_atomic(out / "result.json", json.dumps(finite(result), indent=1, allow_nan=False) + "\n")
     print(f"\n{out / 'result.json'}, {out / 'curves.png'}")
-
-
-def finite(value: Any) -> Any:
-    """The value with None for every number that JSON has no word for."""
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":

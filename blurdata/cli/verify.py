@@ -9,6 +9,7 @@ import typer
 from blurdata.cli._next import say_next
 from blurdata.cli._workers import Workers, available_cpus
 from blurdata.errors import command
+from blurdata.files import finite
 
 if TYPE_CHECKING:
     from blurdata.shards.verify import Fault
@@ -55,7 +56,7 @@ def run(
     faults, left = _check(folder, source, count, repair=repair) if folder else ([], [])
     verdict = _train(shards, where, seeds, count) if by_training and not left else None
     if as_json:
-        told = {"verdict": asdict(verdict)} if verdict else {}
+        told = {"verdict": finite(asdict(verdict))} if verdict else {}
         typer.echo(json.dumps({"shards" if folder else "source": shards, "faults": [asdict(fault) for fault in left], **told}, indent=1))
     elif folder:
         _tell(folder, [str(fault) for fault in faults], [str(fault) for fault in left])

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 
 from blurdata.errors import BlurDataError, output_error
-from blurdata.files import read_image
+from blurdata.files import finite, read_image
 from blurdata.interrupt import check
 from blurdata.metrics.protocols import Protocol, versions
 from blurdata.processes import worker_pool
@@ -168,8 +168,3 @@ def _write_journal(journal: Path | None, task: Task, protocol: Protocol, row: Ro
             stream.write(json.dumps(entry) + "\n")
     except OSError as error:
         raise output_error(journal, error) from error
-
-
-def finite(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with None for an infinite PSNR, which JSON cannot say; its status is ``"identical"``."""
-    return {name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()}

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from blurdata.metrics.evaluation import Row, finite
+from blurdata.files import finite
+from blurdata.metrics.evaluation import Row
 from blurdata.metrics.protocols import Protocol, versions
 from blurdata.naming import counted
 

@@ -1,13 +1,12 @@
 """What was found in a set, and how a program reads it."""
 
 import json
-import math
 from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import blurdata
+from blurdata.files import finite
 from blurdata.pairs import PairSource
 from blurdata.quality import Finding, Survey, judge
 from blurdata.quality.findings import SCHEMA
@@ -41,7 +40,7 @@ def judged(page: Path, findings_file: Path, measured: Survey, harmless: Containe
 
 def findings_json(source: PairSource, report: Report) -> str:
     """The findings as a program reads them, as JSON; ``schema`` grows when a field changes its meaning."""
-    listed = [{name: _json(value) for name, value in asdict(finding).items()} for finding in report.findings]
+    listed = [finite(asdict(finding)) for finding in report.findings]
     record = {
         "schema": SCHEMA,
         "blurdata": blurdata.__version__,
@@ -56,8 +55,3 @@ def findings_json(source: PairSource, report: Report) -> str:
         "findings": listed,
     }
     return json.dumps(record, indent=1)
-
-
-def _json(value: Any) -> Any:
-    """NaN and infinity have no JSON."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value

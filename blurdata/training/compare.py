@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 
 from blurdata.pairs import PairSource
 from blurdata.progress import SILENT, Advance
+from blurdata.shards.where import parse_where
 from blurdata.training.interval import Interval, bootstrap
 from blurdata.training.linear import fit_filter
 from blurdata.training.patches import Crop, draw_all, draw_crops, spread
 from blurdata.training.recipe import TrainRecipe
 from blurdata.training.trial import Trial, run_trials
+
+_WITHOUT_PART = ("pairs", "balance", "augment", "protocol")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def compare(
     Args:
         train: Name -> a set with at least 12 pairs; a third of its scenes, or its own test split, becomes a column.
         test: Name -> a set that is only judged by.
-        recipe: What to train.
+        recipe: What to train; its `where` filters what is trained on.
         seeds: Trainings of each row, at least 2.
         workers: Processes to train in.
         advance: Called with shares that add up to 100.
@@ -58,12 +61,19 @@ def compare(
 
     Raises:
         SourceError: If a set has too few or too small pairs.
-        ValueError: If there are fewer than 2 seeds or no set.
+        ValueError: If there are fewer than 2 seeds or no set, or the recipe wants what a comparison does not do.
     """
     if seeds < 2 or not train:
         msg = f"A comparison takes at least one set and 2 seeds, got {len(train)} and {seeds}."
         raise ValueError(msg)
-    drawn = {name: draw_crops(source, seed=recipe.seed)[0] for name, source in train.items()}
+    if unused := [field for field in _WITHOUT_PART if getattr(recipe, field) != TrainRecipe.model_fields[field].default]:
+        msg = (
+            "A comparison trains on stored crops, evenly drawn, by flips and quarter turns: "
+            f"the recipe's {', '.join(unused)} has no part in it; leave it out."
+        )
+        raise ValueError(msg)
+    keep = parse_where(recipe.where) if recipe.where else None
+    drawn = {name: draw_crops(source, seed=recipe.seed, keep=keep)[0] for name, source in train.items()}
     fewest = min(len(learnt) for learnt, _ in drawn.values())
     columns = {name: held for name, (_, held) in drawn.items()} | {
         name: draw_all(source, seed=recipe.seed) for name, source in only_judged_by(train, test).items()

@@ -1,12 +1,13 @@
 """What to train, on what, for how long: the recipe of a deblurring network."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from blurdata.recipe import FileName, Recipe
 
 Positive = Field(gt=0)
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Stage(Recipe):
@@ -83,7 +84,7 @@ class TrainRecipe(Recipe):
     warmup_steps: int = Field(default=0, ge=0)
     hold_steps: int = Field(default=0, ge=0)
     weight_decay: float = Field(default=1e-4, ge=0)
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     loss: Literal["l1", "mse", "psnr"] = "l1"
     clip_norm: float | None = Field(default=None, gt=0)
     ema: float | None = Field(default=None, gt=0, lt=1)

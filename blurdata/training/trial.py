@@ -76,7 +76,7 @@ def run_trial(trial: Trial, on_step: Callable[[], None] = lambda: None) -> list[
         Diverged: If the loss is no number.
     """
     kernel, recipe = trial.kernel, trial.recipe
-    trainer = Trainer(build_model(recipe.model, small=recipe.small, seed=recipe.seed), recipe)
+    trainer = Trainer(build_model(recipe.model, small=recipe.small, arguments=recipe.arguments, seed=recipe.seed), recipe)
     for blurry, sharp, keys in batches([through_filter(crop, kernel) for crop in trial.train], recipe):
         trainer.step(blurry, sharp, keys=keys)
         on_step()

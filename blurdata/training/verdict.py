@@ -188,6 +188,8 @@ def judge_training(
 
 def _broken(shift: float, coherence: float, edges: float) -> list[tuple[bool, str]]:
     """What is wrong with the halves themselves: whether it fails the set, and a sentence."""
+    if np.isnan(edges):
+        return [(True, "The held-out pictures hold no edges to be measured: give pairs of scenes with detail.")]
     found = []
     if coherence < _UNLIKE:
         found.append(

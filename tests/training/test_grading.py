@@ -167,6 +167,25 @@ def test_a_hugging_face_set_reads_like_its_folders(tmp_path: Path) -> None:
     assert (two.images == one.images).all()
 
 
+def test_rows_without_a_label_are_of_no_class_and_those_without_a_picture_are_told(tmp_path: Path) -> None:
+    """Hidden labels of a contest are -1; they are left out and named, not taken for the last class."""
+    from datasets import ClassLabel, Dataset, Features, Image
+
+    files = sorted(_class_folders(tmp_path / "plain", 3).rglob("*.png"))
+    for name, last, label in (("hidden", str(files[-1]), -1), ("none", str(files[-1]), None), ("empty", None, 1)):
+        rows = {"image": [*map(str, files[:-1]), last], "label": [int(f.parent.name[-1]) for f in files[:-1]] + [label]}
+        saved = Dataset.from_dict(rows, features=Features({"image": Image(), "label": ClassLabel(names=["grade_0", "grade_1"])}))
+        saved.save_to_disk(str(tmp_path / name))
+    for name in ("hidden", "none"):
+        pictures = read_pictures(f"hf:{tmp_path / name}", side=32)
+        assert pictures.skipped == ("/000005",)
+        assert pictures.labels.tolist() == [0, 0, 0, 1, 1]
+    with pytest.raises(SourceError, match="/000005: has a label and no picture"):
+        read_pictures(f"hf:{tmp_path / 'empty'}", side=32)
+    with pytest.raises(SourceError, match="names no set"):
+        read_pictures("hf:", side=32)
+
+
 def test_the_arms_blur_as_they_say() -> None:
     """No blur changes nothing; p is the share that is changed; the matched Gaussian is as wide as what it stands for."""
     torch.manual_seed(0)
@@ -311,5 +330,5 @@ def test_the_script_says_what_is_wrong_in_a_sentence(tmp_path: Path) -> None:
     command = [sys.executable, ROOT / "tools" / "train_grading.py", "--data", tmp_path / "data", "--out", tmp_path / "run"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 1
-    assert "classes" in done.stderr
+    assert "holds no class of pictures" in done.stderr
     assert "Traceback" not in done.stderr

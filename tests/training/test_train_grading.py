@@ -128,7 +128,7 @@ def test_what_may_mislead_is_told(run: Run, tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr().err.splitlines()
     assert len([line for line in said if "1 picture to test, above all test/grade_0/2.png, within 16 codes" in line]) == 1
     assert len([line for line in said if "No picture to test shows 'grade_2'" in line]) == 1
-    assert len([line for line in said if "1 picture left out, in no folder of a class (first: loose.png)" in line]) == 1
+    assert len([line for line in said if "1 picture left out, of no class (first: loose.png)" in line]) == 1
 
 
 def test_the_result_is_json_for_every_reader(run: Run, tmp_path: Path) -> None:
@@ -144,11 +144,77 @@ def test_the_result_is_json_for_every_reader(run: Run, tmp_path: Path) -> None:
     assert told["scores"]["none"]["clean"][0]["kappa"] is None
 
 
-@pytest.mark.parametrize("device", ["foo", *([] if torch.cuda.is_available() else ["cuda"])])
+@pytest.mark.parametrize("device", ["foo", "meta", *([] if torch.cuda.is_available() else ["cuda"])])
 def test_a_device_that_is_not_there_is_told_first(run: Run, tmp_path: Path, device: str) -> None:
     """Before anything is read or written."""
     with pytest.raises(SystemExit, match=f"There is no device '{device}' here"):
         run("--device", device)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_ends_the_run(run: Run, tmp_path: Path) -> None:
+    """The pictures of the batch are told, and no answers are kept."""
+    for split in ("train", "test"):
+        draw(tmp_path / "data" / split, 3, seed=len(split))
+    with pytest.raises(SystemExit, match=r"not finite; look at the pairs train/grade_\d/\d.png"):
+        run(learning_rate=1e30, steps=4)
+    assert not list(tmp_path.glob("run/answers/*"))
+
+
+def flip_a_byte(path: Path) -> None:
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("spoil", [flip_a_byte, lambda path: torch.save([1, 2], path), lambda path: torch.save({"a": 1}, path)])
+def test_a_beginning_that_is_not_what_was_written_is_made_anew(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None]
+) -> None:
+    """One flipped bit, or a file of something else, changes no answer."""
+    for split in ("train", "test"):
+        draw(tmp_path / "data" / split, 3, seed=len(split))
+    run(ramp=[0.5, 0.5])
+    out = tmp_path / "run"
+    before = (out / "result.json").read_text()
+    for path in out.glob("begun/*.pt"):
+        spoil(path)
+    shutil.rmtree(out / "answers")
+    run(ramp=[0.5, 0.5])
+    assert (out / "result.json").read_text() == before
+
+
+def test_answers_do_not_go_among_the_pictures(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plot in a folder of the data would be a picture of a class at the next run."""
+    draw(tmp_path / "data", 10)
+    monkeypatch.setattr(sys, "argv", ["train_grading.py", "--data", str(tmp_path / "data"), "--out", str(tmp_path / "data" / "run")])
+    monkeypatch.setattr(script, "listen", lambda: None)
+    with pytest.raises(SystemExit, match="lies in the data"):
+        script.main()
+    assert not (tmp_path / "data" / "run").exists()
+
+
+def test_pictures_of_a_third_split_are_told(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A `val` beside `train` and `test` serves for nothing here."""
+    for split in ("train", "test", "val"):
+        draw(tmp_path / "data" / split, 3, seed=len(split))
+    run()
+    assert "6 pictures of other splits neither trained on nor tested (first: val/grade_0/0.png)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arms", "reason"),
+    [
+        ({"../x": {}}, "must be named by"),
+        ({"": {}}, "must be named by"),
+        ({"a b": {}, "a_b": {}}, "would share a file"),
+        ({"ours": {"blur": "physical", "norms": "split", "p": 1.0}}, "norms: split is for arms"),
+    ],
+)
+def test_arms_that_cannot_be_kept_apart_are_refused(run: Run, tmp_path: Path, arms: dict[str, object], reason: str) -> None:
+    """Their names are those of files."""
+    with pytest.raises(SystemExit, match=reason):
+        run(arms=arms)
     assert not (tmp_path / "run").exists()
 
 
@@ -176,6 +242,7 @@ class TestWeights:
             (torch.zeros(3), "fits 0 %"),
             (torch.nn.ReLU(), "holds more than weights"),
             (None, "there is no such file"),
+            ({"features.0.0.weight": torch.full((16, 3, 3, 3), torch.nan)}, "not finite"),
         ],
     )
     def test_what_does_not_fit_is_refused(self, tmp_path: Path, held: object, reason: str) -> None:

@@ -85,7 +85,7 @@ def main() -> None:
             judge.append(camera(seed).pair(f"judge{seed}/0", 0.0, 1.0, sensor=sensor, rng=rng))
             advance()
     sets = {name: blended(cameras, frames, changes) for name, changes in WAYS.items()}
-    recipe = read_recipe("verdict", TrainRecipe)
+    recipe = read_recipe("verdict", TrainRecipe, loss="l1")
     if args.steps:
         recipe = recipe.model_copy(update={"stages": (recipe.stages[0].model_copy(update={"steps": args.steps}),)})
     with progress("train and judge", 100, unit="%") as advance:

@@ -1,7 +1,7 @@
 """How fast the reference networks restore, how much memory a tile takes, whether training waits for data.
 
     python tools/bench/models.py [--device cuda] [--json FILE]
-    python tools/bench/models.py --networks dehaze,baseline --threads 1
+    python tools/bench/models.py --networks dehaze baseline --threads 1
 
 Pictures a second at 128, 256 and 512 px squared, one at a time, median after a warm-up; on CUDA in fp32, and in bf16 with
 channels-last. What would take longer than --limit seconds a picture is left out, judged by the next smaller size. Memory is the peak
@@ -126,19 +126,32 @@ def waiting(name: str, shards: Path, device: torch.device, *, pairs: str, steps:
     return {"network": name, "pairs": pairs, "step_ms": round(1000 * step, 2), "waiting": round(share, 5), "workers": workers}
 
 
+def positive(text: str) -> int:
+    """A whole number from 1 to 1024."""
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 1024:
+        msg = f"'{text}' is no whole number from 1 to 1024"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", default=",".join(NETWORKS), help="which, with commas between")
+    parser.add_argument(
+        "--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS), metavar="NETWORK", help=", ".join(NETWORKS)
+    )
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, help="of torch, on the CPU")
-    parser.add_argument("--workers", type=int, default=1, help="processes that read ahead")
-    parser.add_argument("--steps", type=int, default=40, help="training steps to watch")
+    parser.add_argument("--threads", type=positive, help="of torch, on the CPU")
+    parser.add_argument("--workers", type=positive, default=1, help="processes that read ahead")
+    parser.add_argument("--steps", type=positive, default=40, help="training steps to watch")
     parser.add_argument("--limit", type=float, default=30.0, help="seconds a picture may take")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
-    device, names = pick_device(options.device), options.networks.split(",")
+    try:
+        device, names = pick_device(options.device), options.networks
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{platform.machine()}, {torch.get_num_threads()} threads"
     print(f"torch {torch.__version__} on {where}\n\npictures a second {'':>11}  " + "  ".join(f"{side:>5}^2" for side in SIZES))
     result: dict[str, Any] = {"device": where, "torch": torch.__version__, "speed": speeds(names, device, options.limit)}

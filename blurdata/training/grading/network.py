@@ -55,6 +55,9 @@ def _fitting_weights(path: Path, model: nn.Module, name: str) -> dict[str, Tenso
     for key in ("state_dict", "model"):
         if isinstance(state, dict) and isinstance(state.get(key), dict):
             state = state[key]
+    if isinstance(state, dict) and not all(bool(torch.isfinite(value).all()) for value in state.values() if isinstance(value, Tensor)):
+        msg = f"{path}: holds weights that are not finite; fetch it again or train again."
+        raise SourceError(msg)
     held = {str(key).removeprefix("module."): value for key, value in state.items()} if isinstance(state, dict) else {}
     fitting = {
         key: held[key] for key, own in model.state_dict().items() if isinstance(held.get(key), Tensor) and held[key].shape == own.shape

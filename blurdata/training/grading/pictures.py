@@ -1,8 +1,10 @@
 """Pictures of classes, and how they are parted so that no burst is on both sides."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -70,14 +72,15 @@ def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> P
         >>> pictures.images.shape, pictures.labels, pictures.classes
         ((3, 32, 32, 3), array([0, 1, 1]), ('green', 'ripe'))
     """
-    listed, skipped = (_of_hugging_face(text[3:]), []) if text.startswith("hf:") else _of_folder(user_path(text))
+    listed, skipped = _of_hugging_face(text[3:]) if text.startswith("hf:") else _of_folder(user_path(text))
     classes = sorted({label for _, _, label, _ in listed}, key=natural_key)
     if len(classes) < 2:
-        msg = f"{text}: holds {len(classes)} classes; give a folder with one folder of pictures for each class, or hf:NAME."
+        there = "one class" if classes else "no class"
+        msg = f"{text}: holds {there} of pictures; give a folder with one folder of pictures for each class, or hf:NAME."
         raise SourceError(msg)
     images = np.empty((len(listed), side, side, 3), np.uint8)
     for i, (_, _, _, picture) in enumerate(listed):
-        images[i] = _square(read_image(picture) if isinstance(picture, Path) else picture, side)
+        images[i] = _square(read_image(picture) if isinstance(picture, Path) else picture(), side)
         advance()
     labels = np.array([classes.index(label) for _, _, label, _ in listed])
     return Pictures(
@@ -168,7 +171,7 @@ def nearest_across(pictures: Pictures, train: Sequence[int], test: Sequence[int]
     return np.asarray(np.sqrt(np.maximum(distances.min(axis=1), 0) / values.shape[1]), np.float64)
 
 
-Listed = tuple[str, str, str, Path | NDArray[np.uint8]]
+Listed = tuple[str, str, str, Path | Callable[[], NDArray[np.uint8]]]
 
 
 def _of_folder(root: Path) -> tuple[list[Listed], list[str]]:
@@ -193,9 +196,13 @@ def _folders(folder: Path) -> list[Path]:
     return sorted((path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")), key=natural_key)
 
 
-def _of_hugging_face(name: str) -> list[Listed]:
+def _of_hugging_face(name: str) -> tuple[list[Listed], list[str]]:
+    """The same of the rows of a set; those without a label, as the hidden ones of a contest, belong to no class."""
     from datasets import ClassLabel, DatasetDict, Image, load_dataset, load_from_disk
 
+    if not name:
+        msg = "hf: names no set; give hf:NAME, or hf:FOLDER of one that was saved to disk."
+        raise SourceError(msg)
     try:
         loaded = load_from_disk(name) if Path(name).is_dir() and any(Path(name).glob("dataset*.json")) else load_dataset(name)
     except (OSError, ValueError) as error:
@@ -203,6 +210,7 @@ def _of_hugging_face(name: str) -> list[Listed]:
         raise SourceError(msg) from error
     parts = dict(loaded) if isinstance(loaded, DatasetDict) else {"": loaded}
     found: list[Listed] = []
+    skipped = []
     for split, rows in parts.items():
         image = next((column for column, kind in rows.features.items() if isinstance(kind, Image)), None)
         label = next((column for column, kind in rows.features.items() if isinstance(kind, ClassLabel) or column == "label"), None)
@@ -210,10 +218,28 @@ def _of_hugging_face(name: str) -> list[Listed]:
             msg = f"hf:{name}: needs an image column and a label column, has {', '.join(rows.features)}."
             raise SourceError(msg)
         names = rows.features[label].names if isinstance(rows.features[label], ClassLabel) else None
-        for i, row in enumerate(rows):
-            said = names[row[label]] if names else str(row[label])
-            found.append((f"{split}/{i:06d}", str(split), said, np.asarray(row[image].convert("RGB"))))
-    return found
+        for i, value in enumerate(rows[label]):
+            key = f"{split}/{i:06d}"
+            if value is None or (names and value < 0):
+                skipped.append(key)
+            else:
+                found.append(
+                    (key, str(split), names[value] if names else str(value), partial(_decoded, rows, i, image, f"hf:{name}, {key}"))
+                )
+    return found, skipped
+
+
+def _decoded(rows: Any, number: int, column: str, where: str) -> NDArray[np.uint8]:
+    """The picture of a row."""
+    try:
+        picture = rows[number][column]
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow's for what is damaged
+        msg = f"{where}: its picture cannot be read ({error}); mend the set, or leave the row out."
+        raise SourceError(msg) from error
+    if picture is None:
+        msg = f"{where}: has a label and no picture; leave the row out."
+        raise SourceError(msg)
+    return np.asarray(picture.convert("RGB"))
 
 
 def _square(picture: NDArray[np.generic], side: int) -> NDArray[np.uint8]:

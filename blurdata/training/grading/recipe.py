@@ -1,5 +1,6 @@
 """What is trained and tested to see whether blur augmentation helps grading: the recipe."""
 
+import re
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -30,8 +31,8 @@ class Arm(Recipe):
 
     @model_validator(mode="after")
     def _something_to_tell(self) -> Self:
-        if self.norms == "split" and self.blur == "none":
-            msg = "norms: split is for arms that blur; leave it out, or set blur"
+        if self.norms == "split" and (self.blur == "none" or not 0 < self.p < 1):
+            msg = "norms: split is for arms that blur some pictures and leave others; leave it out, or set blur, and p between 0 and 1"
             raise ValueError(msg)
         return self
 
@@ -64,8 +65,8 @@ class GradingRecipe(Recipe):
     model: Literal["mobilenet_v3_small", "mobilenet_v3_large", "resnet18"] = "mobilenet_v3_small"
     weights: FileName | None = None
     arms: dict[str, Arm] = Field(min_length=1)
-    side: int = Field(default=224, ge=32)
-    input_side: int = Field(default=224, ge=32)
+    side: int = Field(default=224, ge=32, le=2048)
+    input_side: int = Field(default=224, ge=32, le=2048)
     steps: int = Positive
     batch: int = Field(default=32, ge=2)
     learning_rate: float = Positive
@@ -87,6 +88,18 @@ class GradingRecipe(Recipe):
             msg = "must be [least, most] in px with most >= least > 0"
             raise ValueError(msg)
         return pair
+
+    @field_validator("arms")
+    @classmethod
+    def _names_of_files(cls, arms: dict[str, Arm]) -> dict[str, Arm]:
+        for name in arms:
+            if not re.fullmatch(r"\w[\w .+-]*", name) or len(name) > 60:
+                msg = f"the arm {name!r} must be named by at most 60 letters, digits, spaces and . + - _, the first a letter or digit"
+                raise ValueError(msg)
+        if len({name.replace(" ", "_").lower() for name in arms}) < len(arms):
+            msg = "two arms differ by no more than spaces, underscores or capitals; their answers would share a file"
+            raise ValueError(msg)
+        return arms
 
     @field_validator("ramp")
     @classmethod
