@@ -101,6 +101,22 @@ def test_a_large_set_is_cut_down_evenly(trained: list[tuple[list[str], list[str]
     assert max(int(key[2:]) for key in learnt) - min(int(key[2:]) for key in learnt) > 350
 
 
+def test_the_recipes_where_says_what_is_trained_on(trained: list[tuple[list[str], list[str]]]) -> None:
+    """The columns stay whole."""
+    pairs = [Pair(p.key, p.blurry, p.sharp, {"px": i % 2}) for i, p in enumerate(_noise(0, 60))]
+    compare({"a": PairList(pairs)}, {}, RECIPE.model_copy(update={"where": "px > 0"}), seeds=2)
+
+    learnt, judged = trained[0]
+    assert {int(key[2:]) % 2 for key in learnt} == {1}
+    assert {int(key[2:]) % 2 for key in judged} == {0, 1}
+
+
+def test_what_a_comparison_does_not_do_is_refused() -> None:
+    """A field of the recipe that would change nothing is named."""
+    with pytest.raises(ValueError, match="the recipe's balance, augment has no part in it"):
+        compare({"a": _noise(0)}, {}, RECIPE.model_copy(update={"balance": "px", "augment": "none"}), seeds=2)
+
+
 def test_one_seed_is_refused() -> None:
     """Without a second seed there is no interval."""
     recipe = TrainRecipe(stages=[{"steps": 1, "crop": 32, "batch": 1}], learning_rate=1e-3)

@@ -1,6 +1,7 @@
 """The verdict on sets that are good, and on sets that are spoilt."""
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from blurdata.cli import build_app
 from blurdata.cli.verify import _tell_verdict
+from blurdata.files import finite
 from blurdata.pairs import Pair, PairList, PairSource
 from blurdata.quality import measure_pair
 from blurdata.shards import build
@@ -81,6 +83,17 @@ def test_no_score_saves_a_spoilt_set(kind: str, status: str, reason: str) -> Non
     verdict = _judge(kind)
     assert verdict.status == status
     assert reason in " ".join(verdict.reasons)
+
+
+def test_pictures_without_edges_are_said_to_have_none() -> None:
+    """Flat halves are neither taken for pictures of different things nor measured as "nan"."""
+    grey = PairList([Pair(f"{i // 2}/{i}", *[np.full((64, 64, 3), 128, np.uint8)] * 2) for i in range(18)])
+    ((_, test),) = draw_crops(grey, train=4)
+    outcomes = [[Outcome(60.0, 60.0, 60.0, 0.0, 0.0) for _ in test] for _ in range(3)]
+    verdict = judge_training(outcomes, test, [measure_pair(Pair(c.key, c.blurry, c.sharp)) for c in test], train_crops=4)
+    assert verdict.status == "fail"
+    assert "no edges to be measured" in verdict.reasons[0]
+    assert "nan" not in json.dumps(finite(asdict(verdict)), allow_nan=False)
 
 
 @pytest.mark.parametrize(
