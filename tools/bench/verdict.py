@@ -6,7 +6,7 @@ Kernel-blurred pairs of photographs (scikit-image's by default, or ``--photos``)
 noise; every pair of a spoilt set is spoilt alike. Printed for each set: the verdict, the gain over the input and over the best linear
 filter, the rise of the edges' agreement, the halves' shift, coherence and edge ratio, and the seconds it took. The floors of
 ``blurdata.training.verdict`` are set from this table. About two minutes a set on two idle cores. Scikit-image's seven photographs are few
-scenes to learn from: the intervals of good sets are three times as wide as those of hundreds of photographs, and one in five is weak.
+scenes to learn from: the intervals of good sets are three times as wide as those of hundreds of photographs.
 """
 
 import argparse
