@@ -92,6 +92,9 @@ class VideoFilm(Film):
                 msg = f"{self._path}: holds no pictures, only {', '.join(s.type for s in container.streams) or 'nothing'}; give a video."
                 raise SourceError(msg)
             stream = container.streams.video[0]
+            if stream.codec_context is None:
+                msg = f"{self._path}: its pictures are coded in a way that FFmpeg cannot decode here; convert it to H.264 first."
+                raise SourceError(msg)
             # a worker shares the machine with its like: threads would only cost it memory and a tenth of its time
             stream.thread_type = "AUTO" if multiprocessing.parent_process() is None else "NONE"
             yield container, stream

@@ -225,3 +225,13 @@ def test_a_film_of_no_frame_is_a_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"empty\.avi: not one frame can be decoded"):
         synthesize(path, {"window": 7})
+
+
+def test_a_codec_that_has_no_decoder_is_a_sentence(tmp_path: Path) -> None:
+    """A container can name a way of coding that this FFmpeg does not know."""
+    path = tmp_path / "odd.mkv"
+    write_film(path, moving(4, (32, 48)))
+    path.write_bytes(path.read_bytes().replace(b"V_FFV1", b"V_XXX1"))
+
+    with pytest.raises(SourceError, match=r"odd\.mkv: its pictures are coded in a way that FFmpeg cannot decode"):
+        synthesize(path, {"window": 3})
