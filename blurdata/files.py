@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import io
-import math
 import os
 import re
 import stat
@@ -13,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -318,20 +317,6 @@ def icc_profile(path: Path) -> bytes:
     except NO_PICTURE:
         return b""
     return profile if profile[16:20] == (b"GRAY" if grey else b"RGB ") else b""
-
-
-def finite(value: Any) -> Any:
-    """The value, nested as it may be, with None for every number that JSON has no word for.
-
-    Example:
-        >>> finite({"psnr": [31.5, float("inf")], "name": "a"})
-        {'psnr': [31.5, None], 'name': 'a'}
-    """
-    if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_atomic(path: Path, data: bytes | str) -> None:

@@ -21,6 +21,7 @@ A loss that is not finite ends the run and leaves diverged.json with the keys of
 import argparse
 import itertools
 import json
+import math
 import sys
 import time
 import warnings
@@ -248,7 +249,7 @@ def load(checkpoint: Path, recipe: TrainRecipe, ids: dict[str, Any], trainer: Tr
     try:
         state = load_checkpoint(checkpoint)
     except SourceError as error:
-        msg = f"{str(error).split(';', maxsplit=1)[0].rstrip('.')}; give --no-resume to start anew."
+        msg = f"{str(error).rstrip('.')}, or give --no-resume to start anew."
         raise SourceError(msg) from error
     try:
         check_same(state, recipe, ids, checkpoint)
@@ -327,15 +328,12 @@ def positive(text: str) -> int:
 
 
 def threads(text: str) -> int:
-    if positive(text) > (most := 1024):
-        msg = f"'{text}' is more than {most}"
-        raise argparse.ArgumentTypeError(msg)
-    return int(text)
+    return count(text, least=1, most=1024)
 
 
-def count(text: str, *, least: int = 0) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) < least:
-        msg = f"'{text}' is no whole number from {least} on"
+def count(text: str, *, least: int = 0, most: float = math.inf) -> int:
+    if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
+        msg = f"'{text}' is no whole number from {least} {'on' if most == math.inf else f'to {most}'}"
         raise argparse.ArgumentTypeError(msg)
     return int(text)
 

@@ -31,8 +31,9 @@ from torchvision.transforms import v2
 from torchvision.transforms.v2.functional import resize
 
 from blurdata.errors import BlurDataError, SourceError
-from blurdata.files import atomic_path, finite, make_folder, write_atomic
+from blurdata.files import atomic_path, make_folder, write_atomic
 from blurdata.interrupt import end_stopped, listen
+from blurdata.json_values import finite
 from blurdata.naming import counted
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
@@ -256,14 +257,17 @@ def train_arm(
         for view in views:
             torch.manual_seed(1_000_003 * seed + step)  # both views, and all arms, are cropped alike
             batches.append(torch.stack([colour(geometry(picture)) for picture in view]))
-        is_blurred = torch.cat([(view != clean).flatten(1).any(1) for view in views]).to(device)
         with in_precision(recipe, device):
             inputs = as_input(torch.cat(batches), device)
-            answers, told = model.learn(inputs, is_blurred) if isinstance(model, SplitNorms) else (model(inputs), None)
+            gate_loss: Tensor | float = 0.0
+            if isinstance(model, SplitNorms):
+                is_blurred = torch.cat([(view != clean).flatten(1).any(1) for view in views]).to(device)
+                answers, told = model.learn(inputs, is_blurred)
+                gate_loss = binary_cross_entropy_with_logits(told.float(), is_blurred.float())
+            else:
+                answers = model(inputs)
         logits = answers.float().chunk(len(batches))
-        loss = torch.stack([cross_entropy(one, labels, label_smoothing=recipe.smoothing) for one in logits]).mean()
-        if told is not None:
-            loss = loss + binary_cross_entropy_with_logits(told.float(), is_blurred.float())
+        loss = torch.stack([cross_entropy(one, labels, label_smoothing=recipe.smoothing) for one in logits]).mean() + gate_loss
         if len(logits) > 1:
             loss = loss + arm.consistency * kl_div(
                 log_softmax(logits[0], 1), log_softmax(logits[1], 1).detach(), log_target=True, reduction="batchmean"

@@ -9,7 +9,7 @@ import typer
 from blurdata.cli._next import say_next
 from blurdata.cli._workers import Workers, available_cpus
 from blurdata.errors import command
-from blurdata.files import finite
+from blurdata.json_values import finite
 
 if TYPE_CHECKING:
     from blurdata.shards.verify import Fault

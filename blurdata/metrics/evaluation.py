@@ -13,8 +13,9 @@ from typing import Any
 import cv2
 
 from blurdata.errors import BlurDataError, output_error
-from blurdata.files import finite, read_image
+from blurdata.files import read_image
 from blurdata.interrupt import check
+from blurdata.json_values import finite
 from blurdata.metrics.protocols import Protocol, versions
 from blurdata.processes import worker_pool
 from blurdata.progress import SILENT, Advance

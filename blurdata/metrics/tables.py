@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from blurdata.files import finite
+from blurdata.json_values import finite
 from blurdata.metrics.evaluation import Row
 from blurdata.metrics.protocols import Protocol, versions
 from blurdata.naming import counted

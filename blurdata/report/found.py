@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import blurdata
-from blurdata.files import finite
+from blurdata.json_values import finite
 from blurdata.pairs import PairSource
 from blurdata.quality import Finding, Survey, judge
 from blurdata.quality.findings import SCHEMA

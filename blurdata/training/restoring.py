@@ -103,8 +103,8 @@ def pick_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device).item()  # the device `meta` has no values
-    except (RuntimeError, AssertionError, ValueError) as error:  # torch without CUDA asserts, and that one raises NotImplementedError
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, ValueError) as error:  # torch without CUDA asserts; `meta` has no values
         msg = f"There is no device '{name}' here; use auto or cpu."
         raise ValueError(msg) from error
     return device

@@ -58,6 +58,14 @@ def draw(folder: Path, count: int, *, classes: int = 2, seed: int = 0) -> None:
             write_png(folder / f"grade_{label}" / f"{i}.png", rng.integers(0, 256, (8, 8, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1))
 
 
+def run_once(run: Run, tmp_path: Path) -> tuple[Path, str]:
+    """Where a small set was trained and tested, and the result."""
+    for split in ("train", "test"):
+        draw(tmp_path / "data" / split, 3, seed=len(split))
+    run(ramp=[0.5, 0.5])
+    return tmp_path / "run", (tmp_path / "run" / "result.json").read_text()
+
+
 def count_trained(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """What each arm that is trained from now on is trained on."""
     trained: list[list[int]] = []
@@ -102,11 +110,7 @@ def test_caches_that_are_cut_off_are_made_anew(
     script: ModuleType, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
 ) -> None:
     """Answers, beginnings and blurred tests of which a part is lost are no reason to stop; the result is the same."""
-    for split in ("train", "test"):
-        draw(tmp_path / "data" / split, 3, seed=len(split))
-    run(ramp=[0.5, 0.5])
-    out = tmp_path / "run"
-    before = (out / "result.json").read_text()
+    out, before = run_once(run, tmp_path)
     files = [*out.glob("answers/*.npz"), *out.glob("begun/*.pt"), *out.glob("blurred/*/*.npy")]
     assert len(files) == 1 + 1 + 16
     for path in files:
@@ -172,11 +176,7 @@ def test_a_beginning_that_is_not_what_was_written_is_made_anew(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None]
 ) -> None:
     """One flipped bit, or a file of something else, changes no answer."""
-    for split in ("train", "test"):
-        draw(tmp_path / "data" / split, 3, seed=len(split))
-    run(ramp=[0.5, 0.5])
-    out = tmp_path / "run"
-    before = (out / "result.json").read_text()
+    out, before = run_once(run, tmp_path)
     for path in out.glob("begun/*.pt"):
         spoil(path)
     shutil.rmtree(out / "answers")

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from blurdata.cli import build_app
 from blurdata.cli.verify import _tell_verdict
-from blurdata.files import finite
+from blurdata.json_values import finite
 from blurdata.pairs import Pair, PairList, PairSource
 from blurdata.quality import measure_pair
 from blurdata.shards import build
