@@ -92,10 +92,11 @@ def _write_array(file: h5py.File, name: str, array: NDArray[Any], chunk: tuple[i
     chunks = _fitting(tuple(min(a, b) for a, b in zip(array.shape, chunk, strict=False)) + array.shape[len(chunk) :], array.dtype.itemsize)
     dataset = file.create_dataset(name, array.shape, array.dtype, chunks=chunks, fletcher32=True, **_filter(compression))
     if compression == "none" and len(chunks) > 1 and chunks[2:] == array.shape[2:]:
-        _write_chunks(dataset.id, array, chunks)
+        crc = _write_chunks(dataset.id, array, chunks)
     else:
         dataset[...] = array
-    dataset.attrs["crc32"] = np.uint32(zlib.crc32(array.data))
+        crc = zlib.crc32(array.data)
+    dataset.attrs["crc32"] = np.uint32(crc)
 
 
 def _fitting(chunk: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
@@ -106,8 +107,8 @@ def _fitting(chunk: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     return chunk
 
 
-def _write_chunks(dataset: h5py.h5d.DatasetID, array: NDArray[Any], chunk: tuple[int, ...]) -> None:
-    """Write an array's chunks, 0 beyond its edges, each with its checksum behind it, a row of them at a time."""
+def _write_chunks(dataset: h5py.h5d.DatasetID, array: NDArray[Any], chunk: tuple[int, ...]) -> int:
+    """Write an array's chunks, 0 beyond its edges, each with its checksum behind it, a row of them at a time; returns its crc32."""
     from blurdata.shards.tiles import fold  # brings numba, which who only looks at shards need not wait for
 
     down, across = chunk[:2]
@@ -115,10 +116,13 @@ def _write_chunks(dataset: h5py.h5d.DatasetID, array: NDArray[Any], chunk: tuple
     rows = array.reshape(len(array), -1).view(np.uint8)
     stored = _scratch((-(-array.shape[1] // across), down * row + FLETCHER_BYTES), np.uint8)
     inner = (0,) * len(chunk[2:])
+    crc = 0
     for top in range(0, len(array), down):
         fold(stored, rows[top : top + down], row)
+        crc = zlib.crc32(rows[top : top + down], crc)
         for place, line in enumerate(stored):
             dataset.write_direct_chunk((top, place * across, *inner), line)
+    return crc
 
 
 def _filter(compression: str) -> dict[str, Any]:

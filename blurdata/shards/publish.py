@@ -33,16 +33,17 @@ def publish(target: Path, data: bytes | Callable[[int], None], check: Callable[[
     """
     try:
         with locks.temporary(target, of=f"{_host()}.") as (temporary, stream):
-            if callable(data):
-                with _brought_to_disk(stream.fileno()):
+            with _brought_to_disk(stream.fileno()):
+                if callable(data):
                     data(stream.fileno())
-            else:
-                stream.write(data)
-                stream.flush()
-            if check is not None:
-                check(temporary)
+                else:
+                    stream.write(data)
+                    stream.flush()
+                if check is not None:
+                    check(temporary)
+                digest = hash_file(temporary)
             os.fsync(stream.fileno())
-            digest = hash_file(temporary)
+            _let_go(stream.fileno())
             temporary.replace(target)
             sync(target.parent)
     except OSError as error:
@@ -76,6 +77,15 @@ def _brought_to_disk(descriptor: int) -> Iterator[None]:
         thread.join()
     if failed:
         raise failed[0]
+
+
+def _let_go(descriptor: int) -> None:
+    """Give back the memory that the system keeps a synced file's content in, for the next shard to be written to.
+
+    A set is larger than memory and read in another order later; fresh memory is up to ten times as slow to write to on virtual machines.
+    """
+    if hasattr(os, "posix_fadvise"):  # not on macOS
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def hash_file(path: Path) -> str:

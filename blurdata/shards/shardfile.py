@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from blurdata.errors import ShardCorrupt, ShardError
 from blurdata.scratch import Scratch
-from blurdata.shards.chunks import Box, Make, read_array
+from blurdata.shards.chunks import Box, Make, read_array, read_bands
 from blurdata.shards.encode import FORMAT, VERSION, plain_name
 from blurdata.shards.guard import Array, attribute, cause, check_links, open_array, open_file
 from blurdata.shards.plan import HALVES, Compression
 
 _OPEN_ELSEWHERE = ("flag values don't match", "close degree doesn't match")  # HDF5: one way a process
-_rooms = Scratch(), Scratch()
+_room = Scratch()
 _MAX_META_BYTES = 64 << 20
 _FAULTS = (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, OverflowError, RecursionError, AttributeError)
 
@@ -108,11 +108,14 @@ class ShardFile:
     def image(self, key: str, half: str, box: Box | None = None, make: Make = np.empty) -> NDArray[Any]:
         """(H, W, 3) uint8 or uint16 pixels of one half, or of the box (y, x, height, width) in it, in what ``make`` gives."""
         with self._faults(key):
-            array = self._array(f"pairs/{key}/{half}")
-            if len(array.shape) != 3 or array.shape[2] != 3 or array.dtype.kind != "u" or array.dtype.itemsize > 2:
-                msg = f"'{half}' is no 8- or 16-bit RGB picture"
-                raise ValueError(msg)
-            return read_array(array, box, make)
+            return read_array(self._picture(key, half), box, make)
+
+    def _picture(self, key: str, half: str) -> Array:
+        array = self._array(f"pairs/{key}/{half}")
+        if len(array.shape) != 3 or array.shape[2] != 3 or array.dtype.kind != "u" or array.dtype.itemsize > 2:
+            msg = f"'{half}' is no 8- or 16-bit RGB picture"
+            raise ValueError(msg)
+        return array
 
     def size(self, key: str) -> tuple[int, int]:
         """Height and width of a pair, from the header alone."""
@@ -152,13 +155,16 @@ class ShardFile:
 
     def check(self, key: str) -> None:
         """Read all of a pair and compare it with the checksums kept when it was written."""
-        pixels = {half: self.image(key, half, make=room) for half, room in zip(HALVES, _rooms, strict=True)}
-        stored = {**pixels, **{f"extras/{name}": self.extra(key, name) for name in self.extra_names(key)}}
+        extras = self.extra_names(key)
         with self._faults(key):
-            for name, array in stored.items():
-                if zlib.crc32(array.data) != attribute(self._array(f"pairs/{key}/{name}").id, "crc32"):
+            blurry, sharp = (self._picture(key, half) for half in HALVES)
+            if blurry.shape != sharp.shape or blurry.dtype != sharp.dtype:
+                msg = f"blurry is {blurry.shape} and sharp {sharp.shape}"
+                raise ValueError(msg)
+            for name in (*HALVES, *(f"extras/{name}" for name in extras)):
+                array, crc = self._array(f"pairs/{key}/{name}"), 0
+                for band in read_bands(array, _room):
+                    crc = zlib.crc32(band.data, crc)
+                if crc != attribute(array.id, "crc32"):
                     msg = f"'{name}' has another crc32 than was written"
                     raise ValueError(msg)
-            if pixels["blurry"].shape != pixels["sharp"].shape or pixels["blurry"].dtype != pixels["sharp"].dtype:
-                msg = f"blurry is {pixels['blurry'].shape} and sharp {pixels['sharp'].shape}"
-                raise ValueError(msg)

@@ -45,7 +45,9 @@ def test_killed_builds_carry_on(tmp_path: Path, golden: Path) -> None:
     usual = time.perf_counter() - start
     dice = random.Random(1)
     stages = set()
-    for turn in range(12):
+    for turn in range(60):
+        if turn >= 12 and len(stages) > 2:
+            break  # on a busy machine the first dozen may all come too early or too late
         out = tmp_path / str(turn)
         child = in_child(lambda out=out: build(source_of(), out, settings=SMALL))
         time.sleep(dice.uniform(0, 1.3 * usual))
