@@ -45,7 +45,8 @@ def main() -> None:
             table = compare(train, test, recipe, seeds=args.seeds, workers=args.workers, advance=advance)
         for name in test:
             if name in train or name not in table[args.sets[0]]:
-                print(f"--test {name} is one of the sets: judged by its held-out pairs, which no row was trained on.", file=sys.stderr)
+                why = "it is one of the sets, or all its pairs were trained on"
+                print(f"--test {name} has no column of its own, for {why}; the sets' columns are of held-out pairs.", file=sys.stderr)
         print_table(table)
         if args.json:
             ids = {name: source.fingerprint() for name, source in {**train, **test}.items()}

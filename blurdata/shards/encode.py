@@ -119,7 +119,7 @@ def _write_chunks(dataset: h5py.h5d.DatasetID, array: NDArray[Any], chunk: tuple
     crc = 0
     for top in range(0, len(array), down):
         fold(stored, rows[top : top + down], row)
-        crc = zlib.crc32(rows[top : top + down], crc)
+        crc = zlib.crc32(rows[top : top + down].data, crc)
         for place, line in enumerate(stored):
             dataset.write_direct_chunk((top, place * across, *inner), line)
     return crc

@@ -11,7 +11,7 @@ from blurdata.progress import SILENT, Advance
 from blurdata.shards.where import parse_where
 from blurdata.training.interval import Interval, bootstrap
 from blurdata.training.linear import fit_filter
-from blurdata.training.patches import Crop, draw_all, draw_crops, spread
+from blurdata.training.patches import Crop, draw_all, draw_jointly, spread
 from blurdata.training.recipe import TrainRecipe
 from blurdata.training.trial import Trial, run_trials
 
@@ -45,8 +45,10 @@ def compare(
     """The cross table: rows are the sets trained on, columns their held-out pairs and the further sets of ``test``.
 
     Every row takes as many steps on as many crops, in the same order, from the same weights; seed by seed only the pairs differ. Of a
-    large set the crops that count are spread evenly over it. A set of ``test`` that is one of ``train``, by name or by content, has a
-    column of held-out pairs already and gets no other: it would be judged by what it was trained on.
+    large set the crops that count are spread evenly over it. Scenes that one set holds out are trained on in none
+    (:func:`~blurdata.training.patches.draw_jointly`). A set of ``test`` that is one of ``train``, by name or by content, has a column of
+    held-out pairs already and gets no other; of further sets the pairs that a row was trained on are left out, and one with no others has
+    no column.
 
     Args:
         train: Name -> a set with at least 12 pairs; a third of its scenes, or its own test split, becomes a column.
@@ -73,17 +75,18 @@ def compare(
         )
         raise ValueError(msg)
     keep = parse_where(recipe.where) if recipe.where else None
-    drawn = {name: draw_crops(source, seed=recipe.seed, keep=keep)[0] for name, source in train.items()}
-    fewest = min(len(learnt) for learnt, _ in drawn.values())
-    columns = {name: held for name, (_, held) in drawn.items()} | {
-        name: draw_all(source, seed=recipe.seed) for name, source in only_judged_by(train, test).items()
-    }
+    drawn = draw_jointly(train, seed=recipe.seed, keep=keep)
+    learnt = {name: crops for name, (crops, _) in drawn.items()}
+    columns = {name: held for name, (_, held) in drawn.items()}
+    for name, source in only_judged_by(train, test).items():
+        if new := unseen(draw_all(source, seed=recipe.seed), source, learnt, train):
+            columns[name] = new
     judged = [crop for crops in columns.values() for crop in crops]
     recipes = [recipe.model_copy(update={"seed": recipe.seed + i}) for i in range(seeds)]
-    gains = {}
-    for name, (learnt, _) in drawn.items():
-        chosen = [learnt[i] for i in spread(len(learnt), fewest)]
-        rows = _gains(chosen, judged, recipes, workers, lambda steps=1, *, note="": advance(steps / len(drawn), note=note))
+    gains, fewest = {}, min(len(crops) for crops in learnt.values())
+    for name, crops in learnt.items():
+        chosen = [crops[i] for i in spread(len(crops), fewest)]
+        rows = _gains(chosen, judged, recipes, workers, lambda steps=1, *, note="": advance(steps / len(learnt), note=note))
         gains[name] = rows
     return cross_table(gains, columns)
 
@@ -93,6 +96,18 @@ def only_judged_by(train: Mapping[str, PairSource], test: Mapping[str, PairSourc
     others = {name: source for name, source in test.items() if name not in train}
     contents = {source.fingerprint() for source in train.values()} if others else set()
     return {name: source for name, source in others.items() if source.fingerprint() not in contents}
+
+
+def unseen(crops: Sequence[Crop], source: PairSource, learnt: Mapping[str, Sequence[Crop]], train: Mapping[str, PairSource]) -> list[Crop]:
+    """The crops of pairs that no row was trained on: a pair of the same key is one if its sharp picture is the same."""
+    own = {key: index for index, key in enumerate(source.keys)}
+    seen = set[str]()
+    for name, trained in learnt.items():
+        place = {key: index for index, key in enumerate(train[name].keys)}
+        for key in {crop.key for crop in trained} & {crop.key for crop in crops}:
+            if np.array_equal(source[own[key]].sharp, train[name][place[key]].sharp):
+                seen.add(key)
+    return [crop for crop in crops if crop.key not in seen]
 
 
 def _gains(

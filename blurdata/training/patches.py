@@ -8,7 +8,9 @@ import numpy as np
 
 from blurdata.errors import SourceError
 from blurdata.pairs import Image, Pair, PairSource
+from blurdata.shards.where import Where
 
+Keep = Callable[[Mapping[str, Any]], bool]
 _TEST_SPLITS = ("test", "val", "valid", "validation")
 _EVERY = 3  # of the scenes of a set without a split of its own one in three is held out
 _BLOCKS = 9  # into which a set without scenes is cut
@@ -44,7 +46,7 @@ def draw_crops(
     test: int = 64,
     side: int = 192,
     seed: int = 0,
-    keep: Callable[[Mapping[str, Any]], bool] | None = None,
+    keep: Keep | None = None,
 ) -> list[tuple[list[Crop], list[Crop]]]:
     """Of each round, crops to train on and crops to judge by, from different scenes, evenly over the source.
 
@@ -64,33 +66,83 @@ def draw_crops(
     Raises:
         SourceError: If there are too few pairs, they are too small, or one side of the split is empty.
     """
-    name = source.text or "the source"
-    indices = spread(len(source), train + 2 * test)
-    if len(indices) < _LEAST:
-        msg = f"{name}: {len(indices)} pairs are too few to train on and to judge by; it takes at least {_LEAST}."
-        raise SourceError(msg)
-    times = -(-train * 3 // (2 * len(indices)))  # about two in three pairs are trained on
-    drawn = [_crops(source[index], index, times, side, seed) for index in indices]
+    drawn = _draw(source, train, test, side, seed, keep)
     splits = [_held_out([crops[0] for crops in drawn], turn + 1) for turn in range(rounds)]
     few = test if all(split == splits[0] for split in splits) else -(-test // len(splits))
     sides = [_sides(drawn, held, train, few, keep) for held in splits]
     filled = [(learn, judge) for learn, judge in sides if len(learn) >= _SIDE and len(judge) >= _SIDE]
     if not filled:
-        learn, judge = sides[0]
-        msg = f"{name}: {len(learn)} pairs are left to train on and {len(judge)} to judge by; it takes {_SIDE} of each at least."
-        raise SourceError(msg)
+        _check_sides(source, *sides[0])
     return filled
 
 
+def draw_jointly(
+    sources: Mapping[str, PairSource],
+    *,
+    train: int = 480,
+    test: int = 64,
+    side: int = 192,
+    seed: int = 0,
+    keep: Keep | None = None,
+) -> dict[str, tuple[list[Crop], list[Crop]]]:
+    """:func:`draw_crops` of several sets that may hold the same scenes, as variants of one do: no set trains on what another judges by.
+
+    Every third scene is counted over all sets. A scene, or of sets of one scene a pair, that one set holds out by its own split is not
+    trained on in the others either.
+
+    Raises:
+        SourceError: As :func:`draw_crops`.
+    """
+    drawn = {name: _draw(source, train, test, side, seed, keep) for name, source in sources.items()}
+    first = {name: [crops[0] for crops in each] for name, each in drawn.items()}
+    scenes, keys = (
+        [*dict.fromkeys(label for each in first.values() for label in labels(each))] for labels in (_scenes, _keys_of_one_scene)
+    )
+    held = {name: _held_out(each, 1, scenes, keys) for name, each in first.items()}
+    found = {}
+    for name, each in drawn.items():
+        taken = {_unit(crop, first[other]) for other in drawn if other != name for crop in _chosen(first[other], held[other])}
+        mine = [
+            (crops, out)
+            for crops, out in zip(each, held[name], strict=True)
+            if out or not taken & {("scene", crops[0].scene), ("key", crops[0].key)}
+        ]
+        found[name] = _sides([crops for crops, _ in mine], [out for _, out in mine], train, test, keep)
+        _check_sides(sources[name], *found[name], " when scenes that another set holds out are left")
+    return found
+
+
+def _draw(source: PairSource, train: int, test: int, side: int, seed: int, keep: Keep | None) -> list[list[Crop]]:
+    """The crops of each pair that is looked at."""
+    indices = spread(len(source), train + 2 * test)
+    if len(indices) < _LEAST:
+        msg = f"{source.text or 'the source'}: {len(indices)} pairs are too few to train on and to judge by; it takes at least {_LEAST}."
+        raise SourceError(msg)
+    times = -(-train * 3 // (2 * len(indices)))  # about two in three pairs are trained on
+    drawn = [_crops(source[index], index, times, side, seed) for index in indices]
+    if isinstance(keep, Where):
+        keep.check_names({name for crops in drawn for name in crops[0].meta})
+    return drawn
+
+
+def _check_sides(source: PairSource, learn: Sequence[Crop], judge: Sequence[Crop], when: str = "") -> None:
+    if len(learn) < _SIDE or len(judge) < _SIDE:
+        msg = (
+            f"{source.text or 'the source'}: {len(learn)} pairs are left to train on and {len(judge)} to judge by{when}; "
+            f"it takes {_SIDE} of each at least."
+        )
+        raise SourceError(msg)
+
+
 def _sides(
-    drawn: Sequence[Sequence[Crop]], held: Sequence[bool], train: int, test: int, keep: Callable[[Mapping[str, Any]], bool] | None
+    drawn: Sequence[Sequence[Crop]], held: Sequence[bool], train: int, test: int, keep: Keep | None
 ) -> tuple[list[Crop], list[Crop]]:
     """Crops to train on and to judge by."""
     learn = [
         crops for crops, out in zip(drawn, held, strict=True) if not out and (keep is None or keep({**crops[0].meta, "key": crops[0].key}))
     ]
     judge = [crops[0] for crops, out in zip(drawn, held, strict=True) if out]
-    flat = [crops[turn] for turn in range(len(drawn[0])) for crops in learn]
+    flat = [crops[turn] for turn in range(len(learn[0]) if learn else 0) for crops in learn]
     return [flat[i] for i in spread(len(flat), train)], [judge[i] for i in spread(len(judge), test)]
 
 
@@ -134,16 +186,38 @@ def _crops(pair: Pair, index: int, times: int, side: int, seed: int) -> list[Cro
     return crops
 
 
-def _held_out(crops: Sequence[Crop], first: int) -> list[bool]:
-    """Whether each pair is to judge by: by the source's own split, else every third scene from ``first``, else such runs of pairs."""
+def _held_out(crops: Sequence[Crop], first: int, scenes: Sequence[str] | None = None, keys: Sequence[str] | None = None) -> list[bool]:
+    """Whether each pair is to judge by: by the source's own split, else every third scene from ``first``, else such runs of pairs.
+
+    ``scenes`` and ``keys`` are those of all sets that are parted together; by default the set's own.
+    """
     by_split = _held_by_split(crops)
     if by_split:
         return by_split
-    scenes = list(dict.fromkeys(crop.scene for crop in crops))
-    if len(scenes) > 1:
+    if len(set(_scenes(crops))) > 1:
+        scenes = scenes or list(dict.fromkeys(_scenes(crops)))
         out = set(scenes[first % min(_EVERY, len(scenes)) :: _EVERY])
         return [crop.scene in out for crop in crops]
-    return [i * _BLOCKS // len(crops) % _EVERY == first % _EVERY for i in range(len(crops))]
+    order = {key: place for place, key in enumerate(keys or _keys_of_one_scene(crops))}
+    return [order[crop.key] * _BLOCKS // len(order) % _EVERY == first % _EVERY for crop in crops]
+
+
+def _scenes(crops: Sequence[Crop]) -> list[str]:
+    return [crop.scene for crop in crops]
+
+
+def _keys_of_one_scene(crops: Sequence[Crop]) -> list[str]:
+    """The keys of a set that is parted by pairs; none of one that has scenes."""
+    return [crop.key for crop in crops] if len(set(_scenes(crops))) == 1 else []
+
+
+def _chosen(crops: Sequence[Crop], held: Sequence[bool]) -> list[Crop]:
+    return [crop for crop, out in zip(crops, held, strict=True) if out]
+
+
+def _unit(crop: Crop, of: Sequence[Crop]) -> tuple[str, str]:
+    """What is held out with a crop: its scene, or itself where the set has no other scene."""
+    return ("scene", crop.scene) if len(set(_scenes(of))) > 1 else ("key", crop.key)
 
 
 def _held_by_split(crops: Sequence[Crop]) -> list[bool] | None:
