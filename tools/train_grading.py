@@ -35,6 +35,7 @@ from blurdata.files import atomic_path, make_folder, write_atomic
 from blurdata.interrupt import end_stopped, listen
 from blurdata.json_values import finite
 from blurdata.naming import counted
+from blurdata.paths import user_path
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
 from blurdata.training import Diverged, learning_rate, load_checkpoint, save_checkpoint
@@ -52,6 +53,7 @@ from blurdata.training.grading import (
     compared_text,
     folds,
     grading_network,
+    in_order,
     nearest_across,
     own_split,
     plot_scores,
@@ -95,12 +97,17 @@ def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> No
     make_folder(out)
     grading_network(recipe, 2, recipe.seed)  # weights that do not fit are told before anything is done
     pictures = read_pictures(data, side=recipe.side)
+    if isinstance(recipe.ordered, tuple):
+        pictures = in_order(pictures, recipe.ordered)
+    if recipe.ordered:
+        print(f"grades, in order: {', '.join(pictures.classes)}")
     parts = folds(pictures, recipe.folds) if recipe.folds > 1 else [own_split(pictures) or folds(pictures, 5)[0]]
     tell_parts(pictures, parts)
     tested = [i for _, test in parts for i in test]
     data = digest(pictures.images, pictures.labels, pictures.names)
     questions = digest(data, tested)  # what blurred tests belong to: these pictures in this order
-    belongs = [digest(questions, train, test) for train, test in parts]  # what answers belong to
+    weights = [digest(np.fromfile(user_path(recipe.weights), np.uint8))] if recipe.weights else []
+    belongs = [digest(questions, train, test, *weights) for train, test in parts]  # what answers belong to
     at = {picture: i for i, picture in enumerate(tested)}  # where a picture's answers lie
     blurred = blurred_tests(pictures.images[tested], recipe, out / "blurred" / questions)
     runs = [(name, recipe.seed + k, part) for k in range(recipe.seeds) for part in range(len(parts)) for name in recipe.arms]
@@ -344,7 +351,7 @@ def tell(
         for name, by_seed in found.items()
     }
     scores = {
-        name: {test: [score(one, labels, ordered=recipe.ordered) for one in chances] for test, chances in tests.items()}
+        name: {test: [score(one, labels, ordered=bool(recipe.ordered)) for one in chances] for test, chances in tests.items()}
         for name, tests in joined.items()
     }
     right = {

@@ -23,6 +23,7 @@ from blurdata.training.grading import (
     blur_for_training,
     compare_arms,
     folds,
+    in_order,
     nearest_across,
     own_split,
     read_pictures,
@@ -165,6 +166,27 @@ def test_a_hugging_face_set_reads_like_its_folders(tmp_path: Path) -> None:
     assert two.classes == one.classes
     assert (two.labels == one.labels).all()
     assert (two.images == one.images).all()
+
+
+def test_grades_keep_the_order_that_is_declared_or_told(tmp_path: Path) -> None:
+    """Not that of the alphabet, by which `low` lies beyond `high`: the quadratic kappa rests on it."""
+    from datasets import ClassLabel, Dataset, Features, Image
+
+    folder = _class_folders(tmp_path / "folders", 3)
+    files, grades = sorted(folder.rglob("*.png")), ["low", "medium", "high"]
+    rows = {"image": [str(f) for f in files], "label": [0, 1, 2, 2, 1, 0]}
+    saved = Dataset.from_dict(rows, features=Features({"image": Image(), "label": ClassLabel(names=grades)}))
+    saved.save_to_disk(str(tmp_path / "hf"))
+    pictures = read_pictures(f"hf:{tmp_path / 'hf'}", side=32)
+    assert pictures.classes == ("low", "medium", "high")
+    assert pictures.labels.tolist() == [0, 1, 2, 2, 1, 0]
+
+    turned = in_order(pictures, ["high", "low", "medium"])
+    assert [turned.classes[label] for label in turned.labels] == [pictures.classes[label] for label in pictures.labels]
+    assert turned.classes == ("high", "low", "medium")
+    for wrong in (["low", "high"], ["low", "low", "high"], ["low", "middle", "high"]):
+        with pytest.raises(SourceError, match="the classes are low, medium, high"):
+            in_order(pictures, wrong)
 
 
 def test_rows_without_a_label_are_of_no_class_and_those_without_a_picture_are_told(tmp_path: Path) -> None:

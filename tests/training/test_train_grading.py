@@ -74,6 +74,21 @@ def count_trained(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[l
     return trained
 
 
+def test_answers_belong_to_the_weights_that_a_run_began_with(
+    script: ModuleType, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Another file of weights under the same name is trained from anew; the same one is not."""
+    for split in ("train", "test"):
+        draw(tmp_path / "data" / split, 3, seed=len(split))
+    trained, file = count_trained(script, monkeypatch), tmp_path / "weights.pt"
+    for seed, runs in ((0, 1), (0, 1), (1, 2)):
+        torch.manual_seed(seed)
+        torch.save(models.mobilenet_v3_small(weights=None, num_classes=2).state_dict(), file)
+        run(weights=str(file), ordered=["grade_1", "grade_0"])
+        assert len(trained) == runs
+    assert "grades, in order: grade_1, grade_0" in capsys.readouterr().out
+
+
 def test_answers_belong_to_a_split(script: ModuleType, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures that change sides are blurred, learnt and answered anew, though pictures, their order and the recipe stay the same."""
     draw(tmp_path / "data" / "train", 4)

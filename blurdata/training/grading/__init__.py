@@ -2,7 +2,7 @@
 
 from blurdata.training.grading.arms import SEVERITIES, TESTS, blur_for_testing, blur_for_training
 from blurdata.training.grading.network import grading_network
-from blurdata.training.grading.pictures import BURST_CODES, Pictures, folds, nearest_across, own_split, read_pictures
+from blurdata.training.grading.pictures import BURST_CODES, Pictures, folds, in_order, nearest_across, own_split, read_pictures
 from blurdata.training.grading.recipe import Arm, GradingRecipe
 from blurdata.training.grading.score import Compared, Scores, compare_arms, score
 from blurdata.training.grading.show import compared_text, plot_scores, scores_table
@@ -24,6 +24,7 @@ __all__ = [
     "compared_text",
     "folds",
     "grading_network",
+    "in_order",
     "nearest_across",
     "own_split",
     "plot_scores",

@@ -1,7 +1,7 @@
 """Pictures of classes, and how they are parted so that no burst is on both sides."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ class Pictures:
         names: Where each comes from, unique.
         groups: Runs of consecutive names of a class, five or a whole burst; a run stays on one side of a split and is resampled as one.
         splits: The set's own split of each, ``""`` where it has none.
-        classes: Names of the classes, in order.
+        classes: Names of the classes, in order: as a Hugging Face set declares them, else by name.
         skipped: Names of pictures that were left out, for they lie in no folder of a class or beside the folders of the splits.
     """
 
@@ -72,11 +72,12 @@ def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> P
         >>> pictures.images.shape, pictures.labels, pictures.classes
         ((3, 32, 32, 3), array([0, 1, 1]), ('green', 'ripe'))
     """
-    listed, skipped = _of_hugging_face(text[3:]) if text.startswith("hf:") else _of_folder(user_path(text))
-    classes = sorted({label for _, _, label, _ in listed}, key=natural_key)
+    listed, skipped, declared = _of_hugging_face(text[3:]) if text.startswith("hf:") else (*_of_folder(user_path(text)), [])
+    there = {label for _, _, label, _ in listed}
+    classes = [name for name in declared if name in there] or sorted(there, key=natural_key)
     if len(classes) < 2:
-        there = "one class" if classes else "no class"
-        msg = f"{text}: holds {there} of pictures; give a folder with one folder of pictures for each class, or hf:NAME."
+        count = "one class" if classes else "no class"
+        msg = f"{text}: holds {count} of pictures; give a folder with one folder of pictures for each class, or hf:NAME."
         raise SourceError(msg)
     images = np.empty((len(listed), side, side, 3), np.uint8)
     for i, (_, _, _, picture) in enumerate(listed):
@@ -92,6 +93,29 @@ def read_pictures(text: str, *, side: int = 224, advance: Advance = SILENT) -> P
         tuple(classes),
         tuple(skipped),
     )
+
+
+def in_order(pictures: Pictures, grades: Sequence[str]) -> Pictures:
+    """The same pictures with their classes in another order.
+
+    Args:
+        pictures: The pictures.
+        grades: All names of their classes.
+
+    Raises:
+        SourceError: If these are others than the pictures'.
+
+    Example:
+        >>> pictures = Pictures(np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1]), ("a", "b"), ("a", "b"), ("",) * 2, ("good", "poor"))
+        >>> turned = in_order(pictures, ["poor", "good"])
+        >>> turned.classes, turned.labels
+        (('poor', 'good'), array([1, 0]))
+    """
+    if sorted(grades) != sorted(pictures.classes):
+        msg = f"ordered: names {', '.join(grades)}, the classes are {', '.join(pictures.classes)}; name each of them once, in order."
+        raise SourceError(msg)
+    places = np.array([grades.index(name) for name in pictures.classes])
+    return replace(pictures, labels=places[pictures.labels], classes=tuple(grades))
 
 
 def own_split(pictures: Pictures) -> tuple[list[int], list[int]] | None:
@@ -196,8 +220,11 @@ def _folders(folder: Path) -> list[Path]:
     return sorted((path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")), key=natural_key)
 
 
-def _of_hugging_face(name: str) -> tuple[list[Listed], list[str]]:
-    """The same of the rows of a set; those without a label, as the hidden ones of a contest, belong to no class."""
+def _of_hugging_face(name: str) -> tuple[list[Listed], list[str], list[str]]:
+    """The same of the rows of a set, and its classes in the order that it declares, if any.
+
+    Rows without a label, as the hidden ones of a contest, belong to no class.
+    """
     from datasets import ClassLabel, DatasetDict, Image, load_dataset, load_from_disk
 
     if not name:
@@ -210,7 +237,7 @@ def _of_hugging_face(name: str) -> tuple[list[Listed], list[str]]:
         raise SourceError(msg) from error
     parts = dict(loaded) if isinstance(loaded, DatasetDict) else {"": loaded}
     found: list[Listed] = []
-    skipped = []
+    skipped, declared = list[str](), list[str]()
     for split, rows in parts.items():
         image = next((column for column, kind in rows.features.items() if isinstance(kind, Image)), None)
         label = next((column for column, kind in rows.features.items() if isinstance(kind, ClassLabel) or column == "label"), None)
@@ -218,6 +245,7 @@ def _of_hugging_face(name: str) -> tuple[list[Listed], list[str]]:
             msg = f"hf:{name}: needs an image column and a label column, has {', '.join(rows.features)}."
             raise SourceError(msg)
         names = rows.features[label].names if isinstance(rows.features[label], ClassLabel) else None
+        declared += [one for one in names or () if one not in declared]
         for i, value in enumerate(rows[label]):
             key = f"{split}/{i:06d}"
             if value is None or (names and value < 0):
@@ -226,7 +254,7 @@ def _of_hugging_face(name: str) -> tuple[list[Listed], list[str]]:
                 found.append(
                     (key, str(split), names[value] if names else str(value), partial(_decoded, rows, i, image, f"hf:{name}, {key}"))
                 )
-    return found, skipped
+    return found, skipped, declared
 
 
 def _decoded(rows: Any, number: int, column: str, where: str) -> NDArray[np.uint8]:

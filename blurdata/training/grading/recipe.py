@@ -56,7 +56,8 @@ class GradingRecipe(Recipe):
         ramp: Shares of the steps between which the share of blurred pictures rises from 0 to an arm's ``p``: what the classes rest on
             is learnt in a fraction of the time from clean pictures first.
         precision: ``fp32``, or ``bf16`` autocast: half the time for a ResNet where the processor knows bf16.
-        ordered: Whether the classes are grades in order, for the quadratic kappa.
+        ordered: Whether the classes are grades in order, for the quadratic kappa: true where their names sort into it, or a Hugging
+            Face set declares them in it; else all their names in order, as ``[poor, medium, good]``.
         folds: Parts of a cross-validation; 1 uses the set's own split, or one fifth.
         seeds: Trainings of every arm and fold.
         seed: The first of them.
@@ -76,7 +77,7 @@ class GradingRecipe(Recipe):
     radius_px: tuple[float, float] = (1.0, 10.0)
     ramp: tuple[Share, Share] = (0.2, 0.6)
     precision: Literal["fp32", "bf16"] = "fp32"
-    ordered: bool = False
+    ordered: bool | tuple[str, ...] = False
     folds: int = Field(default=1, ge=1)
     seeds: int = Field(default=3, ge=1)
     seed: int = Field(default=0, ge=0)
