@@ -33,12 +33,13 @@ _KINDS = {
     "convolve": "blurdata.synthesis:open_convolve",
     "shards": "blurdata.shards:open_shards",
 }
+_AROUND = {"measured": "blurdata.quality.measured:Measured"}  # what stands before the text of another source
 _SHOWN = 200  # characters of a text that an error repeats
 
 
 def kinds() -> list[str]:
     """The kinds of source that can be opened."""
-    return sorted(_KINDS)
+    return sorted({**_KINDS, **_AROUND})
 
 
 def options_of(kind: str) -> list[str]:
@@ -56,7 +57,8 @@ def open_source(text: str) -> PairSource:
 
     Args:
         text: For example ``"video:ride.mp4?recipe=gopro"`` or ``"pairs:/data/mine"``. Option values are percent-decoded, and so is a
-            path that is not there as it stands: ``?`` in the name of a folder reads ``%3F``.
+            path that is not there as it stands: ``?`` in the name of a folder reads ``%3F``. ``measured:`` before the whole has
+            every pair measured (:class:`blurdata.quality.measured.Measured`).
 
     Returns:
         A source whose ``text`` attribute opens it again, from any folder.
@@ -75,6 +77,8 @@ def open_source(text: str) -> PairSource:
         ['a']
     """
     kind, colon, rest = text.partition(":")
+    if colon and kind in _AROUND:
+        return _named(_AROUND[kind])(open_source(rest))
     if not colon or kind not in _KINDS:
         raise SourceError(_no_kind(text))
     path, _, query = rest.partition("?")
@@ -120,7 +124,11 @@ def _no_kind(text: str) -> str:
 
 
 def _opener(kind: str) -> Callable[..., PairSource]:
-    module, _, name = _KINDS[kind].partition(":")
+    return _named(_KINDS[kind])
+
+
+def _named(place: str) -> Callable[..., PairSource]:
+    module, _, name = place.partition(":")
     opener: Callable[..., PairSource] = getattr(import_module(module), name)
     return opener
 

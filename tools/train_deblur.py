@@ -5,7 +5,7 @@ Start it on one GPU or a CPU, on many GPUs, or on many machines:
     python tools/train_deblur.py verify_fast --shards shards/train --test shards/test --out runs/fast
     torchrun --nproc-per-node 8 tools/train_deblur.py train_gopro_restormer --shards gopro/train --test gopro/test --out runs/restormer
     torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:29500 tools/train_deblur.py … (the same)
-    python tools/train_deblur.py train_noblur --sharp photos --test "convolve:held_out?recipe=gopro_u" --out runs/noblur
+    python tools/train_deblur.py train_noblur --sharp photos --test pairs:held_out --out runs/noblur
 
 The first argument is a recipe of training, by name or path (`blurdata recipe list`); `--set FIELD=VALUE` changes single fields, such as
 `--set small=true` or `--set precision=bf16`. Pairs come from shards, are made on line from sharp pictures, or both: `--pairs`.
@@ -37,6 +37,7 @@ from torch import nn
 from blurdata.errors import BlurDataError, OutputError, RecipeError, SourceError, command
 from blurdata.files import make_folder, write_atomic
 from blurdata.interrupt import deferred, end_stopped
+from blurdata.json_values import finite
 from blurdata.naming import counted
 from blurdata.pairs import Image, PairSource
 from blurdata.progress import SILENT, progress
@@ -61,7 +62,10 @@ def train(us: Processes, options: argparse.Namespace) -> None:
     test = open_input(options.test) if options.test else None
     network = build(recipe)
     check_parts(us, recipe, options.accumulate)
-    ids = {"recipe": recipe.id, "train": pairs.provenance(), "test": test and {"source": test.text, "recipe": test.recipe_id}}
+    tested = test and {"source": test.text, "recipe": test.recipe_id, "content": test.fingerprint()}
+    ids = {"recipe": recipe.id, "train": pairs.provenance(), "test": tested}
+    if test is not None and options.shards and open_input(str(options.shards)).fingerprint() == test.fingerprint():
+        say(us, "--test holds the pairs that are trained on: its scores will tell what was learnt by heart.")
     out = make_folder(options.out)
     checkpoint = out / "checkpoint.pt"
 
@@ -74,12 +78,15 @@ def train(us: Processes, options: argparse.Namespace) -> None:
     kept = load(checkpoint, recipe, ids, trainer, batches) if options.resume and checkpoint.exists() else None
     if kept is not None:
         say(us, f"goes on at step {trainer.steps_done} of {recipe.steps}; --no-resume would start anew")
-    if test is not None and (kept is None or kept["test"] != ids["test"]):
+    others = kept is not None and kept["test"] not in (None, tested)
+    if others:
+        say(us, f"the test pairs are not those of before; {out / 'scores.csv'} begins anew")
+    if test is not None and (kept is None or kept["test"] != tested):
         with progress("check test pairs", len(test)) if us.writes else nullcontext(SILENT) as advance:
             check_pairs(us, test, recipe.protocol, advance=lambda: advance(us.world))
     if us.writes:
         remove_old(out, anew=not options.resume)
-    record = RunRecord(out, step=trainer.steps_done) if us.writes else None
+    record = RunRecord(out, step=trainer.steps_done, scores=not others) if us.writes else None
     say(us, f"{recipe.model}, {getattr(network, 'parameter_count', 0):,} parameters, {recipe.steps} steps on {us.world} x {us.device}")
 
     def save(path: Path, **more: Any) -> None:
@@ -157,7 +164,7 @@ def finish(
             "ids": ids,
             "environment": environment(us.device, us.world),
         }
-        write_atomic(out / "result.json", json.dumps(result, indent=1) + "\n")
+        write_atomic(out / "result.json", json.dumps(finite(result), indent=1, allow_nan=False) + "\n")
         record.close()
         if fault:
             msg = f"{fault} The network is trained, {out / 'network.pt'}; {same(options)} scores it once the test pairs are mended."
@@ -176,7 +183,7 @@ def score(
     """
     count = min(recipe.evaluate_pairs or len(test), len(test))
     part = [i * len(test) // count for i in range(count)]
-    model = trainer.evaluated.eval()
+    model = us.agree(trainer.evaluated.eval())
     scores, rows, faults = list[tuple[int, Score]](), list[tuple[Image, Image, Image]](), list[str]()
     for index in (range(len(test)) if whole else part)[us.rank :: us.world]:
         try:

@@ -146,7 +146,11 @@ def _tell_verdict(verdict: "Verdict") -> None:
         typer.echo(f"    {one.name:<30}{one.gain_db} dB  ({one.crops} crops){'' if one.helped else '  gains nothing'}")
     helped = {one.helped for one in verdict.bins if one.name.startswith("blur")}
     if helped == {True, False}:  # else nothing is to be left out, or nothing would be left
-        typer.echo("  Train without what gains nothing: --where, or balance the sampler over blur length.", err=True)
+        typer.echo(
+            "  Train without what gains nothing, or evenly: the pairs of measured:SOURCE, packed or as they are, take "
+            "--where 'measured_px < 25' and, in a recipe of training, balance: measured_px.",
+            err=True,
+        )
 
 
 def _count(shards: Path) -> int:

@@ -20,7 +20,7 @@ from blurdata.naming import walk_images
 from blurdata.pair_types import Sharp
 from blurdata.pairs import eight_bits
 from blurdata.shards import Augment, ShardDataset
-from blurdata.shards.augment import draw_box
+from blurdata.shards.augment import Moves, draw_box
 from blurdata.shards.order import sample_seed
 from blurdata.training.recipe import TrainRecipe
 from blurdata.transforms.kinds import ALL_KINDS
@@ -54,6 +54,9 @@ class TrainingPairs:
         if self._sharp is None:
             msg = "pairs: online needs sharp pictures; give --sharp DIR."
             raise SourceError(msg)
+        if self.recipe.where and self.recipe.pairs == "online" and not is_shards(self._sharp):
+            msg = f"`where` chooses among stored pairs, and {self._sharp} holds pictures, of which nothing is known; leave it out."
+            raise RecipeError(msg)
         self._check()
 
     @property
@@ -129,7 +132,7 @@ class TrainingPairs:
 
 
 class OnBlur:
-    """The recipe's degradations of a sample's sharp half, then the margin cut off."""
+    """The recipe's degradations of a sample's sharp half, then the margin cut off and the noise of its augmentation added."""
 
     def __init__(self, recipe: TrainRecipe) -> None:
         self.margin = recipe.blur_margin_px
@@ -139,12 +142,18 @@ class OnBlur:
             msg = f"The recipe's `blur` cannot be made: {str(error).rstrip('.')}."
             raise RecipeError(msg) from error
         self.pair = transforms.MakePair(v2.Compose(chain) if len(chain) > 1 else chain[0])
+        augment = _AUGMENT[recipe.augment]
+        self.noise_sd = augment.noise_sd if augment is not None else 0.0
 
     def __call__(self, sample: Sample) -> Sample:
         """The sample with its blurry half made anew."""
         pair: Sample = self.pair(sample)
         m = self.margin
-        return {**pair, **{half: pair[half][..., m : -m or None, m : -m or None] for half in ("blurry", "sharp")}}
+        blurry, sharp = (pair[half][..., m : -m or None, m : -m or None] for half in ("blurry", "sharp"))
+        if self.noise_sd:
+            sigma, seed = abs(float(torch.randn(()))) * self.noise_sd, int(torch.randint(2**62, ()))
+            blurry = Moves(noise_sigma=sigma, noise_seed=seed).noise(blurry)
+        return {**pair, "blurry": blurry, "sharp": sharp}
 
 
 def _transform(kind: str) -> Callable[..., Any]:
@@ -182,9 +191,8 @@ class SharpPictures(Dataset[Sample]):
         picture = read_image(self._files[index])
         y, x, height, width = draw_box((picture.shape[0], picture.shape[1]), self.crop_hw, rng)
         crop = eight_bits(picture[y : y + height, x : x + width])
-        if self._augment is not None:
-            crop = self._augment.draw(rng).geometry(crop)
-        sharp: Tensor = torch.from_numpy(crop.transpose(2, 0, 1).copy())
+        moves = self._augment.draw(rng) if self._augment is not None else Moves()
+        sharp: Tensor = moves.colour(torch.from_numpy(moves.geometry(crop).transpose(2, 0, 1).copy()))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self._blur({"sharp": Sharp(sharp), "key": self.keys[index]})

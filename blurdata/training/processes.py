@@ -39,6 +39,12 @@ class Processes:
             return model
         return DistributedDataParallel(model, device_ids=[self.device.index] if self.device.type == "cuda" else None)
 
+    def agree(self, model: nn.Module) -> nn.Module:
+        """The network with the first process's buffers in all of them: batch norms gather statistics of their own in each."""
+        for buffer in model.buffers() if self.world > 1 else ():
+            distributed.broadcast(buffer, 0)
+        return model
+
     def gather(self, value: Any) -> list[Any]:
         """What each process holds, by rank."""
         if self.world == 1:

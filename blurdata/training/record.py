@@ -34,14 +34,15 @@ class RunRecord:
     Args:
         out: The folder.
         step: Where the run starts or goes on: rows of later steps, which a killed run left, are taken out.
+        scores: Whether the scores that are there are of the same test pairs; if not they are taken out.
 
     Raises:
         OutputError: If the folder cannot be written.
     """
 
-    def __init__(self, out: Path, *, step: int) -> None:
+    def __init__(self, out: Path, *, step: int, scores: bool = True) -> None:
         self._out = make_folder(out)
-        self._loss, self._scores = _Table(out / "loss.csv", LOSS, step), _Table(out / "scores.csv", SCORES, step + 1)
+        self._loss, self._scores = _Table(out / "loss.csv", LOSS, step), _Table(out / "scores.csv", SCORES, step + 1 if scores else 0)
         self._board = _Board(out / "tensorboard", step)
 
     def step(self, step: int, loss: float, *, rate: float, norm: float, seconds: float, waited: float) -> None:
@@ -49,7 +50,7 @@ class RunRecord:
         self._loss.add((step, loss, rate, norm, round(seconds, 5), round(waited, 5)))
         if step % _TENSORBOARD_EVERY == 0:
             values = {"loss": loss, "learning_rate": rate, "gradient_norm": norm, "waited": waited / max(seconds, 1e-9)}
-            self._board.scalars("train", values, step)
+            self._board.scalars("train", values, step + 1)
 
     def scores(self, step: int, pairs: int, mean: Mapping[str, float]) -> None:
         """Note an evaluation after ``step`` steps."""
@@ -169,7 +170,7 @@ def _middle(picture: Image) -> Image:
 
 
 class _Board:
-    """TensorBoard's writer, or nothing where it is not installed; what a killed run wrote after ``step`` is hidden."""
+    """TensorBoard's writer, or nothing where it is not installed; what a killed run wrote when it had made more steps is hidden."""
 
     def __init__(self, folder: Path, step: int) -> None:
         self._folder = folder
@@ -182,7 +183,7 @@ class _Board:
             return
         _hush_board()
         with self._faults():
-            self._writer = SummaryWriter(str(folder), purge_step=step)
+            self._writer = SummaryWriter(str(folder), purge_step=step + 1)
 
     def scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
         with self._faults():

@@ -10,7 +10,7 @@ A gain over the blurry input says little: on shuffled pairs a network gains 2 dB
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from blurdata.pairs import Pair, PairList, PairSource
 from blurdata.progress import SILENT, Advance
 from blurdata.quality import PairFacts, survey
+from blurdata.quality.measured import brightness, clipped
 from blurdata.training.interval import Interval, bootstrap
 from blurdata.training.linear import fit_filter
 from blurdata.training.patches import Crop, draw_crops
@@ -33,6 +34,7 @@ FILTER_FLOOR_DB = 0.05
 SHIFT_LINE_PX = 0.7
 _UNLIKE = 0.75  # coherence: good pairs are above 0.9, pictures of different things below 0.5
 _SWAPPED, _UNBLURRED = 0.9, 1.1  # edge width of the blurry half over the sharp half's
+_MANY = 0.2  # of the pairs; good sets have none
 _FEWEST = 4  # crops in a bin that is spoken of
 
 
@@ -160,7 +162,7 @@ def judge_training(
     over = interval(lambda one: one.restored_psnr - one.filtered_psnr)
     agreement = interval(lambda one: one.restored_agreement - one.input_agreement)
     shift, coherence, edges = (_median([of(f) for f in facts]) for of in (_shift, _coherence, _edges))
-    broken = _broken(shift, coherence, edges)
+    broken = _broken(shift, coherence, edges) or _broken_part(facts)
     short = _short(gain, over, agreement)
     if any(fatal for fatal, _ in broken) or gain.high <= GAIN_FLOOR_DB or over.high < FILTER_FLOOR_DB or agreement.high <= 0:
         status: Literal["pass", "weak", "fail"] = "fail"
@@ -208,6 +210,20 @@ def _broken(shift: float, coherence: float, edges: float) -> list[tuple[bool, st
     return found
 
 
+def _broken_part(facts: Sequence[PairFacts]) -> list[tuple[bool, str]]:
+    """What is wrong with many of the pairs and not with most, which fails no set and lets none pass."""
+    parts = {
+        f"the halves lie more than {SHIFT_LINE_PX:g} px apart": [_shift(f) > SHIFT_LINE_PX and _coherence(f) >= _UNLIKE for f in facts],
+        "the halves do not show the same thing": [_coherence(f) < _UNLIKE for f in facts],
+        "the blurry half is the sharper one": [_edges(f) < _SWAPPED for f in facts],
+    }
+    return [
+        (False, f"In {sum(wrong)} of {len(facts)} held-out pairs {what}; `blurdata report` names such pairs.")
+        for what, wrong in parts.items()
+        if sum(wrong) > _MANY * len(facts)
+    ]
+
+
 def _short(gain: Interval, over: Interval, agreement: Interval) -> list[str]:
     """What the training did not reach."""
     found = []
@@ -233,23 +249,24 @@ def bins(
     """The gain over the input by blur length, darkness and clipping of the held-out crops; bins of fewer than four crops are left out."""
     gains = _table(outcomes, lambda one: one.restored_psnr - one.input_psnr)
     length = np.array([f.measured_px for f in facts])
-    dark = np.array([float(crop.sharp.mean()) / np.iinfo(crop.sharp.dtype).max for crop in test])
-    clipped = np.array([float((crop.sharp >= np.iinfo(crop.sharp.dtype).max * 250 / 255).mean()) for crop in test])
+    light = np.array([brightness(crop.sharp) for crop in test])
+    share = np.array([clipped(crop.sharp) for crop in test])
     edges = (0.0, 5.0, 10.0, 15.0, 25.0, np.inf)
     chosen: dict[str, NDArray[np.bool_]] = {
         f"blur {low:.0f} to {high:.0f} px" if high < np.inf else f"blur over {low:.0f} px": (length >= low) & (length < high)
         for low, high in pairwise(edges)
     }
     chosen |= {
-        "dark (mean under 25 %)": dark < 0.25,
-        "bright": dark >= 0.25,
-        "clipped (over 1 % of pixels)": clipped > 0.01,
-        "not clipped": clipped <= 0.01,
+        "dark (mean under 25 %)": light < 0.25,
+        "bright": light >= 0.25,
+        "clipped (over 1 % of pixels)": share > 0.01,
+        "not clipped": share <= 0.01,
     }
     found = []
     for name, rows in chosen.items():
         if rows.sum() >= _FEWEST:
-            gain = bootstrap(gains[:, rows], groups=[scene for scene, kept in zip(scenes, rows, strict=True) if kept])
+            here = [scene for scene, kept in zip(scenes, rows, strict=True) if kept]
+            gain = bootstrap(gains[:, rows], groups=here if len(set(here)) > 1 else [crop.key for crop in compress(test, rows)])
             found.append(Bin(name, int(rows.sum()), gain, gain.low > 0))
     return found
 

@@ -19,8 +19,10 @@ import torch
 from blurdata.errors import SourceError
 from blurdata.files import read_image, write_png
 from blurdata.pairs import Pair, PairList
-from blurdata.shards import build
-from blurdata.training import load_checkpoint, load_network, save_checkpoint
+from blurdata.shards import build, open_input
+from blurdata.training import TrainRecipe, load_checkpoint, load_network, save_checkpoint
+from blurdata.training.evaluation import evaluate
+from blurdata.training.pairs import TrainingPairs
 
 SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "train_deblur.py"
 TINY = {"small": "true", "stages": "[{steps: 6, crop: 16, batch: 4}, {steps: 4, crop: 24, batch: 2}]", "warmup_steps": 0}
@@ -355,6 +357,80 @@ class TestPairs:
     def test_a_recipe_of_something_else_is_refused(self, train, shards, tmp_path):
         """A recipe of synthesis is told apart from one of training."""
         assert "another kind of recipe (synthesis, not training)" in train(tmp_path / "run", "--shards", shards, recipe="gopro")
+
+
+class TestTestPairs:
+    @pytest.fixture
+    def others(self, tmp_path):
+        """Pairs of the same names and shapes that show something else; one has equal halves."""
+        rng = np.random.default_rng(1)
+        sharp = [rng.integers(0, 256, (12, 12, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1) for _ in range(4)]
+        build(PairList([Pair(f"s/{i}", one if i == 2 else one // 2 + 64, one) for i, one in enumerate(sharp)]), tmp_path / "others")
+        return tmp_path / "others"
+
+    def test_a_curve_is_of_the_same_pairs(self, train, shards, others, tmp_path, capsys):
+        """Other test pairs begin a new curve, also under the same path; the result says by its ids which they were."""
+        out, held, sets = tmp_path / "run", tmp_path / "held", {"evaluate_every": 4}.items()
+        ids = []
+        for source in (others, shards):
+            shutil.rmtree(held, ignore_errors=True)
+            shutil.copytree(source, held)
+            assert train(out, "--shards", shards, "--test", held, sets=sets) is None
+            ids.append(json.loads((out / "result.json").read_text())["ids"]["test"])
+        with (out / "scores.csv").open() as stream:
+            assert [(row["step"], row["pairs"]) for row in csv.DictReader(stream)] == [("10", "10")]
+        assert ids[0]["source"] == ids[1]["source"]
+        assert ids[0]["content"] != ids[1]["content"]
+        said = capsys.readouterr().err
+        assert "scores.csv begins anew" in said
+        assert said.count("--test holds the pairs that are trained on") == 1
+
+    def test_equal_halves_have_no_psnr_in_the_result(self, train, shards, others, tmp_path):
+        """JSON has no word for infinity."""
+        assert train(tmp_path / "run", "--shards", shards, "--test", others) is None
+        pairs = json.loads((tmp_path / "run/result.json").read_text(), parse_constant=lambda word: pytest.fail(word))["pairs"]
+        assert [row["blurry_psnr"] is None for row in pairs] == [False, False, True, False]
+
+
+class TestOnLine:
+    def test_a_condition_on_pictures_is_refused(self, train, shards, tmp_path):
+        """Nothing is known of them that it could be about."""
+        write_png(tmp_path / "sharp/a.png", np.zeros((96, 96, 3), np.uint8))
+        said = train(tmp_path / "run", "--sharp", tmp_path / "sharp", "--pairs", "online", sets={"where": "blur_px_p95 < 3"}.items())
+        assert "of which nothing is known" in said
+
+    @pytest.mark.parametrize("stored", [False, True])
+    def test_gopros_augmentations_reach_pairs_that_are_made(self, tmp_path, stored):
+        """Channels change places in both halves, and the blurry one alone gets noise, drawn anew for each sample and the same again."""
+        red = np.zeros((96, 96, 3), np.uint8) + np.array([200, 90, 30], np.uint8)
+        write_png(tmp_path / "sharp/a.png", red)
+        if stored:
+            build(PairList([Pair("a", red, red)]), tmp_path / "shards")
+        blur = [{"kind": "gaussian", "parameters": {"sigma_px": [1.0, 1.0]}}]
+        fields = {"pairs": "online", "blur": blur, "augment": "gopro", "stages": [{"steps": 1, "crop": 32, "batch": 1}]}
+        recipe = TrainRecipe(learning_rate=1e-3, **fields)
+        crops = TrainingPairs(recipe, sharp=tmp_path / ("shards" if stored else "sharp")).crops(32)
+        samples = [crops[(epoch, 0)] for epoch in range(12)]
+        orders = {tuple(sample["sharp"].float().mean((1, 2)).argsort().tolist()) for sample in samples}
+        noise = [float((sample["blurry"].float() - sample["sharp"].float()).std()) for sample in samples]
+        assert len(orders) > 2
+        assert max(noise) > 1
+        assert len(set(noise)) > 6
+        assert torch.equal(crops[(3, 0)]["blurry"], samples[3]["blurry"])
+
+
+def test_two_processes_score_the_network_that_is_saved(shards, tmp_path):
+    """Batch norms gather statistics of their own in each process; all score with those of the first, which are saved."""
+    more = ("--shards", shards, "--test", shards)
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    sets = {"model": "noblur", "ema": "null"}.items()
+    process = child(words(tmp_path / "two", *more, sets=sets), launcher=launcher)
+    said, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    told = json.loads((tmp_path / "two/result.json").read_text())["pairs"]
+    network, _ = load_network(tmp_path / "two/network.pt")
+    again = evaluate(network.eval(), open_input(str(shards)), protocol="plain")
+    assert [row["restored_psnr"] for row in told] == pytest.approx([score.restored_psnr for score, _ in again], abs=1e-4)
 
 
 def test_two_processes_are_one(train, shards, tmp_path):

@@ -70,6 +70,24 @@ def test_a_good_set_passes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("shifted", "the halves lie more than 0.7 px apart"),
+        ("shuffled", "the halves do not show the same thing"),
+        ("swapped", "the blurry half is the sharper one"),
+    ],
+)
+def test_a_set_of_which_two_in_five_pairs_are_spoilt_does_not_pass(kind: str, reason: str) -> None:
+    """Most pairs are right, so no median tells."""
+    good, spoilt = list(_set("good", 60)), list(_set(kind, 60))
+    ((_, test),) = draw_crops(PairList([spoilt[i] if i // 2 % 5 < 2 else good[i] for i in range(60)]), train=4)
+    outcomes = [[Outcome(20.0, 20.5, 21.0, 0.8, 0.82) for _ in test] for _ in range(3)]
+    verdict = judge_training(outcomes, test, [measure_pair(Pair(c.key, c.blurry, c.sharp)) for c in test], train_crops=4)
+    assert verdict.status == "weak"
+    assert reason in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
     ("kind", "status", "reason"),
     [
         ("shuffled", "fail", "do not show the same thing"),
