@@ -53,6 +53,7 @@ WORLDS = {
     "pairs": lambda root: photographs(root, "blurry", "sharp"),
     "convolve": lambda root: photographs(root, ".") + "?kernels_per_picture=2",
     "shards": packed,
+    "measured": lambda root: f"pairs:{photographs(root, 'blurry', 'sharp')}",
     "video": lambda root: photographs(root, ".") + "?recipe=film&window=3&step=1",
     **{name: published(name) for name in ("gopro", "reds", "rsblur", "hide", "bsd", "dvd", "kohler", "realblur-j", "realblur-r")},
 }

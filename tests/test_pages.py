@@ -33,7 +33,7 @@ def blocks(page, *languages):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """An empty folder with the things a reader has: a video, a folder of photographs, captures of a two-camera rig."""
+    """An empty folder with the things a reader has: a video, a folder of photographs, some held out, captures of a two-camera rig."""
     folder = tmp_path_factory.mktemp("reader")
     photograph = cv2.resize(data.coffee(), (480, 320), interpolation=cv2.INTER_AREA)
     across = [photograph[40:280, 20 + 2 * i : 340 + 2 * i] for i in range(40)]
@@ -43,6 +43,7 @@ def place(tmp_path_factory):
     (folder / "photos").mkdir()
     for i, name in enumerate(("astronaut", "coffee", "chelsea")):
         cv2.imwrite(str(folder / "photos" / f"{i}_{name}.png"), cv2.resize(getattr(data, name)(), (256, 192))[..., ::-1])
+    shutil.copytree(folder / "photos", folder / "held_out" / "sharp")
     capture(folder / "captures" / "shop")
     return folder
 
