@@ -31,13 +31,13 @@ class Window:
         centre: Position of the ground truth among all frames, or None where it is not there.
         frames: Positions of the frames that are there, in order.
         missing: Frames that should be there and are not, each by its file number, or by two between which it was, where the files were
-            numbered anew.
+            numbered anew; None for one before the first of all frames, which has no number.
     """
 
     number: int
     centre: int | None
     frames: tuple[int, ...] = ()
-    missing: tuple[int | tuple[int, int], ...] = ()
+    missing: tuple[int | tuple[int, int] | None, ...] = ()
 
 
 def thumbnail(picture: Image) -> Float:
@@ -109,7 +109,7 @@ def windows(numbers: Sequence[int], centres: Sequence[int | None], file_numbers:
 
 def _side(
     centre: int, way: int, neighbour: int | None, file_numbers: Sequence[int], window: int
-) -> tuple[list[int], list[int | tuple[int, int]]]:
+) -> tuple[list[int], list[int | tuple[int, int] | None]]:
     """Positions of the half window on one side, and what is missing of it, both the nearest first."""
     half, own = window // 2, file_numbers[centre]
     if neighbour is not None and (neighbour - centre) * way >= window:
@@ -120,7 +120,8 @@ def _side(
     if last is None or abs(file_numbers[last] - own) == window:
         beside = {abs(file_numbers[f] - own): f for f in present}
         distances = range(1, half + 1)
-        return [beside[d] for d in distances if d in beside], [own + way * d for d in distances if d not in beside]
+        gone = [own + way * d for d in distances if d not in beside]
+        return [beside[d] for d in distances if d in beside], [number if number > 0 else None for number in gone]
     # numbers say nothing: what is missing lies somewhere between the two, and is taken to lie in the middle, between their windows
     near = present[: len(present) // 2 + (len(present) % 2 if way > 0 else 0)][:half]
     ends = sorted((own, file_numbers[last]))

@@ -8,7 +8,7 @@ ground truths differ from the frames by less than one code value.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -52,8 +52,8 @@ class SequenceReport:
         renumbered: Ground truths whose frame bears another number than the published rule gives, ``(n - 1) M + (M + 1) / 2``.
         missing_truths: Numbers of ground truths of which no frame is in ``_all``.
         missing_frames: ``"<n>: <frame>"``, frames that the window of ground truth n lacks, by the file numbers beside them, or
-            ``"<n>: between <frame> and <frame>"`` where the files were numbered anew without them.
-        missing_pictures: Published pictures that should stand beside ``sharp/n.png`` and do not.
+            ``"<n>: between <frame> and <frame>"`` where the files were numbered anew without them, or ``"<n>: before the first"``.
+        missing_pictures: Published pictures that should stand beside ``sharp/n.png`` and do not, or ``sharp/n.png`` itself.
     """
 
     name: str
@@ -136,9 +136,7 @@ def reproduce_sequence(
     if not truths or not variants:
         msg = f"{published_folder}: needs pictures in sharp and in blur or blur_gamma."
         raise SourceError(msg)
-    result.missing_pictures = [
-        f"{v}/{path.name}" for v in variants for path in truths.values() if not (published_folder / v / path.name).is_file()
-    ]
+    result.missing_pictures = _missing_pictures(published_folder, truths, variants)
     frames = _numbered(frames_folder) if frames_folder.is_dir() else {}
     if not frames:
         result.missing_truths = list(truths)
@@ -161,6 +159,15 @@ def reproduce_sequence(
             setattr(result, f"lowest_{variant}", round(lowest, 3))
             setattr(result, f"lowest_{variant}_name", name)
     return result
+
+
+def _missing_pictures(published: Path, truths: Mapping[int, Path], variants: Sequence[str]) -> list[str]:
+    """Published pictures that should be there and are not: ``blur/n.png`` beside a ground truth, ``sharp/n.png`` where its blur is."""
+    stems = {path.stem for path in truths.values()}
+    blurred = {path.stem: path.name for variant in variants for path in list_images(published / variant)}
+    without_truth = sorted((name for stem, name in blurred.items() if stem not in stems), key=natural_key)
+    without_blur = [f"{v}/{path.name}" for v in variants for path in truths.values() if not (published / v / path.name).is_file()]
+    return [*(f"sharp/{name}" for name in without_truth), *without_blur]
 
 
 def _find_windows(
@@ -194,10 +201,13 @@ def _record(result: SequenceReport, found: Sequence[Window], file_numbers: Seque
             result.missing_truths.append(each.number)
             continue
         result.renumbered += file_numbers[each.centre] != (each.number - 1) * result.window + middle
-        result.missing_frames += [
-            f"{each.number}: between {frame[0]} and {frame[1]}" if isinstance(frame, tuple) else f"{each.number}: {frame}"
-            for frame in each.missing
-        ]
+        result.missing_frames += [f"{each.number}: {_where(frame)}" for frame in each.missing]
+
+
+def _where(frame: int | tuple[int, int] | None) -> str:
+    if isinstance(frame, tuple):
+        return f"between {frame[0]} and {frame[1]}"
+    return "before the first" if frame is None else str(frame)
 
 
 def _scores(

@@ -201,6 +201,32 @@ def test_missing_pictures_and_sequences(tree: Path) -> None:
     assert {len(first.missing_truths), len(other.missing_truths)} == {0, PAIRS}
 
 
+def test_a_ground_truth_without_its_picture_is_named(tree: Path) -> None:
+    """Where blur and blur_gamma are there and the sharp picture is not, the set is not complete, and the picture is named once."""
+    (tree / "pub" / "train" / SEQUENCE / "sharp" / "000005.png").unlink()
+
+    found = report(tree)
+    shown = call(str(tree / "all"), str(tree / "pub"))
+
+    assert found.missing_pictures == ["sharp/000005.png"]
+    assert (found.blended, found.missing_frames, found.complete) == (PAIRS - 1, [], False)
+    assert f"train/{SEQUENCE}: sharp/000005.png is missing" in shown.stdout
+    assert shown.exit_code == 1
+
+
+def test_frames_before_the_first_have_no_number(tree: Path) -> None:
+    """Where the first frames of a window are gone and the rest is numbered from 1, no impossible number is named."""
+    for number in range(1, 17):
+        (frames_of(tree) / f"{number:06}.png").unlink()
+    shift(frames_of(tree), -16)
+
+    found = report(tree)
+    shown = call(str(tree / "all"), str(tree / "pub"))
+
+    assert found.missing_frames == ["3: before the first", "3: before the first"]
+    assert "window of ground truth 3 lacks 2 frames before the first" in shown.stdout
+
+
 def test_static_film_keeps_its_order(tmp_path: Path) -> None:
     """Among frames that are all alike the ground truth follows the last one by M."""
     frame = film(1)[0]
