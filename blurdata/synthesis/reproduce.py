@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,8 @@ def reproduce_sequence(
         advance(len(truths))
         return result
     with ThreadPoolExecutor(workers) as pool:
-        found = _find_windows(list(truths), list(truths.values()), list(frames), list(frames.values()), window, pool)
+        published = {n: {v: published_folder / v / path.name for v in variants} for n, path in truths.items()}
+        found = _find_windows(list(truths), list(truths.values()), list(frames), list(frames.values()), window, published, pool)
         _record(result, found, list(frames))
         whole = [each for each in found if each.centre is not None and not each.missing]
         advance(len(found) - len(whole))
@@ -176,6 +178,7 @@ def _find_windows(
     file_numbers: Sequence[int],
     frames: Sequence[Path],
     window: int,
+    published: Mapping[int, Mapping[str, Path]],
     pool: ThreadPoolExecutor,
 ) -> list[Window]:
     def small(path: Path) -> Any:
@@ -189,9 +192,19 @@ def _find_windows(
             sharp[truth] = read_image(truths[truth])
         return _error(sharp[truth], read_image(frames[frame]), frames[frame])
 
+    read = lru_cache(2 * window + 2)(read_image)  # two windows and their published blur are blended again and again
+
+    def misfit(number: int, weights: Mapping[int, int]) -> float:
+        variant = next((variant for variant, path in published[number].items() if path.is_file()), None)
+        if variant is None:
+            return 0.0
+        path = published[number][variant]
+        shots = [shot for f, weight in weights.items() for shot in [read(frames[f])] * weight]
+        return _error(read(path), blend(shots, CURVES[variant]), path)
+
     thumbs = [np.stack(list(pool.map(small, paths))) for paths in (truths, frames)]
     centres, _ = locate(thumbs[0], thumbs[1], error_of, window=window)
-    return windows(numbers, centres, file_numbers, window)
+    return windows(numbers, centres, file_numbers, window, misfit)
 
 
 def _record(result: SequenceReport, found: Sequence[Window], file_numbers: Sequence[int]) -> None:

@@ -168,6 +168,32 @@ def test_missing_frames_are_seen_through_new_numbers(tree: Path) -> None:
     assert found.renumbered == 3
 
 
+@pytest.mark.parametrize("gone", [[26], [28], [29], [31], [27, 28], [28, 29], [29, 30], [26, 28, 29], [28, 35], [26, 27, 28, 29, 30, 31]])
+def test_the_published_blur_says_whose_window_lacks_a_frame(tree: Path, gone: list[int]) -> None:
+    """Whichever frames between two ground truths are gone and the rest numbered through, the windows that lack them are named, no other."""
+    for number in gone:
+        (frames_of(tree) / f"{number:06}.png").unlink()
+    for new, path in enumerate(sorted(frames_of(tree).iterdir()), start=1):
+        path.rename(path.with_stem(f"{new:06}"))
+
+    found = report(tree)
+
+    assert sorted(int(each.partition(":")[0]) for each in found.missing_frames) == sorted((number - 1) // M + 1 for number in gone)
+    assert found.blended == PAIRS - len({(number - 1) // M for number in gone})
+    assert min(found.lowest_blur, found.lowest_blur_gamma) > 70
+
+
+def test_without_published_blur_the_middle_is_taken(tree: Path) -> None:
+    """Where no published picture can tell, a missing frame is taken to lie between the two windows."""
+    (frames_of(tree) / "000030.png").unlink()
+    shift(frames_of(tree), -1, start=31)
+    for variant in ("blur", "blur_gamma"):
+        for n in (4, 5):
+            (tree / "pub" / "train" / SEQUENCE / variant / f"{n:06}.png").unlink()
+
+    assert report(tree).missing_frames == ["5: between 25 and 31"]
+
+
 def test_a_missing_ground_truth_is_no_other_frame(tree: Path) -> None:
     """Where the ground truth's own frame is gone its neighbour is not taken for it."""
     (frames_of(tree) / "000032.png").unlink()
