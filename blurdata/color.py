@@ -45,7 +45,7 @@ class Curve:
 
     Args:
         name: ``"gamma22"``, ``"srgb"``, ``"linear"``, ``"sony_a7r3"``, or the path of a table.
-        table: For a measured curve: light of equally spaced codes, shape (1, N) or (3, N), strictly increasing.
+        table: For a measured curve: light of equally spaced codes, shape (1, N) or (3, N), not negative, strictly increasing.
     """
 
     name: str
@@ -165,7 +165,7 @@ def curve(name: str | Path | Curve) -> Curve:
     Raises:
         TypeError: If it is none of these.
         ValueError: If there is no such curve.
-        SourceError: If the file is no strictly increasing table.
+        SourceError: If the file is no strictly increasing table, or its light is negative.
 
     Example:
         >>> curve("srgb").name
@@ -191,7 +191,7 @@ def decodable_curve(name: str | Path | Curve) -> Curve:
 
     Raises:
         ValueError: If there is no such curve, or it is forward-only.
-        SourceError: If the file is no strictly increasing table.
+        SourceError: If the file is no strictly increasing table, or its light is negative.
 
     Example:
         >>> decodable_curve("sony_a7r3")
@@ -249,6 +249,9 @@ def _read_table(path: str, written_ns: int) -> Curve:
         or (np.diff(table, axis=1) <= 0).any()
     ):
         msg = f"{path}: a curve needs one or three columns of at least two strictly increasing finite numbers, got shape {table.T.shape}."
+        raise SourceError(msg)
+    if (table[:, 0] < 0).any():
+        msg = f"{path}: a curve's light is not negative, got {table[:, 0].min():g} for code 0; raise its dark end to 0 or above."
         raise SourceError(msg)
     table = table / table[:, -1:]  # full code is light 1: the scale of a measured curve is arbitrary
     return Curve(path, tuple(tuple(float(x) for x in row) for row in table))

@@ -25,6 +25,7 @@ from blurdata.locks import temporary
 from blurdata.pairs import Image
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+UNREAD_SUFFIXES = (".heic", ".heif", ".avif", ".jxl", ".jp2")  # pictures too, of kinds that are not read
 NO_PICTURE = (OSError, ValueError, SyntaxError, PillowImage.DecompressionBombError)  # what Pillow raises where it can read none
 _ORIENTATION = 0x0112  # the EXIF tag
 _SUBFILE_TYPE = 254  # the TIFF tag; its lowest bit marks a reduced copy of another page

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from blurdata.errors import SourceError
-from blurdata.files import IMAGE_SUFFIXES, is_image, natural_key
+from blurdata.files import IMAGE_SUFFIXES, UNREAD_SUFFIXES, is_image, natural_key
 
 BLURRY_WORDS = ("blurry", "blur", "blurred", "input", "lq", "lr", "blur_gamma")
 SHARP_WORDS = ("sharp", "gt", "target", "groundtruth", "ground_truth", "hq", "clean")
@@ -48,6 +48,15 @@ def walk_images(folder: Path) -> list[Path]:
     """
     found = [path for inside, names in _walk(folder) for name in names if is_image(path := inside / name)]
     return sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix()))
+
+
+def count_unread(folder: Path) -> int:
+    """How many pictures under ``folder``, at any depth, are of kinds that are not read, such as HEIC; hidden ones are skipped.
+
+    Raises:
+        SourceError: If ``folder`` cannot be listed.
+    """
+    return sum(name.lower().endswith(UNREAD_SUFFIXES) and not name.startswith(".") for _, names in _walk(folder) for name in names)
 
 
 def first_image(folder: Path) -> Path | None:

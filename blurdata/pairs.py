@@ -172,6 +172,10 @@ class PairSource(ABC):
         """Counts that a person wants to see: what was left out and why, flaws that were found. Flat and JSON-able."""
         return {"pairs": len(self)}
 
+    def remarks(self) -> Sequence[str]:
+        """What a person might not expect was left out, each a phrase for a note; empty where there is nothing to say."""
+        return []
+
 
 class PairList(PairSource):
     """Pairs that are held in memory as a source, for scripts, notebooks and tests.

@@ -79,6 +79,14 @@ def test_a_bad_table_is_named(tmp_path, text):
         curve(tmp_path / "bad.csv")
 
 
+@pytest.mark.parametrize("text", ["-0.01\n0.5\n1", "0 0 -1e-9\n1 1 1", "-3\n-2\n-1"])
+def test_negative_light_is_refused(tmp_path, text):
+    """A table whose light is negative at black, in any channel, is refused."""
+    (tmp_path / "below.txt").write_text(text)
+    with pytest.raises(SourceError, match=r"below\.txt: a curve's light is not negative, got -.* for code 0"):
+        curve(tmp_path / "below.txt")
+
+
 def test_unknown_names_list_the_known():
     """A typo in a curve's name lists what there is."""
     with pytest.raises(ValueError, match="gamma22, srgb, linear"):

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.color import curve
-from blurdata.errors import BlurDataError
+from blurdata.errors import BlurDataError, OutputError
 from blurdata.files import make_folder, write_png
+from blurdata.naming import walk_images
 
 GRADES = 4
 SIDE = 224
@@ -125,9 +126,25 @@ def _photograph(scene: Float, rng: np.random.Generator) -> NDArray[np.uint8]:
     return np.floor(curve("srgb").encode(np.clip(noisy, 0, 1)) * 255 + 0.5).astype(np.uint8)
 
 
+def fruit_paths(out: Path, count: int) -> list[Path]:
+    """Where the pictures of a run go, in the order of their numbers: grade by grade in turn."""
+    return [out / f"grade_{index % GRADES}" / f"synthetic_{index:05d}.png" for index in range(count)]
+
+
+def refuse_others(out: Path, count: int) -> None:
+    """Raise OutputError if a grade's folder holds pictures that a run of ``count`` would not write over: they would pass for its own."""
+    folders = [folder for grade in range(GRADES) if (folder := out / f"grade_{grade}").is_dir()]
+    ours = set(fruit_paths(out, count))
+    others = [path for folder in folders for path in walk_images(folder) if path not in ours]
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        msg = f"{others[0]}{more}: not among the {count} pictures of this run, which would be mixed with it; choose another --out."
+        raise OutputError(msg)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder that gets grade_0 … grade_3")
+    parser.add_argument("--out", type=Path, required=True, help="folder that gets grade_0 … grade_3, without other pictures in them")
     parser.add_argument("--count", type=int, default=400, help="pictures of all grades together")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -136,12 +153,11 @@ def main() -> None:
     if options.seed < 0:
         parser.error(f"--seed must be 0 or more, got {options.seed}")
     try:
+        refuse_others(options.out, options.count)
         for grade in range(GRADES):
             make_folder(options.out / f"grade_{grade}")
-        for index in range(options.count):
-            grade = index % GRADES
-            picture = passion_fruit(grade, np.random.default_rng([options.seed, index]))
-            write_png(options.out / f"grade_{grade}" / f"synthetic_{index:05d}.png", picture)
+        for index, path in enumerate(fruit_paths(options.out, options.count)):
+            write_png(path, passion_fruit(index % GRADES, np.random.default_rng([options.seed, index])))
     except BlurDataError as error:
         raise SystemExit(str(error)) from None
     print(f"{options.count} synthetic fruits of {GRADES} grades in {options.out}", file=sys.stderr)

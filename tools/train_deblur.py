@@ -312,7 +312,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
     parser.add_argument("--threads", type=threads, help="of torch, on the CPU")
     parser.add_argument("--workers", type=count, default=2, help="processes that read ahead, for each training process; 0: none")
-    parser.add_argument("--accumulate", type=positive, default=1, help="parts that each batch is cut into")
+    parser.add_argument("--accumulate", type=positive, default=1, help="parts that each batch is cut into; batch norms see one part")
     parser.add_argument("--checkpoint-every", type=positive, default=500, metavar="STEPS")
     parser.add_argument("--compile", action="store_true", help="torch.compile, on CUDA")
     return parser.parse_args()

@@ -1,5 +1,6 @@
-"""The line with which a command ends: what to run next, ready to be pasted."""
+"""The lines with which a command ends: notes on what it left out, and what to run next, ready to be pasted."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import typer
@@ -10,6 +11,12 @@ from blurdata.errors import command
 def say_next(*words: object, behind: str = "") -> None:
     """Name the next command on stderr; ``behind`` is what follows it in words."""
     typer.echo(f"Next: {command(*words)}{behind}", err=True)
+
+
+def say_notes(remarks: Iterable[str]) -> None:
+    """Each remark as a note of its own on stderr."""
+    for remark in remarks:
+        typer.echo(f"Note: {remark}.", err=True)
 
 
 def say_pack(source: str) -> None:

@@ -28,7 +28,7 @@ def run(
       blurdata deblur photos --checkpoint runs/gopro/network.pt --tile 768 --out restored
 
     16-bit pictures stay 16-bit, pictures that a camera stored on their side come out upright, sub-folders are mirrored; deblur.json in
-    the output folder says which network made them. Loading a checkpoint runs no code in it.
+    the output folder says which network made each of them. Loading a checkpoint runs no code in it.
     """
     from blurdata.cli._copies import say_outcome
     from blurdata.progress import progress

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from blurdata.cli._next import say_next
+from blurdata.cli._next import say_next, say_notes
 from blurdata.cli._workers import Workers, available_cpus
 
 
@@ -48,6 +48,7 @@ def run(
     mine = len(opened) if of == 1 else -(-len(opened) // of)
     with progress("packing", mine) as advance:
         plan = build(opened, out, workers=workers or available_cpus(), settings=settings, task=task, of=of, engine=engine, advance=advance)
+    say_notes(opened.remarks())
     done = (out / "index.json").exists()
     typer.echo(
         f"{out}: {counted(len(plan.keys), 'pair')} in {counted(len(plan), 'shard')}"

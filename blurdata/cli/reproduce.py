@@ -74,7 +74,7 @@ def _lines(reports: "Sequence[SequenceReport]") -> list[str]:
         lines += [f"{report.name}: ground truth {number} is in no frame" for number in report.missing_truths]
         for each, count in Counter(report.missing_frames).items():
             number, _, frame = each.partition(": ")
-            lacking = f"{counted(count, 'frame')} {frame}" if frame.startswith("between") else f"frame {frame}"
+            lacking = f"frame {frame}" if frame.isdigit() else f"{counted(count, 'frame')} {frame}"
             lines.append(f"{report.name}: window of ground truth {number} lacks {lacking}")
         lines += [f"{report.name}: {picture} is missing" for picture in report.missing_pictures]
     return lines

@@ -62,27 +62,25 @@ def run(
                 from blurdata.shards import build
 
                 build(pairs, out, workers=workers or available_cpus(), advance=advance)
-    _tell(dict(pairs.summary()), len(pairs), pairs.left_out, both=format == "shards" and plan.variant == "both", as_json=as_json)
+    _tell(dict(pairs.summary()), len(pairs), pairs.remarks(), both=format == "shards" and plan.variant == "both", as_json=as_json)
     if format == "folder":
         say_next("report", source_text("pairs", out, f"blurry={'blur' if plan.variant == 'blur' else 'blur_gamma'}"))
     else:
         say_next("verify", out)
 
 
-def _tell(summary: dict[str, Any], pairs: int, left_out: Sequence[Path], *, both: bool, as_json: bool) -> None:
+def _tell(summary: dict[str, Any], pairs: int, remarks: Sequence[str], *, both: bool, as_json: bool) -> None:
     """What was made, and what a user might not expect of it."""
     import json
 
-    from blurdata.naming import some
+    from blurdata.cli._next import say_notes
     from blurdata.synthesis.source import UNBLURRED_PX
 
     if as_json:
         typer.echo(json.dumps(summary))
     else:
         typer.echo("\n".join(f"{name.replace('_', ' '):<26} {value}" for name, value in summary.items() if value))
-    if left_out:
-        told = f"{some(map(str, left_out), limit=1)} left out: one or two pictures are no film where there are others, nor are pairs"
-        typer.echo(f"Note: {told}.", err=True)
+    say_notes(remarks)
     if still := summary["pairs_without_blur"]:
         told = f"less than {UNBLURRED_PX} px of blur in {still} of {pairs} pairs, as where a film stands still under grain"
         typer.echo(f"Note: {told}; `min_blur_px` in the recipe leaves such out.", err=True)

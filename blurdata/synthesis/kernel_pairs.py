@@ -19,8 +19,8 @@ from blurdata import psf
 from blurdata.color import curve, decodable_curve, with_tables
 from blurdata.convolution import convolve
 from blurdata.errors import RecipeError, SourceError
-from blurdata.files import fingerprint_files, image_bytes, image_size, list_images, read_image
-from blurdata.naming import BLURRY_WORDS, walk_images
+from blurdata.files import UNREAD_SUFFIXES, fingerprint_files, image_bytes, image_size, read_image
+from blurdata.naming import BLURRY_WORDS, count_unread, counted, some, walk_images
 from blurdata.pairs import Image, Pair, PairSource
 from blurdata.recipe import FileName, Recipe, as_range, read_recipe
 from blurdata.sensor import Sensor, photograph, saturation_mask
@@ -95,8 +95,8 @@ def open_convolve(
 class KernelPairs(PairSource):
     """Every picture of a folder, blurred by several PSFs; a pair's ``extras`` hold its ``psf``.
 
-    Pictures in folders named ``blur``, ``blurry``, ``input`` … are left out and counted, so that the root of a set of pairs can
-    be given.
+    Pictures in folders named ``blur``, ``blurry``, ``input`` … are left out, so that the root of a set of pairs can be given; they are
+    counted, and so are pictures of kinds that are not read.
 
     Args:
         folder: Sharp pictures, at any depth.
@@ -109,9 +109,10 @@ class KernelPairs(PairSource):
     def __init__(self, folder: Path, recipe: KernelRecipe) -> None:
         self._folder, self._recipe = folder, recipe
         self.recipe: Mapping[str, Any] = {"source": "convolve", **with_tables(recipe.resolved())}
-        found = list_images(folder) or walk_images(folder)
+        found = walk_images(folder)
         self._paths = [path for path in found if not _is_blurry(path.relative_to(folder))]
-        self._left_out = len(found) - len(self._paths)
+        self._left_out = [path for path in found if _is_blurry(path.relative_to(folder))]
+        self._unread = count_unread(folder)
         if not self._paths:
             msg = f"{folder}: holds no sharp pictures; give a folder of PNG, JPEG or TIFF pictures."
             raise SourceError(msg)
@@ -177,8 +178,23 @@ class KernelPairs(PairSource):
         return fingerprint_files(self._paths, root=self._folder)
 
     def summary(self) -> Mapping[str, Any]:
-        """Counts of pairs and pictures, and of pictures left out because their folder says that they are blurry."""
-        return {"pairs": len(self), "pictures": len(self._paths), "pictures_in_blurry_folders": self._left_out}
+        """Counts of pairs and pictures, and of pictures left out: their folder says that they are blurry, or they are not read."""
+        return {
+            "pairs": len(self),
+            "pictures": len(self._paths),
+            "pictures_in_blurry_folders": len(self._left_out),
+            "pictures_of_unread_kinds": self._unread,
+        }
+
+    def remarks(self) -> Sequence[str]:
+        """Which pictures were left out, and why."""
+        told = []
+        if self._left_out:
+            folders = dict.fromkeys(str(path.parent) for path in self._left_out)
+            told.append(f"{counted(len(self._left_out), 'picture')} left out, blurry by the name of the folder: {some(folders, limit=3)}")
+        if self._unread:
+            told.append(f"{counted(self._unread, 'picture')} left out, of kinds that are not read ({', '.join(UNREAD_SUFFIXES)})")
+        return told
 
 
 def draw_psf(recipe: KernelRecipe, rng: np.random.Generator) -> tuple[NDArray[np.float32], float]:

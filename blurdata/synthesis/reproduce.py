@@ -8,9 +8,10 @@ ground truths differ from the frames by less than one code value.
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ class SequenceReport:
         renumbered: Ground truths whose frame bears another number than the published rule gives, ``(n - 1) M + (M + 1) / 2``.
         missing_truths: Numbers of ground truths of which no frame is in ``_all``.
         missing_frames: ``"<n>: <frame>"``, frames that the window of ground truth n lacks, by the file numbers beside them, or
-            ``"<n>: between <frame> and <frame>"`` where the files were numbered anew without them.
-        missing_pictures: Published pictures that should stand beside ``sharp/n.png`` and do not.
+            ``"<n>: between <frame> and <frame>"`` where the files were numbered anew without them, or ``"<n>: before the first"``.
+        missing_pictures: Published pictures that should stand beside ``sharp/n.png`` and do not, or ``sharp/n.png`` itself.
     """
 
     name: str
@@ -136,16 +137,15 @@ def reproduce_sequence(
     if not truths or not variants:
         msg = f"{published_folder}: needs pictures in sharp and in blur or blur_gamma."
         raise SourceError(msg)
-    result.missing_pictures = [
-        f"{v}/{path.name}" for v in variants for path in truths.values() if not (published_folder / v / path.name).is_file()
-    ]
+    result.missing_pictures = _missing_pictures(published_folder, truths, variants)
     frames = _numbered(frames_folder) if frames_folder.is_dir() else {}
     if not frames:
         result.missing_truths = list(truths)
         advance(len(truths))
         return result
     with ThreadPoolExecutor(workers) as pool:
-        found = _find_windows(list(truths), list(truths.values()), list(frames), list(frames.values()), window, pool)
+        published = {n: {v: published_folder / v / path.name for v in variants} for n, path in truths.items()}
+        found = _find_windows(list(truths), list(truths.values()), list(frames), list(frames.values()), window, published, pool)
         _record(result, found, list(frames))
         whole = [each for each in found if each.centre is not None and not each.missing]
         advance(len(found) - len(whole))
@@ -163,12 +163,22 @@ def reproduce_sequence(
     return result
 
 
+def _missing_pictures(published: Path, truths: Mapping[int, Path], variants: Sequence[str]) -> list[str]:
+    """Published pictures that should be there and are not: ``blur/n.png`` beside a ground truth, ``sharp/n.png`` where its blur is."""
+    stems = {path.stem for path in truths.values()}
+    blurred = {path.stem: path.name for variant in variants for path in list_images(published / variant)}
+    without_truth = sorted((name for stem, name in blurred.items() if stem not in stems), key=natural_key)
+    without_blur = [f"{v}/{path.name}" for v in variants for path in truths.values() if not (published / v / path.name).is_file()]
+    return [*(f"sharp/{name}" for name in without_truth), *without_blur]
+
+
 def _find_windows(
     numbers: Sequence[int],
     truths: Sequence[Path],
     file_numbers: Sequence[int],
     frames: Sequence[Path],
     window: int,
+    published: Mapping[int, Mapping[str, Path]],
     pool: ThreadPoolExecutor,
 ) -> list[Window]:
     def small(path: Path) -> Any:
@@ -182,9 +192,19 @@ def _find_windows(
             sharp[truth] = read_image(truths[truth])
         return _error(sharp[truth], read_image(frames[frame]), frames[frame])
 
+    read = lru_cache(2 * window + 2)(read_image)  # two windows and their published blur are blended again and again
+
+    def misfit(number: int, weights: Mapping[int, int]) -> float:
+        variant = next((variant for variant, path in published[number].items() if path.is_file()), None)
+        if variant is None:
+            return 0.0
+        path = published[number][variant]
+        shots = [shot for f, weight in weights.items() for shot in [read(frames[f])] * weight]
+        return _error(read(path), blend(shots, CURVES[variant]), path)
+
     thumbs = [np.stack(list(pool.map(small, paths))) for paths in (truths, frames)]
     centres, _ = locate(thumbs[0], thumbs[1], error_of, window=window)
-    return windows(numbers, centres, file_numbers, window)
+    return windows(numbers, centres, file_numbers, window, misfit)
 
 
 def _record(result: SequenceReport, found: Sequence[Window], file_numbers: Sequence[int]) -> None:
@@ -194,10 +214,13 @@ def _record(result: SequenceReport, found: Sequence[Window], file_numbers: Seque
             result.missing_truths.append(each.number)
             continue
         result.renumbered += file_numbers[each.centre] != (each.number - 1) * result.window + middle
-        result.missing_frames += [
-            f"{each.number}: between {frame[0]} and {frame[1]}" if isinstance(frame, tuple) else f"{each.number}: {frame}"
-            for frame in each.missing
-        ]
+        result.missing_frames += [f"{each.number}: {_where(frame)}" for frame in each.missing]
+
+
+def _where(frame: int | tuple[int, int] | None) -> str:
+    if isinstance(frame, tuple):
+        return f"between {frame[0]} and {frame[1]}"
+    return "before the first" if frame is None else str(frame)
 
 
 def _scores(

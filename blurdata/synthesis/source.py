@@ -13,7 +13,7 @@ import numpy as np
 from blurdata.color import curve, with_tables
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files
-from blurdata.naming import counted
+from blurdata.naming import counted, some
 from blurdata.pairs import Image, Pair, PairSource
 from blurdata.progress import progress
 from blurdata.synthesis.analysis import Analysis, analyze
@@ -212,6 +212,12 @@ class FilmPairs(PairSource):
         for film, analysis in zip(self._films, self._analyses, strict=True):
             total.update(f"{film.name}\x00{analysis.fingerprint}".encode())
         return total.hexdigest()
+
+    def remarks(self) -> Sequence[str]:
+        """What lay beside the films and was left out."""
+        if not self.left_out:
+            return []
+        return [f"{some(map(str, self.left_out), limit=1)} left out: one or two pictures are no film where there are others, nor are pairs"]
 
     def summary(self) -> Mapping[str, Any]:
         """How much was found, used, and left out, and why.

@@ -111,9 +111,10 @@ def pick_device(name: str) -> torch.device:
 
 
 def restore_files(copies: Sequence[Copy], out: Path, restorer: Restorer, *, overwrite: bool = False, advance: Advance = SILENT) -> Outcome:
-    """Write restored pictures as PNG of the same depth, upright, and ``deblur.json`` with what made them.
+    """Write restored pictures as PNG of the same depth, upright, and ``deblur.json`` with what made each picture of the folder.
 
-    Pictures that are there already and no older than their source are kept, so the same call carries on where a killed one stopped.
+    Pictures that are there already, made of the same source with the same settings and no older than it, are kept, so the same call
+    carries on where a killed one stopped. Others may join the folder, also with other settings.
 
     Args:
         copies: From :func:`blurdata.transforms.copies.plan_copies` for ``out``, which sees to it that no picture is written over.
@@ -123,13 +124,20 @@ def restore_files(copies: Sequence[Copy], out: Path, restorer: Restorer, *, over
         advance: Moves a progress display on.
 
     Raises:
-        OutputError: If ``out`` cannot be written, or holds such files that another checkpoint or something else made.
+        OutputError: If ``out`` cannot be written, or holds such files that another checkpoint, other settings or something else made,
+            or of another picture.
     """
     make_folder(out)
+    before, checkpoints = _read_record(out)
+    checkpoints[restorer.checkpoint["hash"]] = dict(restorer.checkpoint)
+    settings = json.loads(json.dumps(restorer.settings))
+    entries = {copy.name: {"source": str(copy.source), "settings": settings} for copy in copies}
     if not overwrite:
-        _check_claim(copies, out, restorer.settings)
-    write_atomic(out / RECORD, json.dumps({"settings": restorer.settings, "pictures": {}}) + "\n")
-    kept, failed, record = 0, [], {}
+        _check_claim(copies, out, before, entries)
+    replaced = {name for name, entry in entries.items() if before.get(name) != entry and (out / name).exists()}
+    # before the first picture, so that a killed run goes on; what is to be replaced is nobody's until the end, for it may be old or new
+    _write_record(out, {name: entry for name, entry in {**before, **entries}.items() if name not in replaced}, checkpoints)
+    kept, failed, done = 0, [], {}
     for copy in copies:
         target = out / copy.name
         try:
@@ -140,26 +148,41 @@ def restore_files(copies: Sequence[Copy], out: Path, restorer: Restorer, *, over
         except SourceError as error:
             failed.append(str(error))
         else:
-            record[copy.name] = str(copy.source)
+            done[copy.name] = entries[copy.name]
         advance()
-    about = {"settings": restorer.settings, "checkpoint": dict(restorer.checkpoint), "pictures": record}
-    write_atomic(out / RECORD, json.dumps(about, indent=1) + "\n")
-    return Outcome(len(record) - kept, kept, failed)
+    _write_record(out, {**before, **done}, checkpoints)
+    return Outcome(len(done) - kept, kept, failed)
 
 
-def _check_claim(copies: Sequence[Copy], out: Path, settings: Mapping[str, Any]) -> None:
-    """Refuse a folder where our names are taken by pictures of other settings or of unknown origin."""
-    taken = next((out / copy.name for copy in copies if (out / copy.name).exists()), None)
-    if taken is None:
-        return
-    try:
-        found = json.loads((out / RECORD).read_text(encoding="utf-8"))["settings"]
-    except (OSError, ValueError, KeyError, TypeError):
-        found = None
-    if found != json.loads(json.dumps(settings)):
-        made = "something else" if found is None else "another checkpoint or other settings"
-        msg = f"{taken}: was made by {made}; choose another --out, or give --overwrite."
+def _check_claim(copies: Sequence[Copy], out: Path, before: Mapping[str, Any], entries: Mapping[str, Any]) -> None:
+    """Refuse a folder where our names are taken by pictures of other settings, of other pictures or of unknown origin."""
+    for copy in copies:
+        found, target = before.get(copy.name), out / copy.name
+        if found == entries[copy.name] or not target.exists():
+            continue
+        if found is None:
+            made = "by something else"
+        elif found["settings"] != entries[copy.name]["settings"]:
+            made = "by another checkpoint or other settings"
+        else:
+            made = f"of {found['source']}"
+        msg = f"{target}: was made {made}; choose another --out, or give --overwrite."
         raise OutputError(msg)
+
+
+def _read_record(out: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the folder's record says of pictures that are there, by name, and of checkpoints, by hash; nothing if it cannot be read."""
+    try:
+        content = json.loads((out / RECORD).read_text(encoding="utf-8"))
+        pictures = {name: {part: entry[part] for part in ("source", "settings")} for name, entry in content["pictures"].items()}
+        checkpoints = dict(content["checkpoints"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}, {}
+    return {name: entry for name, entry in pictures.items() if (out / name).exists()}, checkpoints
+
+
+def _write_record(out: Path, pictures: Mapping[str, Any], checkpoints: Mapping[str, Any]) -> None:
+    write_atomic(out / RECORD, json.dumps({"checkpoints": checkpoints, "pictures": pictures}, indent=1) + "\n")
 
 
 def _digest(path: Path) -> str:

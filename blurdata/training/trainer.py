@@ -41,7 +41,9 @@ class Trainer:
     Args:
         model: On its device; wrap it in ``DistributedDataParallel`` before handing it in.
         recipe: How to train it.
-        accumulate: Parts that a batch is cut into, one after the other, where memory is small; the step is the same but for rounding.
+        accumulate: Parts that a batch is cut into, one after the other, where memory is small. The step is the same but for rounding,
+            except for networks with batch norms (No-Blur): each part is normalised by its own pixels, and the running statistics move
+            once a part.
 
     Example:
         >>> from blurdata.training import build_model

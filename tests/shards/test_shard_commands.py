@@ -101,6 +101,15 @@ def test_wrong_use_of_pack(run: Run, folders: Path) -> None:
         assert "none" in run(command, "none", expect=1).stderr
 
 
+def test_pack_says_what_a_source_left_out(run: Run, folders: Path, tmp_path: Path) -> None:
+    """Pictures whose folder says that they are blurry are counted on stderr; a source that left nothing out says nothing."""
+    done = run("pack", f"convolve:{folders}?kernels_per_picture=1&recipe=bsd_centroid", "--workers", "1", "--out", "convolved")
+    plain = run("pack", f"pairs:{folders}", "--workers", "1", "--out", "plain")
+
+    assert f"Note: 6 pictures left out, blurry by the name of the folder: {folders / 'blurry' / 'a'}." in done.stderr
+    assert "Note" not in plain.stderr
+
+
 def test_clean_removes_leftovers_alone(run: Run, folders: Path, tmp_path: Path) -> None:
     """Leftovers of any machine go, shards stay."""
     run("pack", f"pairs:{folders}", "--out", "shards")

@@ -153,7 +153,35 @@ def test_root_of_a_set_of_pairs_gives_its_sharp_half(tmp_path: Path) -> None:
 
     assert list(source.keys) == ["train/GOPR1_11_00/sharp/000001_kernel_1"]
     assert source[0].meta["split"] == "train"
-    assert source.summary() == {"pairs": 1, "pictures": 1, "pictures_in_blurry_folders": 3}
+    assert source.summary() == {"pairs": 1, "pictures": 1, "pictures_in_blurry_folders": 3, "pictures_of_unread_kinds": 0}
+
+
+def test_pictures_at_any_depth_are_taken(tmp_path: Path) -> None:
+    """A picture at the top hides none in folders below it."""
+    for name in ("cover", "a/1", "a/b/2"):
+        write_png(tmp_path / f"{name}.png", texture(1))
+
+    source = KernelPairs(tmp_path, KernelRecipe(kernels_per_picture=1))
+
+    assert list(source.keys) == ["a/1_kernel_1", "a/b/2_kernel_1", "cover_kernel_1"]
+    assert source.remarks() == []
+
+
+def test_what_is_left_out_is_said(tmp_path: Path) -> None:
+    """Pictures in blurry folders and those of kinds that are not read are counted, the folders are named."""
+    for name in ("1", "2", "input/1", "input/2"):
+        write_png(tmp_path / f"{name}.png", texture(1))
+    for name in ("3.HEIC", "a/4.avif", "a/.5.avif"):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+
+    source = KernelPairs(tmp_path, KernelRecipe(kernels_per_picture=1))
+
+    assert source.summary() == {"pairs": 2, "pictures": 2, "pictures_in_blurry_folders": 2, "pictures_of_unread_kinds": 2}
+    assert source.remarks() == [
+        f"2 pictures left out, blurry by the name of the folder: {tmp_path / 'input'}",
+        "2 pictures left out, of kinds that are not read (.heic, .heif, .avif, .jxl, .jp2)",
+    ]
 
 
 def test_names_that_differ_in_suffix_only_stay_apart(tmp_path: Path) -> None:

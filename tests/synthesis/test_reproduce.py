@@ -168,6 +168,32 @@ def test_missing_frames_are_seen_through_new_numbers(tree: Path) -> None:
     assert found.renumbered == 3
 
 
+@pytest.mark.parametrize("gone", [[26], [28], [29], [31], [27, 28], [28, 29], [29, 30], [26, 28, 29], [28, 35], [26, 27, 28, 29, 30, 31]])
+def test_the_published_blur_says_whose_window_lacks_a_frame(tree: Path, gone: list[int]) -> None:
+    """Whichever frames between two ground truths are gone and the rest numbered through, the windows that lack them are named, no other."""
+    for number in gone:
+        (frames_of(tree) / f"{number:06}.png").unlink()
+    for new, path in enumerate(sorted(frames_of(tree).iterdir()), start=1):
+        path.rename(path.with_stem(f"{new:06}"))
+
+    found = report(tree)
+
+    assert sorted(int(each.partition(":")[0]) for each in found.missing_frames) == sorted((number - 1) // M + 1 for number in gone)
+    assert found.blended == PAIRS - len({(number - 1) // M for number in gone})
+    assert min(found.lowest_blur, found.lowest_blur_gamma) > 70
+
+
+def test_without_published_blur_the_middle_is_taken(tree: Path) -> None:
+    """Where no published picture can tell, a missing frame is taken to lie between the two windows."""
+    (frames_of(tree) / "000030.png").unlink()
+    shift(frames_of(tree), -1, start=31)
+    for variant in ("blur", "blur_gamma"):
+        for n in (4, 5):
+            (tree / "pub" / "train" / SEQUENCE / variant / f"{n:06}.png").unlink()
+
+    assert report(tree).missing_frames == ["5: between 25 and 31"]
+
+
 def test_a_missing_ground_truth_is_no_other_frame(tree: Path) -> None:
     """Where the ground truth's own frame is gone its neighbour is not taken for it."""
     (frames_of(tree) / "000032.png").unlink()
@@ -199,6 +225,32 @@ def test_missing_pictures_and_sequences(tree: Path) -> None:
 
     assert first.missing_pictures == [] or other.missing_pictures == ["blur/000004.png"]
     assert {len(first.missing_truths), len(other.missing_truths)} == {0, PAIRS}
+
+
+def test_a_ground_truth_without_its_picture_is_named(tree: Path) -> None:
+    """Where blur and blur_gamma are there and the sharp picture is not, the set is not complete, and the picture is named once."""
+    (tree / "pub" / "train" / SEQUENCE / "sharp" / "000005.png").unlink()
+
+    found = report(tree)
+    shown = call(str(tree / "all"), str(tree / "pub"))
+
+    assert found.missing_pictures == ["sharp/000005.png"]
+    assert (found.blended, found.missing_frames, found.complete) == (PAIRS - 1, [], False)
+    assert f"train/{SEQUENCE}: sharp/000005.png is missing" in shown.stdout
+    assert shown.exit_code == 1
+
+
+def test_frames_before_the_first_have_no_number(tree: Path) -> None:
+    """Where the first frames of a window are gone and the rest is numbered from 1, no impossible number is named."""
+    for number in range(1, 17):
+        (frames_of(tree) / f"{number:06}.png").unlink()
+    shift(frames_of(tree), -16)
+
+    found = report(tree)
+    shown = call(str(tree / "all"), str(tree / "pub"))
+
+    assert found.missing_frames == ["3: before the first", "3: before the first"]
+    assert "window of ground truth 3 lacks 2 frames before the first" in shown.stdout
 
 
 def test_static_film_keeps_its_order(tmp_path: Path) -> None:

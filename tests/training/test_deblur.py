@@ -58,7 +58,7 @@ def test_pictures_come_out_restored_at_their_depth_and_upright(place):
     assert read_image(place / "out/side.png").shape == (30, 20, 3)
     assert json.loads(result.stdout) == {"restored": 3, "kept": 0, "failed": [], "out": str(place / "out")}
     record = json.loads((place / "out/deblur.json").read_text())
-    assert record["checkpoint"]["recipe"] == RECIPE.resolved()
+    assert [about["recipe"] for about in record["checkpoints"].values()] == [RECIPE.resolved()]
     assert sorted(record["pictures"]) == ["a.png", "side.png", "sub/deep.png"]
 
 
@@ -87,6 +87,73 @@ def test_the_same_command_carries_on(place):
     refused = deblur(place / "photos", "--checkpoint", place / "other.pt", "--out", place / "out")
     assert isinstance(refused.exception, OutputError)
     assert "another checkpoint or other settings" in str(refused.exception)
+
+
+def test_each_picture_is_known_by_what_made_it(place):
+    """Pictures of several runs share a folder and its record; each is kept only for the settings and the source that made it."""
+    save(place / "other.pt", seed=5)
+    first = (place / "photos/a.png", "--checkpoint", place / "net.pt", "--out", place / "out")
+    second = (place / "photos/side.jpg", "--checkpoint", place / "other.pt", "--out", place / "out")
+    for arguments in (first, second):
+        assert "1 picture restored;" in deblur(*arguments).stdout
+    record = json.loads((place / "out/deblur.json").read_text())
+    both = deblur(place / "photos/a.png", *second)
+    write_png(place / "elsewhere/a.png", np.zeros((8, 8, 3), np.uint8))
+    namesake = deblur(place / "elsewhere/a.png", *first[1:])
+
+    assert sorted(record["pictures"]) == ["a.png", "side.png"]
+    hashes = [record["pictures"][name]["settings"]["checkpoint"]["hash"] for name in ("a.png", "side.png")]
+    assert [record["checkpoints"][each]["file"] for each in hashes] == [str(place / "net.pt"), str(place / "other.pt")]
+    assert "a.png: was made by another checkpoint or other settings" in str(both.exception)
+    assert f"a.png: was made of {place / 'photos/a.png'}" in str(namesake.exception)
+    for arguments in (first, second):
+        assert "0 pictures restored, 1 were there already" in deblur(*arguments).stdout
+
+    (place / "out/a.png").unlink()
+    deblur(*second)
+    assert list(json.loads((place / "out/deblur.json").read_text())["pictures"]) == ["side.png"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_killed_run_leaves_no_false_entry(place, monkeypatch, overwrite):
+    """Of a killed run's pictures the record knows those that are new; old ones that were to be replaced are never taken for new ones."""
+    save(place / "other.pt", seed=5)
+    if overwrite:
+        deblur(place / "photos", "--checkpoint", place / "net.pt", "--out", place / "out")
+    arguments = (place / "photos", "--checkpoint", place / "other.pt", "--out", place / "out")
+    made = []
+
+    def killed(path, picture):
+        if made:
+            raise KeyboardInterrupt
+        made.append(path)
+        write_png(path, picture)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("blurdata.training.restoring.write_png", killed)
+        deblur(*arguments, *(["--overwrite"] if overwrite else []))
+    again = deblur(*arguments)
+
+    assert len(made) == 1
+    if overwrite:
+        assert "was made by something else" in str(again.exception)
+        assert "3 pictures restored;" in deblur(*arguments, "--overwrite").stdout
+    else:
+        assert "2 pictures restored, 1 were there already" in again.stdout
+    assert "0 pictures restored, 3 were there already" in deblur(*arguments).stdout
+
+
+def test_an_old_picture_that_cannot_be_replaced_keeps_its_entry(place):
+    """Where --overwrite finds the source damaged, the picture that is there is still known as what it was."""
+    save(place / "other.pt", seed=5)
+    deblur(place / "photos", "--checkpoint", place / "net.pt", "--out", place / "out")
+    before = json.loads((place / "out/deblur.json").read_text())["pictures"]
+    (place / "photos/a.png").write_bytes((place / "photos/a.png").read_bytes()[:200])
+
+    deblur(place / "photos", "--checkpoint", place / "other.pt", "--out", place / "out", "--overwrite")
+
+    after = json.loads((place / "out/deblur.json").read_text())["pictures"]
+    assert [name for name in before if after[name] == before[name]] == ["a.png"]
 
 
 def test_pictures_of_others_are_not_replaced(place):

@@ -16,7 +16,7 @@ import torch
 from interrupting import interrupt, start
 from torchvision import models
 
-from blurdata.errors import SourceError
+from blurdata.errors import OutputError, SourceError
 from blurdata.files import write_png
 from blurdata.training.grading import Arm, GradingRecipe, grading_network
 
@@ -25,14 +25,19 @@ TINY = {"side": 32, "input_side": 32, "steps": 2, "batch": 4, "learning_rate": 1
 Run = Callable[..., None]
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("train_grading", TOOLS / "train_grading.py")
+def load(name: str) -> ModuleType:
+    """A script of ``tools/`` as a module."""
+    spec = importlib.util.spec_from_file_location(name, TOOLS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return load("train_grading")
 
 
 @pytest.fixture
@@ -312,3 +317,26 @@ def test_fruits_of_no_number_are_refused(tmp_path: Path, count: str) -> None:
     assert child.returncode == 2
     assert f"--count must be from 1 to 100000, got {count}" in said
     assert not (tmp_path / "fruits").exists()
+
+
+def test_fruits_are_not_mixed_with_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with pictures that the run would not write over is refused and left as it is; the same run may come again."""
+    fruits = load("passion_fruit")
+    monkeypatch.setattr(fruits, "passion_fruit", lambda grade, rng: np.full((4, 4, 3), rng.integers(256), np.uint8))
+
+    def make(count: int, seed: int) -> dict[str, bytes]:
+        monkeypatch.setattr(sys, "argv", ["passion_fruit", "--out", str(tmp_path), "--count", str(count), "--seed", str(seed)])
+        fruits.main()
+        return {str(path): path.read_bytes() for path in sorted(tmp_path.rglob("*.png"))}
+
+    first = make(8, 0)
+    assert len(first) == 8
+    assert make(8, 0) == first
+    with pytest.raises(SystemExit, match=r"grade_0/synthetic_00004\.png and 3 more: not among the 4 pictures of this run.*another --out"):
+        make(4, 1)
+    assert {str(path): path.read_bytes() for path in sorted(tmp_path.rglob("*.png"))} == first
+    assert len(make(9, 0)) == 9
+
+    write_png(tmp_path / "grade_3" / "mine" / "a.png", np.zeros((4, 4, 3), np.uint8))
+    with pytest.raises(OutputError, match=r"mine/a\.png: not among"):
+        fruits.refuse_others(tmp_path, 9)

@@ -59,6 +59,17 @@ class TestTrainer:
         for name, weight in whole.evaluated.state_dict().items():
             assert torch.equal(weight, second.evaluated.state_dict()[name])
 
+    @pytest.mark.parametrize("name", ["baseline", "dehaze", "restormer", "nafnet", "noblur"])
+    def test_a_batch_in_parts_gives_the_same_gradients_but_for_batch_norms(self, name):
+        """The gradients of a batch that is cut into two differ by rounding alone, except where batch norms see each part by itself."""
+        gradients = []
+        for parts in (1, 2):
+            trainer = Trainer(build_model(name, small=True), recipe(model=name), accumulate=parts)
+            trainer.step(*(half.repeat(1, 1, 2, 2) for half in batch(0)), keys=["a", "b"])
+            gradients.append(torch.cat([weight.grad.flatten() for weight in trainer.model.parameters()]))
+
+        assert bool((gradients[0] - gradients[1]).norm() < 1e-4 * gradients[0].norm()) is (name != "noblur")
+
     def test_ema_is_the_running_average_of_the_weights(self):
         """The evaluated network is the exponential average of the trained one's weights."""
         trainer = Trainer(build_model("baseline", small=True), recipe(ema=0.5))
