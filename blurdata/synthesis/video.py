@@ -44,7 +44,7 @@ class VideoFilm(Film):
             self.fps = _fps(container, stream)
             self.rate_unknown = self.fps is None
             self._timed = not (self.rate_unknown and _without_clock(container))
-            self._promised = int(stream.frames or 0)
+            self._promised = _promised(container, stream)
             self.length = self._promised or None
             self._notes: dict[str, str | int | float] = {
                 "codec": stream.codec_context.name,
@@ -204,6 +204,14 @@ class VideoFilm(Film):
     def fingerprint(self) -> str:
         """Hash over the file."""
         return fingerprint_files([self._path], root=self._path.parent)
+
+
+def _promised(container: Any, stream: Any) -> int:
+    """How many pictures a file says it shows, 0 where it does not; an MP4 that was trimmed by an edit list still holds the others."""
+    count = int(stream.frames or 0)
+    if "mov" not in container.format.name.split(",") or not len(stream.index_entries):
+        return count
+    return min(count, sum(not entry.is_discard for entry in stream.index_entries))
 
 
 def _promised_s(container: Any, stream: Any) -> float:

@@ -10,6 +10,7 @@ import pytest
 
 from blurdata.errors import SourceError
 from blurdata.synthesis import synthesize
+from blurdata.synthesis.video import VideoFilm
 from blurdata.synthesis.whole import missing_bytes
 
 KINDS = {
@@ -97,6 +98,35 @@ def test_good_files_are_not_accused(tmp_path: Path, suffix: str, how: dict) -> N
 
     assert missing_bytes(path) == 0
     assert len(synthesize(path, {"window": 3})) > 5
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+@pytest.mark.parametrize(("start", "shown"), [(0, 30), (0, 54), (25, 30), (25, 20)])
+def test_a_trimmed_film_is_whole(tmp_path: Path, suffix: str, start: int, shown: int) -> None:
+    """What an edit list hides, as editors of phones do, is not missing; once its last bytes are gone the same film is refused."""
+    path = film(tmp_path / f"film.{suffix}", options={"movflags": "faststart"})
+    whole = [frame.grey for frame in VideoFilm(path).scan()]
+    _trim(path, start, shown)
+
+    trimmed = VideoFilm(path)
+    seen = [frame.grey for frame in trimmed.scan()]
+
+    assert trimmed.length == len(seen) == shown
+    assert all(np.array_equal(one, other) for one, other in zip(seen, whole[start:], strict=False))
+    assert len(synthesize(path, {"window": 3})) == shown // 3
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SourceError, match="is cut off"):
+        VideoFilm(path)
+
+
+def _trim(path: Path, start: int, shown: int) -> None:
+    """Write into an MP4's edit list that ``shown`` frames from ``start`` on are to be seen."""
+    data = path.read_bytes()
+    header, edits = data.index(b"mdhd") + 4, data.index(b"elst") + 4
+    second = int.from_bytes(data[header + 12 : header + 16], "big")
+    length, first = (int.from_bytes(data[edits + 8 + at : edits + 12 + at], "big") for at in (0, 4))
+    edit = (length * shown // 60).to_bytes(4, "big") + (first + start * second // 30).to_bytes(4, "big")
+    path.write_bytes(data[: edits + 8] + edit + data[edits + 16 :])
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "webm"])
