@@ -60,8 +60,8 @@ class Film(ABC):
         fps: Frames per second that the file states, or None.
         rate_unknown: Whether it is a video that states none, as raw streams (.h264) may; then no recipe's ``folder_fps`` is meant for it.
         length: Number of frames, where it is known before reading.
-        notes: What a reader should know of the file: colour matrix, range, rotation, mirroring, codec. Flat and JSON-able; part of each
-            pair's meta.
+        notes: What a reader should know of the file: colour matrix, range, rotation, mirroring, pixels that are not square, codec. Flat and
+            JSON-able; part of each pair's meta.
     """
 
     name: str
