@@ -135,7 +135,11 @@ class ArrayFilm(Film):
 
 
 class FolderFilm(Film):
-    """Pictures of one folder in natural order."""
+    """Pictures of one folder in natural order.
+
+    Raises:
+        SourceError: If there are none, or two files of one stem, as a PNG and a JPEG of the same frame.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.name = (folder.name if folder.name.strip(".") else folder.resolve().name) or "frames"
@@ -143,6 +147,9 @@ class FolderFilm(Film):
         self._paths = list_images(folder)
         if not self._paths:
             msg = f"{folder}: holds no pictures; give a folder of PNG, JPEG or TIFF frames, or a video."
+            raise SourceError(msg)
+        if twice := _same_stem(self._paths):
+            msg = f"{folder}: holds {twice[0].name} and {twice[1].name}, and a frame is one file; leave one kind of file in the folder."
             raise SourceError(msg)
         self.length = len(self._paths)
 
@@ -181,6 +188,15 @@ class FolderFilm(Film):
     def fingerprint(self) -> str:
         """Hash over names and contents of the files."""
         return fingerprint_files(self._paths, root=self._folder)
+
+
+def _same_stem(paths: Sequence[Path]) -> tuple[Path, Path] | None:
+    """The first two files whose names are the same but for the suffix, or None."""
+    known: dict[str, Path] = {}
+    for path in paths:
+        if (other := known.setdefault(path.stem, path)) is not path:
+            return other, path
+    return None
 
 
 def grey_of(frame: Image) -> NDArray[np.uint8]:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import cv2
 import pytest
 from filming import moving, write_film
 from typer.testing import CliRunner
@@ -53,6 +54,16 @@ def test_every_film_of_a_folder_is_found(tmp_path: Path) -> None:
     assert pairs.keys == [f"{name}_03_00/000001" for name in names]
     assert [pair.meta["sequence"] for pair in pairs][:4] == ["day9_03_00", "day10/seq_03_00", "seqA_03_00", "seqB_03_00"]
     assert len(list((tmp_path / ".analysis").glob("*.npz"))) == len(names)
+
+
+def test_frames_that_a_folder_holds_twice_are_refused(tmp_path: Path) -> None:
+    """A PNG and a JPEG of each frame are no film of twice the length: both are named."""
+    frames(tmp_path / "take", 6)
+    for path in sorted((tmp_path / "take").iterdir()):
+        cv2.imwrite(str(path.with_suffix(".jpg")), cv2.imread(str(path)))
+
+    with pytest.raises(SourceError, match=r"take: holds 000000\.jpg and 000000\.png, and a frame is one file; leave one kind"):
+        open_films([tmp_path], PLAN)
 
 
 def test_a_picture_beside_films_is_none_and_told(tmp_path: Path) -> None:
