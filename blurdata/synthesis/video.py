@@ -15,6 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from blurdata.errors import SourceError
 from blurdata.files import fingerprint_files
+from blurdata.naming import counted
 from blurdata.pairs import Image
 from blurdata.synthesis.frames import Film, FrameIndex, Scan
 from blurdata.synthesis.rgb import ToRgb, is_deep, range_of
@@ -57,7 +58,7 @@ class VideoFilm(Film):
                 msg = f"{path}: frames of {width}x{height} are over {_MAX_SIDE} px a side; scale it down first."
                 raise SourceError(msg)
         if missing := missing_bytes(path):
-            msg = f"{path}: is cut off: its last {missing} bytes are missing; fetch or export it again."
+            msg = f"{path}: is cut off: {counted(missing, 'byte')} or more are missing at its end; fetch or export it again."
             raise SourceError(msg)
 
     @cached_property
