@@ -82,7 +82,7 @@ def _tell(summary: dict[str, Any], pairs: int, left_out: Sequence[Path], *, both
         typer.echo("\n".join(f"{name.replace('_', ' '):<26} {value}" for name, value in summary.items() if value))
     if left_out:
         told = f"{some(map(str, left_out), limit=1)} left out: one or two pictures are no film where there are others, nor are pairs"
-        typer.echo(f"Note: {told}.", err=True)
+        typer.echo(f"Note: {told}, nor what is named as no video.", err=True)
     if still := summary["pairs_without_blur"]:
         told = f"less than {UNBLURRED_PX} px of blur in {still} of {pairs} pairs, as where a film stands still under grain"
         typer.echo(f"Note: {told}; `min_blur_px` in the recipe leaves such out.", err=True)

@@ -82,6 +82,26 @@ def test_a_picture_beside_films_is_none_and_told(tmp_path: Path) -> None:
     assert f"Note: {tmp_path / 'films' / '000000.png'} and 2 more left out" in done.stderr
 
 
+def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
+    """Videos are known by their suffix in any case; a file that is none, no picture and no text is told, alone in an error."""
+    (tmp_path / "films").mkdir()
+    for name, codec in {"A.MTS": "libx264", "b.m2t": "libx264", "C.VOB": "mpeg2video"}.items():
+        write_film(tmp_path / "films" / name, moving(6), codec=codec, pix_fmt="yuv420p")
+    for name in ("recording", "proxy.LRV", "frame_1.dng"):
+        (tmp_path / "films" / name).write_bytes(b"a\0b")
+    for name in ("README", "times.csv", "subtitles.ass"):
+        (tmp_path / "films" / name).write_text("text")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "films" / "recording").rename(tmp_path / "other" / "recording")
+
+    films, left_out = find_films(tmp_path)
+
+    assert sorted(film.name for film in films) == ["films/A", "films/C", "films/b"]
+    assert [path.name for path in left_out] == ["frame_1.dng", "proxy.LRV", "recording"]
+    with pytest.raises(SourceError, match=r"other: holds no frames but files of other kinds \(recording\); give a video"):
+        find_films(tmp_path / "other")
+
+
 def test_pictures_alone_are_a_film_too_short(tmp_path: Path) -> None:
     """Where there is nothing but a picture or two, that they are too few is told."""
     frames(tmp_path / "few", 2)
