@@ -27,7 +27,7 @@ class Window:
         frames: Numbers of the film's frames in it; repeated frames are not among them.
         apart: How far apart neighbours among them were taken, in frames of the film.
         virtual: Samples per frame interval, 1 without interpolation.
-        blur_px: Mean, 95th percentile and maximum of the blur's length.
+        blur_px: Mean, 95th percentile and maximum of the blur's length, summed over the intervals.
         disagreement: The largest share of a frame on which the flows of an interval disagree.
     """
 
