@@ -15,6 +15,7 @@ def write_film(
     pix_fmt: str = "bgr0",
     pts: list[int] | None = None,
     tick: Fraction = Fraction(1, 30),
+    pixel_aspect: Fraction | None = None,
     **options,
 ) -> None:
     """Write a film of (H, W, 3) uint8 frames, lossless unless another codec is named; ``pts`` are times in ticks."""
@@ -23,6 +24,8 @@ def write_film(
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pix_fmt
         stream.codec_context.time_base = tick
+        if pixel_aspect:
+            stream.codec_context.sample_aspect_ratio = pixel_aspect
         for number, image in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = pts[number] if pts else number

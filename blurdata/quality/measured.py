@@ -80,6 +80,10 @@ class Measured(PairSource):
         """The source's; the recipe tells the two apart."""
         return self._source.fingerprint()
 
+    def remarks(self) -> Sequence[str]:
+        """The source's."""
+        return self._source.remarks()
+
     def summary(self) -> Mapping[str, Any]:
         """The source's."""
         return self._source.summary()

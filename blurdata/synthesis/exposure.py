@@ -17,11 +17,11 @@ from blurdata.synthesis.windows import Window, generator
 
 
 class _Gap(NamedTuple):
-    """What lies between two frames of the window, their masks of clipped places, and how many frames of the film they are apart."""
+    """What lies between two frames of the window, their masks of clipped places, and the steps from one to the other."""
 
     between: Between
     masks: tuple[NDArray[np.float32], NDArray[np.float32]] | None
-    apart: int
+    steps: int
 
 
 class Exposure:
@@ -39,9 +39,8 @@ class Exposure:
         self._room = room
         self._recipe, self._bits = recipe, bits
         self._curve = curve(recipe.curve)
-        apart = np.diff(window.frames)
-        self._least = int(apart.min(initial=window.frames[-1] - window.frames[0]))
-        self.samples = sum(self._steps(number) for number in apart.tolist()) + 1
+        self._steps = dict(zip(window.frames[1:], _steps(window), strict=True))
+        self.samples = sum(self._steps.values()) + 1
         self._inner = 1 if recipe.end_weight == 1.0 else 2  # weights are whole numbers: the ends count 1
         self._light = self._sum(self._curve, bits=bits) if recipe.variant != "blur" else None
         self._code = self._sum(curve("linear"), bits=bits) if recipe.variant != "blur_gamma" else None
@@ -49,18 +48,10 @@ class Exposure:
         self._vectors = BlurVectors() if recipe.blur_vectors else None
         self._sharp: Image | None = None
         self._last: Image | None = None
-        self._number = window.frames[0]
         self._gaps: list[_Gap] = []
 
     def _sum(self, light_curve: Curve, *, bits: int) -> LightSum:
         return LightSum(light_curve, bits=bits, samples=self._inner * self.samples, room=self._room)
-
-    def _steps(self, apart: int) -> int:
-        """Steps between two frames: twice as many where one between them was lost, so that time is weighted evenly.
-
-        Pictures that a quicker file shows two and three times in turn lie equally far apart, whatever their numbers.
-        """
-        return self.window.virtual * (apart // self._least) if self.window.virtual > 1 else 1
 
     @property
     def last(self) -> Image | None:
@@ -72,7 +63,7 @@ class Exposure:
         frames = self.window.frames
         if between is not None and self._last is not None:
             masks = (self._share(self._last), self._share(frame)) if self._mask else None
-            self._gaps = [*self._gaps[-2:], _Gap(between, masks, number - self._number)]
+            self._gaps = [*self._gaps[-2:], _Gap(between, masks, self._steps[number])]
             self._fill(final=number == frames[-1])
         if self._vectors is not None and self._last is not None:
             self._vectors.add(self._last, frame, after_middle=self._sharp is not None)
@@ -84,7 +75,7 @@ class Exposure:
             self._mask.add(self._clipped(frame), weight)
         if number == self.window.centre:
             self._sharp = frame
-        self._last, self._number = frame, number
+        self._last = frame
 
     def _fill(self, *, final: bool) -> None:
         """Add the virtual frames of the last gap but one, which has both its neighbours now; and of the last where nothing follows."""
@@ -92,12 +83,11 @@ class Exposure:
         for earlier, gap, later in zip(gaps, gaps[1:], gaps[2:], strict=False):
             if gap is None or (later is None and not final):
                 continue
-            near = [other.between if other and other.apart == gap.apart else None for other in (earlier, later)]
+            near = [other.between if other and other.steps == gap.steps else None for other in (earlier, later)]
             between = gap.between.bent(*near)
-            steps = self._steps(gap.apart)
-            between.add_to(self._light, self._code, steps, self._inner)
+            between.add_to(self._light, self._code, gap.steps, self._inner)
             if self._mask is not None and gap.masks is not None:
-                between.add_mask_to(self._mask, gap.masks, steps, self._inner)
+                between.add_mask_to(self._mask, gap.masks, gap.steps, self._inner)
 
     def finish(self, meta: dict[str, Any]) -> Pair:
         """Close the shutter: the mean, rounded once; ``extras`` hold ``blur`` where both variants are asked for, and the blur vectors."""
@@ -142,3 +132,12 @@ class Exposure:
         rim = slice(sensor.rim_px, -sensor.rim_px or None)
         cut = {name: np.ascontiguousarray(array[rim, rim]) for name, array in extras.items()}
         return Pair(self.window.key, taken.blurry, taken.sharp, {**meta, "variant": "blur_gamma", **taken.meta}, cut)
+
+
+def _steps(window: Window) -> list[int]:
+    """Steps between each two frames: twice as many where one between them was lost, so that time is weighted evenly.
+
+    Pictures that a quicker file shows two and three times in turn lie equally far apart, whatever their numbers.
+    """
+    least = min(window.apart)
+    return [window.virtual * int(apart / least + 1e-6) if window.virtual > 1 else 1 for apart in window.apart]

@@ -60,8 +60,8 @@ class Film(ABC):
         fps: Frames per second that the file states, or None.
         rate_unknown: Whether it is a video that states none, as raw streams (.h264) may; then no recipe's ``folder_fps`` is meant for it.
         length: Number of frames, where it is known before reading.
-        notes: What a reader should know of the file: colour matrix, range, rotation, mirroring, codec. Flat and JSON-able; part of each
-            pair's meta.
+        notes: What a reader should know of the file: colour matrix, range, rotation, mirroring, pixels that are not square, codec. Flat and
+            JSON-able; part of each pair's meta.
     """
 
     name: str
@@ -135,7 +135,11 @@ class ArrayFilm(Film):
 
 
 class FolderFilm(Film):
-    """Pictures of one folder in natural order."""
+    """Pictures of one folder in natural order.
+
+    Raises:
+        SourceError: If there are none, or two files of one stem, as a PNG and a JPEG of the same frame.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.name = (folder.name if folder.name.strip(".") else folder.resolve().name) or "frames"
@@ -143,6 +147,9 @@ class FolderFilm(Film):
         self._paths = list_images(folder)
         if not self._paths:
             msg = f"{folder}: holds no pictures; give a folder of PNG, JPEG or TIFF frames, or a video."
+            raise SourceError(msg)
+        if twice := _same_stem(self._paths):
+            msg = f"{folder}: holds {twice[0].name} and {twice[1].name}, and a frame is one file; leave one kind of file in the folder."
             raise SourceError(msg)
         self.length = len(self._paths)
 
@@ -181,6 +188,15 @@ class FolderFilm(Film):
     def fingerprint(self) -> str:
         """Hash over names and contents of the files."""
         return fingerprint_files(self._paths, root=self._folder)
+
+
+def _same_stem(paths: Sequence[Path]) -> tuple[Path, Path] | None:
+    """The first two files whose names are the same but for the suffix, or None."""
+    known: dict[str, Path] = {}
+    for path in paths:
+        if (other := known.setdefault(path.stem, path)) is not path:
+            return other, path
+    return None
 
 
 def grey_of(frame: Image) -> NDArray[np.uint8]:

@@ -47,7 +47,7 @@ def synthesize(
         A source of pairs, in order; ``summary()`` says what was left out and why, ``shots`` which pairs share a shot.
 
     Raises:
-        SourceError: If the frames cannot be read or not one exposure fits.
+        SourceError: If the frames cannot be read or are interlaced, or not one exposure fits.
         RecipeError: If the recipe is wrong.
         ValueError: If arrays are no frames of one size.
 

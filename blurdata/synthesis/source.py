@@ -217,7 +217,8 @@ class FilmPairs(PairSource):
         """What lay beside the films and was left out."""
         if not self.left_out:
             return []
-        return [f"{some(map(str, self.left_out), limit=1)} left out: one or two pictures are no film where there are others, nor are pairs"]
+        told = f"{some(map(str, self.left_out), limit=1)} left out: one or two pictures are no film where there are others, nor are pairs"
+        return [f"{told}, nor what is named as no video"]
 
     def summary(self) -> Mapping[str, Any]:
         """How much was found, used, and left out, and why.
@@ -261,13 +262,13 @@ def _capture_fps(film: Film, recipe: SynthesisRecipe) -> float | None:
 
 
 def _exposure_s(film: Film, analysis: Analysis, window: Window, recipe: SynthesisRecipe) -> float | None:
-    """Seconds from the first to the last sample; the container's time, stretched where the capture rate is another.
+    """Seconds from the first to the last sample; the container's time, stretched where the capture rate is another or frames were added.
 
     Matroska rounds times to milliseconds: times that are even but for that, are even.
     """
     first, last = window.frames[0], window.frames[-1]
-    rate = _capture_fps(film, recipe)
-    even_s = (last - first) / rate if rate else None
+    rate, taken = _capture_fps(film, recipe), sum(window.apart)
+    even_s = taken / rate if rate else None
     if not analysis.times_s.size:
         return None if even_s is None else round(even_s, 9)
     ends_s = analysis.times_s[[first, last]]
@@ -275,7 +276,8 @@ def _exposure_s(film: Film, analysis: Analysis, window: Window, recipe: Synthesi
     rounding_s = 1.1e-3 if np.allclose(ends_s, np.round(ends_s, 3), rtol=0, atol=1e-7) else 2e-6
     if even_s is not None and film.fps and abs(shown_s - (last - first) / film.fps) <= rounding_s:
         return round(even_s, 9)
-    return round(shown_s * (film.fps / recipe.capture_fps if recipe.capture_fps and film.fps else 1), 9)
+    taken_s = shown_s * taken / (last - first)
+    return round(taken_s * (film.fps / recipe.capture_fps if recipe.capture_fps and film.fps else 1), 9)
 
 
 def _analyzed(film: Film, cache: Path | None, show_progress: bool) -> Analysis:

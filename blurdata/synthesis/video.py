@@ -4,6 +4,7 @@ import math
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from blurdata.errors import SourceError
 from blurdata.files import fingerprint_files
+from blurdata.naming import counted
 from blurdata.pairs import Image
 from blurdata.synthesis.frames import Film, FrameIndex, Scan
 from blurdata.synthesis.rgb import ToRgb, is_deep, range_of
@@ -44,18 +46,19 @@ class VideoFilm(Film):
             self.fps = _fps(container, stream)
             self.rate_unknown = self.fps is None
             self._timed = not (self.rate_unknown and _without_clock(container))
-            self._promised = int(stream.frames or 0)
+            self._promised = _promised(container, stream)
             self.length = self._promised or None
             self._notes: dict[str, str | int | float] = {
                 "codec": stream.codec_context.name,
                 "pixel_format": str(stream.codec_context.pix_fmt),
             }
+            self._aspect = stream.sample_aspect_ratio or Fraction(1)
             width, height = stream.codec_context.width, stream.codec_context.height
             if max(width, height) > _MAX_SIDE:
                 msg = f"{path}: frames of {width}x{height} are over {_MAX_SIDE} px a side; scale it down first."
                 raise SourceError(msg)
         if missing := missing_bytes(path):
-            msg = f"{path}: is cut off: its last {missing} bytes are missing; fetch or export it again."
+            msg = f"{path}: is cut off: {counted(missing, 'byte')} or more are missing at its end; fetch or export it again."
             raise SourceError(msg)
 
     @cached_property
@@ -63,18 +66,21 @@ class VideoFilm(Film):
         """Codec and pixel format; the colour matrix and range that the frames are converted with; how they are put upright.
 
         ``rotation_deg`` is how far they are turned to the left, ``mirrored`` whether they are mirrored left to right after that, both
-        as the file's display matrix asks for.
+        as the file's display matrix asks for. ``sample_aspect_ratio`` is how many times as wide as high a pixel of the upright frame is to
+        be shown, where that is not 1: frames are read as they are stored.
         """
         with self._open() as (container, stream):
             frame = next(self._decode(container, stream), None)
         if frame is None:
             raise self._without_frames()
         turns, mirrored = self._orientation(frame)
+        aspect = 1 / self._aspect if turns % 2 else self._aspect
         return {
             **self._notes,
             "color_matrix": self._to_rgb().matrix_of(frame),
             "color_range": range_of(frame),
             **({"transfer": hdr} if (hdr := _HDR.get(int(getattr(frame, "color_trc", 0) or 0))) else {}),
+            **({"sample_aspect_ratio": round(float(aspect), 6)} if aspect != 1 else {}),
             "rotation_deg": turns * 90,
             "mirrored": mirrored,
         }
@@ -100,8 +106,8 @@ class VideoFilm(Film):
             yield container, stream
 
     def scan(self) -> Iterator[Scan]:
-        """Every frame's brightness; an end before the file's own count is an error, as is a damaged file or frame."""
-        count = 0
+        """Every frame's brightness; an end before the file's own count is an error, as is a damaged file or frame, and interlaced film."""
+        count, interlaced = 0, 0
         shown_s, longest_s = 0.0, 0.0
         reformatter = VideoReformatter()
         with self._open() as (container, stream):
@@ -119,11 +125,18 @@ class VideoFilm(Film):
                     self._upright(_grey(frame, reformatter), frame), time_s, frame.pts, bool(frame.key_frame), 16 if is_deep(frame) else 8
                 )
                 count += 1
+                interlaced += bool(frame.interlaced_frame)
                 if frame.time is not None:
                     held_s = float((frame.duration or 0) * frame.time_base)
                     shown_s, longest_s = frame.time, max(longest_s, held_s, frame.time - shown_s)
         if count == 0:
             raise self._without_frames()
+        if 2 * interlaced > count:
+            msg = (
+                f"{self._path}: is interlaced, {interlaced} of {count} frames are woven of two moments; deinterlace it first "
+                "(ffmpeg -vf bwdif), or if it only says so, mark it (ffmpeg -vf setfield=prog)."
+            )
+            raise SourceError(msg)
         if count < self._promised * 0.98 - 2 and not self._holds_no_more(count):
             msg = (
                 f"{self._path}: is cut off: it promises {self._promised} frames and only {count} can be decoded; fetch or export it again."
@@ -204,6 +217,14 @@ class VideoFilm(Film):
     def fingerprint(self) -> str:
         """Hash over the file."""
         return fingerprint_files([self._path], root=self._path.parent)
+
+
+def _promised(container: Any, stream: Any) -> int:
+    """How many pictures a file says it shows, 0 where it does not; an MP4 that was trimmed by an edit list still holds the others."""
+    count = int(stream.frames or 0)
+    if "mov" not in container.format.name.split(",") or not len(stream.index_entries):
+        return count
+    return min(count, sum(not entry.is_discard for entry in stream.index_entries))
 
 
 def _promised_s(container: Any, stream: Any) -> float:

@@ -1,21 +1,33 @@
 """Is a video file all there? Its container says how long each part is; what should lie beyond the file's end is missing.
 
-MP4 and MOV are boxes (ISO/IEC 14496-12, 4.2), Matroska and WebM are EBML elements (RFC 8794), AVI is RIFF chunks. Decoders read a file
-that was cut off without a word, and counting frames cannot tell: a Matroska file need not say how many it has.
+MP4 and MOV are boxes (ISO/IEC 14496-12, 4.2), Matroska and WebM are EBML elements (RFC 8794), AVI is RIFF chunks, GIF is blocks of at most
+255 bytes and a trailer, Y4M is frames of one size, transport streams are packets of one size. Decoders read a file that was cut off without
+a word, and counting frames cannot tell: a Matroska file need not say how many it has.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 _BOXES = (b"ftyp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"styp", b"pnot")
 _EBML = b"\x1a\x45\xdf\xa3"
+_Y4M = b"YUV4MPEG2 "
+_CHROMA = {
+    "420": (2, 2, 2),
+    "422": (2, 2, 1),
+    "444": (2, 1, 1),
+    "411": (2, 4, 1),
+    "mono": (0, 1, 1),
+}  # planes, and what they are reduced by
+_PACKETS = (188, 192, 204)  # bytes: plain, behind a time of arrival (M2TS), before a checksum
+_SYNC = 0x47
 
 
 def missing_bytes(path: Path) -> int:
-    """Bytes that the container promises beyond the end of the file; 0 for whole files and for those that do not say.
+    """Bytes that the container promises beyond the end of the file, at least; 0 for whole files and for those that do not say.
 
-    Live recordings may leave lengths open; in them only a part that itself is cut off can be told.
+    Live recordings may leave lengths open, and Y4M and transport streams have none; in them only a part that itself is cut off can be told.
 
     Args:
         path: A file that can be read.
@@ -36,8 +48,12 @@ def missing_bytes(path: Path) -> int:
             ends = _elements(stream, length)
         elif head[:4] == b"RIFF" and head[8:] == b"AVI ":
             ends = _chunks(stream, length)
+        elif head[:6] in (b"GIF87a", b"GIF89a"):
+            ends = _blocks(stream, length)
+        elif head.startswith(_Y4M):
+            ends = _pictures(stream, length)
         else:
-            return 0
+            ends = _packets(stream, length)
         return max(0, max(ends, default=0) - length)
 
 
@@ -84,6 +100,69 @@ def _chunks(stream: BinaryIO, length: int) -> Iterator[int]:
         end += 8 + int.from_bytes(head[4:], "little")
         yield end
         end += end % 2
+
+
+def _blocks(stream: BinaryIO, length: int) -> Iterator[int]:
+    """Where each block of a GIF ends, its trailer last."""
+    end = 13 + _table(_at(stream, 10))
+    yield end
+    while end < length:
+        head = _at(stream, end)
+        if head[0] == 0x21:  # an extension and its label
+            end += 2
+        elif head[0] == 0x2C:  # a picture: its place, its colours, and the width of its codes
+            end += 11 + _table(head[9:])
+        else:
+            yield end + 1
+            return
+        while end < length and (size := _at(stream, end)[0]):
+            end += 1 + size
+        end += 1
+        yield end + 1  # at least the trailer follows
+
+
+def _table(flags: bytes) -> int:
+    """Bytes of the table of colours that a GIF's flags announce."""
+    return 3 << (flags[0] % 8 + 1) if flags and flags[0] & 0x80 else 0
+
+
+def _pictures(stream: BinaryIO, length: int) -> Iterator[int]:
+    """Where each frame of a Y4M ends."""
+    stream.seek(0)
+    header = stream.readline(1024)
+    size = _picture_bytes(header.decode("ascii", "replace"))
+    end = len(header)
+    while size and end < length:
+        stream.seek(end)
+        line = stream.readline(1024)
+        if not line.startswith(b"FRAME"[: len(line)]):
+            return
+        end += max(6, len(line)) + size
+        yield end
+
+
+def _picture_bytes(header: str) -> int:
+    """Bytes of each frame by the first line of a Y4M, 0 where it is not understood."""
+    fields = {field[0]: field[1:] for field in header.split()[1:]}
+    colours = re.fullmatch(r"(420|422|444|411|mono)(alpha|jpeg|mpeg2|paldv|p?\d+)?", fields.get("C", "420"))
+    if not colours or not (fields.get("W", "").isdigit() and fields.get("H", "").isdigit()):
+        return 0
+    width, height = int(fields["W"]), int(fields["H"])
+    planes, across, down = _CHROMA[colours[1]]
+    pixels = width * height * (2 if colours[2] == "alpha" else 1) + planes * -(-width // across) * -(-height // down)
+    deep = (colours[2] or "").lstrip("p").isdigit()
+    return pixels * (2 if deep else 1)
+
+
+def _packets(stream: BinaryIO, length: int) -> Iterator[int]:
+    """Where the last packet of a transport stream ends."""
+    stream.seek(0)
+    head = stream.read(4 * _PACKETS[-1])
+    for size in _PACKETS:
+        first = 4 if size == 192 else 0
+        if len(head) >= 3 * size + 5 and all(head[first + i * size] == _SYNC for i in range(4)):
+            yield length + -length % size
+            return
 
 
 def avi_parts(path: Path, stream_number: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from blurdata.naming import GOPRO_NAME
 from blurdata.synthesis.analysis import Analysis
+from blurdata.synthesis.cadence import taken_apart
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.repeats import unchanged
 
@@ -24,8 +25,9 @@ class Window:
         shot: Number of its shot in the film.
         position: Its place in the sequence, from 0.
         frames: Numbers of the film's frames in it; repeated frames are not among them.
+        apart: How far apart neighbours among them were taken, in frames of the film.
         virtual: Samples per frame interval, 1 without interpolation.
-        blur_px: Mean, 95th percentile and maximum of the blur's length.
+        blur_px: Mean, 95th percentile and maximum of the blur's length, summed over the intervals.
         disagreement: The largest share of a frame on which the flows of an interval disagree.
     """
 
@@ -34,6 +36,7 @@ class Window:
     shot: int
     position: int
     frames: tuple[int, ...]
+    apart: tuple[float, ...]
     virtual: int
     blur_px: tuple[float, float, float]
     disagreement: float
@@ -65,8 +68,11 @@ def plan_windows(name: str, analysis: Analysis, recipe: SynthesisRecipe) -> tupl
             counts["shots_too_short"] += 1
         used = min(len(piece.frames), starts[-1] + max(length, recipe.step_of(length))) if starts else 0
         counts["frames_left_over"] += len(piece.frames) - used
+        numbers = np.array(piece.frames)
+        apart = taken_apart(numbers, analysis.steps["mean_px"][numbers[1:] - 1]).tolist()
         for position, start in enumerate(starts):
-            window = _window(sequence, piece, position, piece.frames[start : start + length], analysis, recipe)
+            part = slice(start, start + length)
+            window = _window(sequence, piece, position, piece.frames[part], tuple(apart[part][: length - 1]), analysis, recipe)
             reason = refusal(window, recipe)
             counts[reason or "pairs"] += 1
             if reason is None:
@@ -135,7 +141,15 @@ def split_film(analysis: Analysis, recipe: SynthesisRecipe, counts: Counter[str]
         yield Piece(shot, part, tuple(frames))
 
 
-def _window(sequence: str, piece: Piece, position: int, frames: tuple[int, ...], analysis: Analysis, recipe: SynthesisRecipe) -> Window:
+def _window(
+    sequence: str,
+    piece: Piece,
+    position: int,
+    frames: tuple[int, ...],
+    apart: tuple[float, ...],
+    analysis: Analysis,
+    recipe: SynthesisRecipe,
+) -> Window:
     gaps = analysis.steps[frames[0] : frames[-1]]
     return Window(
         key=f"{sequence}/{position + 1:06d}",
@@ -143,6 +157,7 @@ def _window(sequence: str, piece: Piece, position: int, frames: tuple[int, ...],
         shot=piece.shot,
         position=position,
         frames=frames,
+        apart=apart,
         virtual=virtual_steps(gaps, recipe),
         blur_px=(
             _total(gaps["mean_px"]),

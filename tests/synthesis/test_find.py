@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import cv2
 import pytest
 from filming import moving, write_film
 from typer.testing import CliRunner
@@ -55,6 +56,16 @@ def test_every_film_of_a_folder_is_found(tmp_path: Path) -> None:
     assert len(list((tmp_path / ".analysis").glob("*.npz"))) == len(names)
 
 
+def test_frames_that_a_folder_holds_twice_are_refused(tmp_path: Path) -> None:
+    """A PNG and a JPEG of each frame are no film of twice the length: both are named."""
+    frames(tmp_path / "take", 6)
+    for path in sorted((tmp_path / "take").iterdir()):
+        cv2.imwrite(str(path.with_suffix(".jpg")), cv2.imread(str(path)))
+
+    with pytest.raises(SourceError, match=r"take: holds 000000\.jpg and 000000\.png, and a frame is one file; leave one kind"):
+        open_films([tmp_path], PLAN)
+
+
 def test_a_picture_beside_films_is_none_and_told(tmp_path: Path) -> None:
     """A cover hides no video and makes no film; it is left out and told in one line, while frames beside a video are a film too."""
     frames(tmp_path / "films" / "covers", 1)
@@ -69,6 +80,26 @@ def test_a_picture_beside_films_is_none_and_told(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in (tmp_path / "pairs").rglob("*_03_00")) == ["clip_03_00", "frames_03_00"]
     assert f"Note: {tmp_path / 'films' / '000000.png'} and 2 more left out" in done.stderr
+
+
+def test_a_file_of_another_kind_is_told(tmp_path: Path) -> None:
+    """Videos are known by their suffix in any case; a file that is none, no picture and no text is told, alone in an error."""
+    (tmp_path / "films").mkdir()
+    for name, codec in {"A.MTS": "libx264", "b.m2t": "libx264", "C.VOB": "mpeg2video"}.items():
+        write_film(tmp_path / "films" / name, moving(6), codec=codec, pix_fmt="yuv420p")
+    for name in ("recording", "proxy.LRV", "frame_1.dng"):
+        (tmp_path / "films" / name).write_bytes(b"a\0b")
+    for name in ("README", "times.csv", "subtitles.ass"):
+        (tmp_path / "films" / name).write_text("text")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "films" / "recording").rename(tmp_path / "other" / "recording")
+
+    films, left_out = find_films(tmp_path)
+
+    assert sorted(film.name for film in films) == ["films/A", "films/C", "films/b"]
+    assert [path.name for path in left_out] == ["frame_1.dng", "proxy.LRV", "recording"]
+    with pytest.raises(SourceError, match=r"other: holds no frames but files of other kinds \(recording\); give a video"):
+        find_films(tmp_path / "other")
 
 
 def test_pictures_alone_are_a_film_too_short(tmp_path: Path) -> None:

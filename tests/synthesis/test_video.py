@@ -215,6 +215,30 @@ def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[in
     assert pair.meta["mirrored"] is mirrored
 
 
+@pytest.mark.parametrize("field_first", ["tff", "bff"])
+def test_an_interlaced_film_is_refused(tmp_path: Path, field_first: str) -> None:
+    """Frames woven of two moments would be blended combed: one sentence says that they are to be deinterlaced first."""
+    path, fields = tmp_path / "camcorder.ts", moving(24)
+    woven = [np.where(np.arange(48)[:, None, None] % 2 == 0, *pair) for pair in zip(fields[::2], fields[1::2], strict=True)]
+    options = {"x264-params": f"{field_first}=1", "flags": "+ildct+ilme"}
+    write_film(path, woven, codec="libx264", pix_fmt="yuv420p", options=options)
+
+    with pytest.raises(SourceError, match=r"camcorder\.ts: is interlaced, 12 of 12 frames .*deinterlace it first \(ffmpeg -vf bwdif\)"):
+        synthesize(path, {"window": 3})
+
+
+@pytest.mark.parametrize(("ratio", "noted"), [((4, 3), 1.333333), ((1, 1), None), (None, None)])
+def test_pixels_that_are_not_square_are_noted(tmp_path: Path, ratio: tuple[int, int] | None, noted: float | None) -> None:
+    """Frames are blended as they are stored, and meta says how wide their pixels are to be shown."""
+    path = tmp_path / "anamorphic.mp4"
+    write_film(path, moving(3), codec="libx264", pix_fmt="yuv420p", pixel_aspect=ratio and Fraction(*ratio))
+
+    pair = synthesize(path, {"window": 3})[0]
+
+    assert pair.sharp.shape == (48, 64, 3)
+    assert pair.meta.get("sample_aspect_ratio") == noted
+
+
 def test_a_film_of_no_frame_is_a_sentence(tmp_path: Path) -> None:
     """A file with a video stream in which there is nothing."""
     path = tmp_path / "empty.avi"

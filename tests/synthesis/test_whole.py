@@ -7,9 +7,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from filming import moving, write_film
 
 from blurdata.errors import SourceError
 from blurdata.synthesis import synthesize
+from blurdata.synthesis.video import VideoFilm
 from blurdata.synthesis.whole import missing_bytes
 
 KINDS = {
@@ -99,6 +101,59 @@ def test_good_files_are_not_accused(tmp_path: Path, suffix: str, how: dict) -> N
     assert len(synthesize(path, {"window": 3})) > 5
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec", "pix_fmt"),
+    [("gif", "gif", "rgb8"), ("ts", "libx264", "yuv420p"), ("m2ts", "libx264", "yuv420p")]
+    + [
+        ("y4m", "wrapped_avframe", pix_fmt)
+        for pix_fmt in ("yuv420p", "yuv411p", "yuv422p", "yuv444p10le", "yuv420p12le", "gray", "gray16le")
+    ],
+)
+@pytest.mark.parametrize("lost", [1, 60])
+def test_a_file_without_lengths_is_told_by_its_last_part(tmp_path: Path, suffix: str, codec: str, pix_fmt: str, lost: int) -> None:
+    """Parts of one size, or a trailer, say that the last one is not whole; odd sizes and deep colours are reckoned with."""
+    path = tmp_path / f"film.{suffix}"
+    options = {"m2ts": {"mpegts_m2ts_mode": "1"}, "y4m": {"strict": "-1"}}.get(suffix, {})
+    size = (48, 64) if codec == "libx264" else (37, 51)
+    write_film(path, moving(9, size), codec=codec, pix_fmt=pix_fmt, container_options=options)
+    assert missing_bytes(path) == 0
+    assert len(synthesize(path, {"window": 3})) == 3
+    path.write_bytes(path.read_bytes()[:-lost])
+
+    assert 0 < missing_bytes(path) <= lost
+    with pytest.raises(SourceError, match=r"is cut off: .* missing at its end; fetch or export it again"):
+        synthesize(path, {"window": 3})
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+@pytest.mark.parametrize(("start", "shown"), [(0, 30), (0, 54), (25, 30), (25, 20)])
+def test_a_trimmed_film_is_whole(tmp_path: Path, suffix: str, start: int, shown: int) -> None:
+    """What an edit list hides, as editors of phones do, is not missing; once its last bytes are gone the same film is refused."""
+    path = film(tmp_path / f"film.{suffix}", options={"movflags": "faststart"})
+    whole = [frame.grey for frame in VideoFilm(path).scan()]
+    _trim(path, start, shown)
+
+    trimmed = VideoFilm(path)
+    seen = [frame.grey for frame in trimmed.scan()]
+
+    assert trimmed.length == len(seen) == shown
+    assert all(np.array_equal(one, other) for one, other in zip(seen, whole[start:], strict=False))
+    assert len(synthesize(path, {"window": 3})) == shown // 3
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SourceError, match="is cut off"):
+        VideoFilm(path)
+
+
+def _trim(path: Path, start: int, shown: int) -> None:
+    """Write into an MP4's edit list that ``shown`` frames from ``start`` on are to be seen."""
+    data = path.read_bytes()
+    header, edits = data.index(b"mdhd") + 4, data.index(b"elst") + 4
+    second = int.from_bytes(data[header + 12 : header + 16], "big")
+    length, first = (int.from_bytes(data[edits + 8 + at : edits + 12 + at], "big") for at in (0, 4))
+    edit = (length * shown // 60).to_bytes(4, "big") + (first + start * second // 30).to_bytes(4, "big")
+    path.write_bytes(data[: edits + 8] + edit + data[edits + 16 :])
+
+
 @pytest.mark.parametrize("suffix", ["mkv", "webm"])
 def test_a_cut_live_recording_is_told_by_its_last_part(tmp_path: Path, suffix: str) -> None:
     """Where the whole has no length the part that is cut off has one."""
@@ -121,7 +176,16 @@ def test_elements_of_open_length_are_entered(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\x1a", b"\x1a\x45\xdf\xa3", b"\x1a\x45\xdf\xa3\x00\x00", b"\x00\x00\x00\x02mdat", b"RIFF\x04\x00\x00\x00AVI "]
+    "data",
+    [
+        b"",
+        b"\x1a",
+        b"\x1a\x45\xdf\xa3",
+        b"\x1a\x45\xdf\xa3\x00\x00",
+        b"\x00\x00\x00\x02mdat",
+        b"RIFF\x04\x00\x00\x00AVI ",
+        b"YUV4MPEG2 W6 HX\nFRAME\n",
+    ],
 )
 def test_nonsense_is_no_claim(tmp_path: Path, data: bytes) -> None:
     """Files that say nothing sensible are left to the decoder."""
