@@ -89,19 +89,17 @@ def _blurrer():
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_tiles_leave_no_seam(dtype):
-    """With an overlap beyond the field of view, tiles change little: what their padded rims see weighs next to nothing."""
+    """With an overlap of twice the field of view, tiles change no pixel by more than rounding."""
     picture = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (150, 170, 3)).astype(dtype)
 
     whole, tiled = restore(_blurrer(), picture), restore(_blurrer(), picture, tile=80, overlap=16)
 
-    # a tile's own rim sees reflected pixels, with a weight of at most 1/17 of the error there
-    ramp_share = np.abs(whole.astype(int) - tiled.astype(int)).mean() / np.iinfo(dtype).max
     assert tiled.dtype == dtype
-    assert ramp_share < 2e-3
+    assert np.abs(whole.astype(int) - tiled.astype(int)).max() <= 1
 
 
-def test_the_rim_of_a_tile_hardly_counts_beside_the_picture_s_border():
-    """Where one tile ends just before the border and the next at it, the former's padded rim has the least weight."""
+def test_the_rim_of_a_tile_does_not_count_beside_the_picture_s_border():
+    """Where one tile ends just before the border and the next at it, the former's padded rim has no weight."""
 
     def rim(part):
         spoilt = part.clone()
@@ -116,8 +114,7 @@ def test_the_rim_of_a_tile_hardly_counts_beside_the_picture_s_border():
     tiled = restore(model, picture, tile=80, overlap=16)
 
     assert len(calls) == 3
-    assert np.flatnonzero(tiled.any(axis=(1, 2))).tolist() == [143]
-    assert tiled.max() <= 255 / 18 + 1
+    assert not tiled.any()
 
 
 def test_tiles_cover_everything():
