@@ -20,6 +20,20 @@ def test_pictures_of_a_cadence_are_evenly_apart(rate: int, shown: int, lengths_p
     np.testing.assert_allclose(taken_apart(frames, lengths_px[:299]), shown / rate, rtol=1e-12)
 
 
+@pytest.mark.parametrize("missed", [0, 7, 30])
+def test_a_repeat_that_was_not_found_ends_no_cadence(missed: int) -> None:
+    """Beside a repeat that passes for a picture, the rate of the others is known all the same."""
+    shown = np.arange(200) * 24 // 30
+    repeats = np.flatnonzero(np.diff(shown) == 0) + 1
+    frames = np.delete(np.arange(200), np.delete(repeats, missed))
+    lengths_px = 3.0 * np.diff(shown[frames])
+
+    apart = taken_apart(frames, lengths_px)
+
+    assert set(apart) <= {1.0, 1.25}
+    assert (apart == 1.0).sum() <= 10
+
+
 @pytest.mark.parametrize("lost", [[50], [50, 57, 90], [50, 51, 73], list(range(4, 200, 5))])
 @pytest.mark.parametrize("px", [np.full(400, 3.0), SHAKE], ids=["pan", "shake"])
 def test_lost_frames_took_their_time(lost: list[int], px: np.ndarray) -> None:
