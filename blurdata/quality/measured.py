@@ -48,7 +48,7 @@ class Measured(PairSource):
         >>> from blurdata.pairs import PairList
         >>> grey = np.full((64, 64, 3), 51, np.uint8)
         >>> sorted(Measured(PairList([Pair("a", grey, grey, {"scene": "s"})]))[0].meta)
-        ['brightness', 'clipped', 'scene']
+        ['brightness', 'clipped', 'measured_px', 'scene']
     """
 
     def __init__(self, source: PairSource) -> None:
