@@ -213,7 +213,9 @@ def _broken(shift: float, coherence: float, edges: float) -> list[tuple[bool, st
 def _broken_part(facts: Sequence[PairFacts]) -> list[tuple[bool, str]]:
     """What is wrong with many of the pairs and not with most, which fails no set and lets none pass."""
     parts = {
-        f"the halves lie more than {SHIFT_LINE_PX:g} px apart": [_shift(f) > SHIFT_LINE_PX and _coherence(f) >= _UNLIKE for f in facts],
+        f"the halves clearly lie more than {SHIFT_LINE_PX:g} px apart": [
+            _shift(f) > SHIFT_LINE_PX + 2 * f.shift_error_px and _coherence(f) >= _UNLIKE for f in facts
+        ],
         "the halves do not show the same thing": [_coherence(f) < _UNLIKE for f in facts],
         "the blurry half is the sharper one": [_edges(f) < _SWAPPED for f in facts],
     }
