@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -95,19 +96,14 @@ def draw_jointly(
     """
     drawn = {name: _draw(source, train, test, side, seed, keep) for name, source in sources.items()}
     first = {name: [crops[0] for crops in each] for name, each in drawn.items()}
-    scenes, keys = (
-        [*dict.fromkeys(label for each in first.values() for label in labels(each))] for labels in (_scenes, _keys_of_one_scene)
-    )
+    scenes = list(dict.fromkeys(scene for each in first.values() for scene in _scenes(each)))
+    keys = list(dict.fromkeys(key for each in first.values() for key in _keys_of_one_scene(each)))
     held = {name: _held_out(each, 1, scenes, keys) for name, each in first.items()}
     found = {}
     for name, each in drawn.items():
-        taken = {_unit(crop, first[other]) for other in drawn if other != name for crop in _chosen(first[other], held[other])}
-        mine = [
-            (crops, out)
-            for crops, out in zip(each, held[name], strict=True)
-            if out or not taken & {("scene", crops[0].scene), ("key", crops[0].key)}
-        ]
-        found[name] = _sides([crops for crops, _ in mine], [out for _, out in mine], train, test, keep)
+        taken = {_unit(crop, first[other]) for other in drawn if other != name for crop in compress(first[other], held[other])}
+        mine = [out or not taken & {("scene", crop.scene), ("key", crop.key)} for crop, out in zip(first[name], held[name], strict=True)]
+        found[name] = _sides(list(compress(each, mine)), list(compress(held[name], mine)), train, test, keep)
         _check_sides(sources[name], *found[name], " when scenes that another set holds out are left")
     return found
 
@@ -209,10 +205,6 @@ def _scenes(crops: Sequence[Crop]) -> list[str]:
 def _keys_of_one_scene(crops: Sequence[Crop]) -> list[str]:
     """The keys of a set that is parted by pairs; none of one that has scenes."""
     return [crop.key for crop in crops] if len(set(_scenes(crops))) == 1 else []
-
-
-def _chosen(crops: Sequence[Crop], held: Sequence[bool]) -> list[Crop]:
-    return [crop for crop, out in zip(crops, held, strict=True) if out]
 
 
 def _unit(crop: Crop, of: Sequence[Crop]) -> tuple[str, str]:

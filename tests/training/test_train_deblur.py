@@ -1,88 +1,23 @@
 """`tools/train_deblur.py`: a run that can be killed, its files, its faults, and many processes as one."""
 
 import csv
-import importlib.util
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import interrupting
 import numpy as np
 import pytest
 import torch
+from deblurring import SCRIPT, child, losses, words
 
 from blurdata.errors import SourceError
 from blurdata.files import read_image, write_png
 from blurdata.pairs import Pair, PairList
 from blurdata.shards import build, open_input
-from blurdata.training import TrainRecipe, load_checkpoint, load_network, save_checkpoint
+from blurdata.training import load_checkpoint, load_network, save_checkpoint
 from blurdata.training.evaluation import evaluate
-from blurdata.training.pairs import TrainingPairs
-
-SCRIPT = Path(__file__).resolve().parents[2] / "tools" / "train_deblur.py"
-TINY = {"small": "true", "stages": "[{steps: 6, crop: 16, batch: 4}, {steps: 4, crop: 24, batch: 2}]", "warmup_steps": 0}
-
-
-@pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("train_deblur", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    """Ten pairs of 48 px."""
-    rng = np.random.default_rng(0)
-    pairs = []
-    for i in range(10):
-        sharp = rng.integers(0, 256, (12, 12, 3)).astype(np.uint8).repeat(4, 0).repeat(4, 1)
-        pairs.append(Pair(f"s/{i}", sharp // 2 + 64, sharp))
-    root = tmp_path_factory.mktemp("tiny") / "shards"
-    build(PairList(pairs), root)
-    return root
-
-
-def words(out, *more, sets=(), recipe="verify_fast"):
-    fields = {**TINY, "evaluate_every": 0, **dict(sets)}
-    changes = [word for name, value in fields.items() for word in ("--set", f"{name}={value}")]
-    return [recipe, "--out", str(out), "--workers", "0", "--threads", "1", "--device", "cpu", *changes, *map(str, more)]
-
-
-@pytest.fixture
-def train(script, monkeypatch):
-    """Run the script in this process; what it says when it gives up, or None."""
-
-    def run(out, *more, **options):
-        monkeypatch.setattr(sys, "argv", ["train_deblur.py", *words(out, *more, **options)])
-        threads = torch.get_num_threads()
-        try:
-            script.main()
-        except SystemExit as end:
-            return end.code
-        finally:
-            torch.set_num_threads(threads)
-        return None
-
-    return run
-
-
-def losses(out):
-    with (out / "loss.csv").open() as stream:
-        return {int(row["step"]): row["loss"] for row in csv.DictReader(stream)}
-
-
-def child(arguments, *, launcher=()):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[1])}
-    return subprocess.Popen(
-        [sys.executable, *launcher, str(SCRIPT), *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
 
 
 class TestRun:
@@ -390,33 +325,6 @@ class TestTestPairs:
         assert train(tmp_path / "run", "--shards", shards, "--test", others) is None
         pairs = json.loads((tmp_path / "run/result.json").read_text(), parse_constant=lambda word: pytest.fail(word))["pairs"]
         assert [row["blurry_psnr"] is None for row in pairs] == [False, False, True, False]
-
-
-class TestOnLine:
-    def test_a_condition_on_pictures_is_refused(self, train, shards, tmp_path):
-        """Nothing is known of them that it could be about."""
-        write_png(tmp_path / "sharp/a.png", np.zeros((96, 96, 3), np.uint8))
-        said = train(tmp_path / "run", "--sharp", tmp_path / "sharp", "--pairs", "online", sets={"where": "blur_px_p95 < 3"}.items())
-        assert "of which nothing is known" in said
-
-    @pytest.mark.parametrize("stored", [False, True])
-    def test_gopros_augmentations_reach_pairs_that_are_made(self, tmp_path, stored):
-        """Channels change places in both halves, and the blurry one alone gets noise, drawn anew for each sample and the same again."""
-        red = np.zeros((96, 96, 3), np.uint8) + np.array([200, 90, 30], np.uint8)
-        write_png(tmp_path / "sharp/a.png", red)
-        if stored:
-            build(PairList([Pair("a", red, red)]), tmp_path / "shards")
-        blur = [{"kind": "gaussian", "parameters": {"sigma_px": [1.0, 1.0]}}]
-        fields = {"pairs": "online", "blur": blur, "augment": "gopro", "stages": [{"steps": 1, "crop": 32, "batch": 1}]}
-        recipe = TrainRecipe(learning_rate=1e-3, **fields)
-        crops = TrainingPairs(recipe, sharp=tmp_path / ("shards" if stored else "sharp")).crops(32)
-        samples = [crops[(epoch, 0)] for epoch in range(12)]
-        orders = {tuple(sample["sharp"].float().mean((1, 2)).argsort().tolist()) for sample in samples}
-        noise = [float((sample["blurry"].float() - sample["sharp"].float()).std()) for sample in samples]
-        assert len(orders) > 2
-        assert max(noise) > 1
-        assert len(set(noise)) > 6
-        assert torch.equal(crops[(3, 0)]["blurry"], samples[3]["blurry"])
 
 
 def test_two_processes_score_the_network_that_is_saved(shards, tmp_path):
