@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import BinaryIO
 
 import cv2
@@ -361,7 +362,7 @@ def make_folder(folder: Path) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with temporary(folder / "probe"):
+        with TemporaryFile(dir=folder):  # has no name, so a kill leaves nothing behind
             pass
     except OSError as error:
         raise output_error(folder, error) from error

@@ -238,5 +238,9 @@ def write_index(plan: Plan, out: Path) -> None:
     if len(present) < len(sidecars):
         return
     data = to_json(make_index(plan, present))
-    if not (out / INDEX).exists() or (out / INDEX).read_bytes() != data:
+    try:
+        same = (out / INDEX).read_bytes() == data
+    except FileNotFoundError:  # or another builder has just begun and taken it away
+        same = False
+    if not same:
         publish(out / INDEX, data)

@@ -1,9 +1,11 @@
 """Builders that are killed, fail or meet others leave no process, no half-written file and nothing of the living behind."""
 
+import itertools
 import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -61,6 +63,32 @@ def test_killed_builds_carry_on(tmp_path: Path, golden: Path) -> None:
         build(source_of(), out, settings=SMALL)
         assert files_of(out) == expected
     assert len(stages) > 2
+
+
+def build_until(touches: int, out: Path) -> None:
+    """Build, and be killed before the folder or what is in it is touched once more than ``touches`` times."""
+    left = iter(range(touches))
+
+    def hook(_: str, arguments: tuple[object, ...]) -> None:
+        if arguments and str(arguments[0]).startswith(str(out)) and next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hook)
+    build(source_of(2), out, settings=SMALL)
+
+
+def test_killed_at_each_touch_of_the_folder(tmp_path: Path) -> None:
+    """Killed before any one call that opens, renames or removes, a build leaves nothing that the next one does not use or take away."""
+    build(source_of(2), tmp_path / "golden", settings=SMALL)
+    for touches in itertools.count():
+        out = tmp_path / str(touches)
+        child = in_child(lambda touches=touches, out=out: build_until(touches, out))
+        child.join()
+        if child.exitcode == 0:
+            break
+        build(source_of(2), out, settings=SMALL)
+        assert files_of(out) == files_of(tmp_path / "golden")
+    assert touches > 20
 
 
 def test_two_builders_share_a_folder(tmp_path: Path, golden: Path) -> None:
