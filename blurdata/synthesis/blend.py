@@ -1,7 +1,7 @@
 """How is light averaged exactly: code values become integers of linear light, integers are summed, the mean is rounded once.
 
-Light is 24 bits for 8-bit frames and 48 bits for 16-bit ones. The sums never overflow (uint64; uint32 for up to 256 samples of 24
-bits), so neither order nor overlap can change a bit. The mean's code value is ``floor(max * encode(sum / weight) + 0.5)`` in
+Light is 24 bits for 8-bit frames and 48 bits for 16-bit ones, fewer for over 65,535 samples. The sums never overflow (uint64; uint32
+for up to 256 samples of 24 bits), so neither order nor overlap can change a bit. The mean's code value is ``floor(max * encode(sum / weight) + 0.5)`` in
 float64; instead of a power for each pixel, the sums at which that value steps up are found once, and each pixel looks up its step.
 """
 
@@ -19,18 +19,18 @@ from blurdata.synthesis.room import Room
 
 Sums = NDArray[Any]  # uint32 or uint64
 _AT_ONCE = 4
+_NEAR = 2.0**-44  # share of a sum within which its inverse is found; some hundred steps of float64
 
 
-def light_bits(bits: int) -> int:
-    """Bits of the integer that linear light is, for frames of ``bits`` a sample."""
-    return 24 if bits <= 8 else 48
+def white_of(bits: int, samples: int) -> int:
+    """The integer that white light is, for so many frames of ``bits`` a sample."""
+    return (1 << (24 if bits <= 8 else min(48, 64 - samples.bit_length()))) - 1
 
 
 @lru_cache(maxsize=8)
-def light_table(curve: Curve, bits: int) -> NDArray[Any]:
-    """(3, 2 ** bits) integer light of every code: uint32 of 24 bits, or uint64 of 48."""
+def light_table(curve: Curve, bits: int, full: int) -> NDArray[Any]:
+    """(3, 2 ** bits) integer light of every code, ``full`` for white: uint32 for 8 bits, else uint64."""
     light = np.broadcast_to(curve.light_of_codes(bits), (3, 1 << bits))
-    full = (1 << light_bits(bits)) - 1
     return np.floor(np.clip(light, 0, 1) * full + 0.5).astype(np.uint32 if bits <= 8 else np.uint64)
 
 
@@ -50,24 +50,34 @@ class CodeSteps:
 
 
 @lru_cache(maxsize=32)
-def code_steps(curve: Curve, bits: int, weight: int) -> CodeSteps:
-    """The steps of codes of ``bits`` for sums over ``weight`` samples."""
-    full = weight * ((1 << light_bits(bits)) - 1)
-    top = (1 << bits) - 1
-    edges = np.repeat(((np.arange(1, top + 1) - 0.5) / top)[:, None], 3, axis=1)
-    guess = np.clip(np.floor(curve.decode(edges) * full), 0, full)
-    steps = np.zeros((3, top + 1), np.uint64)
-    best = np.full(guess.shape, full + 1, np.uint64)
-    for offset in range(8, -9, -1):  # the formula itself decides, not its inverse
-        sums = np.clip(guess + offset, 0, full)
-        reached = np.floor(np.clip(curve.encode(sums / full), 0, 1) * top + 0.5) >= np.arange(1, top + 1)[:, None]
-        best = np.where(reached, sums.astype(np.uint64), best)
-    steps[:, 1:] = best.T
-    shift = max(0, int(full).bit_length() - 16)
-    buckets = (full >> shift) + 2
-    begins = np.arange(buckets, dtype=np.uint64) << np.uint64(shift)
+def code_steps(curve: Curve, bits: int, full: int) -> CodeSteps:
+    """The steps of codes of ``bits`` for sums of which ``full`` is white."""
+    codes = np.arange(1, 1 << bits)
+    steps = np.zeros((3, codes.size + 1), np.uint64)
+    steps[:, 1:] = _least_sums(curve, codes, full)
+    shift = max(0, full.bit_length() - 16)
+    begins = np.arange((full >> shift) + 2, dtype=np.uint64) << np.uint64(shift)
     first = np.stack([np.searchsorted(steps[c, 1:], begins, side="right") for c in range(3)])
     return CodeSteps(steps, first.astype(np.uint8 if bits <= 8 else np.uint16), shift)
+
+
+def _least_sums(curve: Curve, codes: NDArray[np.int64], full: int) -> NDArray[np.uint64]:
+    """(3, N) the least sum with each code or a higher one, ``full + 1`` where there is none: the formula itself decides, not its inverse."""
+    guess = curve.decode(np.repeat(((codes - 0.5) / codes[-1])[:, None], 3, axis=1)) * full
+    width = np.maximum(8, guess * _NEAR)
+    low, high = (np.clip(edge, 0, float(full)).astype(np.uint64) for edge in (guess - width, guess + width))
+    low, high = np.minimum(low, full), np.minimum(high, full)  # a float may lie above
+
+    def reached(sums: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        return np.asarray(np.floor(np.clip(curve.encode(sums / full), 0, 1) * codes[-1] + 0.5) >= codes[:, None])
+
+    low = np.where(reached(low), 0, low)  # which does not reach the code, unless it is 0 and does
+    high = np.where(reached(high), high, full + 1)
+    while (apart := high - low).max() > 1:
+        middle = low + apart // 2
+        enough = reached(middle)
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.asarray(np.where(reached(low), low, high).T)
 
 
 class LightSum:
@@ -90,7 +100,8 @@ class LightSum:
 
     def __init__(self, curve: Curve, *, bits: int, samples: int, room: Room | None = None) -> None:
         self._curve, self._bits = curve, bits
-        self._table = light_table(curve, bits)
+        self.full = white_of(bits, samples)  # the integer that is white
+        self._table = light_table(curve, bits, self.full)
         self._dtype = np.uint32 if bits <= 8 and samples <= 256 else np.uint64
         self._sum: Sums | None = None
         self._room = room or Room()
@@ -105,11 +116,6 @@ class LightSum:
             if len(self._waiting) == _AT_ONCE:
                 self._fold()
 
-    @property
-    def full(self) -> int:
-        """The integer that is white."""
-        return (1 << light_bits(self._bits)) - 1
-
     def open(self, shape: tuple[int, ...], weight: int) -> Sums:
         """The (H, W, 3) sum itself, for a caller that adds light of ``weight`` in all on the integer grid."""
         self._fold()
@@ -120,7 +126,7 @@ class LightSum:
         """Add (H, W, 3) light in [0, 1], put on the integer grid, ``weight`` times."""
         grid = np.floor(np.clip(light, 0, 1) * np.float64(self.full) + 0.5)
         total = self.open(light.shape, weight)
-        total += (grid * weight).astype(total.dtype)
+        total += grid.astype(total.dtype) * total.dtype.type(weight)
 
     def sums(self) -> Sums:
         """(H, W, 3) the sum."""
@@ -137,7 +143,7 @@ class LightSum:
     def codes(self) -> Image:
         """(H, W, 3) the mean's code values, rounded once, half up."""
         sums = self.sums()
-        steps = code_steps(self._curve, self._bits, self.weight)
+        steps = code_steps(self._curve, self._bits, self.weight * self.full)
         out = self._room.empty(sums.shape, np.uint8 if self._bits <= 8 else np.uint16)
         to_codes(out.reshape(-1, 3), sums.reshape(-1, 3), steps.first, steps.steps, np.uint64(steps.shift))
         return out

@@ -39,16 +39,31 @@ def test_mean_equals_the_float64_reference(dtype: type, dark: bool, name: str) -
     assert (error == 0).mean() >= 0.999
 
 
-def test_code_steps_are_those_of_the_formula() -> None:
-    """A constant frame comes back as itself, for every code and both depths."""
+@pytest.mark.parametrize("samples", [7, 51, 65, 257, 4097, 70_000])
+def test_code_steps_are_those_of_the_formula(samples: int) -> None:
+    """A constant frame comes back as itself, for every code, both depths, and any number of samples."""
     for dtype, bits in ((np.uint8, 8), (np.uint16, 16)):
         codes = np.arange(1 << bits, dtype=dtype)
         frame = np.repeat(codes[None, :, None], 3, axis=2)
         for name in ("gamma22", "srgb", "linear"):
-            total = LightSum(curve(name), bits=bits, samples=7)
-            for _ in range(7):
-                total.add(frame)
+            once = LightSum(curve(name), bits=bits, samples=samples)
+            once.add(frame)
+            total = LightSum(curve(name), bits=bits, samples=samples)
+            sums = total.open(frame.shape, samples)
+            sums += once.sums().astype(sums.dtype) * sums.dtype.type(samples)
             assert np.array_equal(total.codes(), frame)
+
+
+def test_many_bright_samples_of_16_bits() -> None:
+    """Sums far beyond what float64 holds exactly still step where they should."""
+    scene = np.random.default_rng(4).integers(40_000, 65_536, (48, 200, 3)).astype(np.uint16)
+    frames = [np.ascontiguousarray(scene[:, 2 * i : 2 * i + 64]) for i in range(65)]
+
+    pair = synthesize(frames, {"window": 65, "curve": "srgb", "variant": "blur_gamma"})[0]
+
+    error = np.abs(pair.blurry.astype(np.int64) - _reference(frames, "srgb"))
+    assert error.max() <= 1
+    assert (error == 0).mean() >= 0.999
 
 
 def test_order_and_grouping_change_no_bit() -> None:
