@@ -6,6 +6,7 @@ import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass, field, fields
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
@@ -74,13 +75,32 @@ class Analysis:
 
         A single lost frame is found at any rate, but above 500 frames a second not always where times are rounded to milliseconds.
         """
+        return [int(i) + 1 for i in np.flatnonzero(self._skips)]
+
+    @cached_property
+    def _skips(self) -> NDArray[np.bool_]:
         gaps = np.diff(self.times_s)
         if not gaps.size:
-            return []
+            return np.zeros(0, np.bool_)
         usual = median_filter(gaps, _TIMING_REACH)
-        rounded = np.allclose(self.times_s, np.round(self.times_s, 3), rtol=0, atol=1e-7)
-        skips = (gaps > _TIMING_BREAK * usual) & (gaps > usual + (_ROUNDED_S if rounded else 0))
-        return [int(i) + 1 for i in np.flatnonzero(skips)]
+        return np.asarray((gaps > _TIMING_BREAK * usual) & (gaps > usual + (_ROUNDED_S if self.rounded else 0)))
+
+    @cached_property
+    def rounded(self) -> bool:
+        """Whether times are whole milliseconds, as those of Matroska are."""
+        return np.allclose(self.times_s, np.round(self.times_s, 3), rtol=0, atol=1e-7)
+
+    def shown_fps(self, stated: float | None) -> float | None:
+        """Frames per second between frames that follow each other: as stated, unless the times say otherwise.
+
+        Containers state an average, which frames that are missing lower, and for which the time of the last frame is a guess.
+        """
+        whole_s = np.diff(self.times_s)[~self._skips]
+        if stated is None or not whole_s.size:
+            return stated
+        rate, total_s = len(whole_s) / float(whole_s.sum()), float(whole_s.sum())
+        slack = (1 + self._skips.sum()) * (1e-3 if self.rounded else 2e-6) / total_s
+        return stated if abs(stated / rate - 1) <= slack else round(float(Fraction(rate).limit_denominator(1001)), 6)
 
 
 def analyze(film: Film, cache: Path | None = None, *, advance: Advance = SILENT) -> Analysis:

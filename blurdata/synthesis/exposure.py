@@ -135,9 +135,9 @@ class Exposure:
 
 
 def _steps(window: Window) -> list[int]:
-    """Steps between each two frames: twice as many where one between them was lost, so that time is weighted evenly.
+    """Steps between each two frames, as many as time goes by: twice as many where one between them was lost.
 
     Pictures that a quicker file shows two and three times in turn lie equally far apart, whatever their numbers.
     """
     least = min(window.apart)
-    return [window.virtual * int(apart / least + 1e-6) if window.virtual > 1 else 1 for apart in window.apart]
+    return [round(window.virtual * apart / least) if window.virtual > 1 else 1 for apart in window.apart]

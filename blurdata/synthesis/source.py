@@ -76,6 +76,7 @@ class FilmPairs(PairSource):
             self.recipe = {**self.recipe, "interpolator": fingerprint_files([path], root=path.parent)}
         self._only = None if shots is None else sorted(set(shots))
         self._analyses = [_analyzed(film, cache, show_progress) for film in self._films]
+        self._fps = [known.shown_fps(film.fps) for film, known in zip(self._films, self._analyses, strict=True)]
         _check_rim(self._films, self._analyses, recipe)
         self._takes, self._counts, self._shots = self._planned()
 
@@ -169,6 +170,8 @@ class FilmPairs(PairSource):
 
     def _meta(self, take: _Take, exposure: Exposure) -> dict[str, Any]:
         film, analysis, window, recipe = self._films[take.film], self._analyses[take.film], take.window, self._plan
+        fps = self._fps[take.film]
+        capture_fps = recipe.capture_fps or fps or (None if film.rate_unknown else recipe.folder_fps)
         mean, p95, longest = window.blur_px
         return {
             "source": film.name,
@@ -185,9 +188,9 @@ class FilmPairs(PairSource):
             "end_weight": recipe.end_weight,
             "virtual_frames": window.virtual,
             "interpolation": recipe.interpolation,
-            "exposure_s": _exposure_s(film, analysis, window, recipe),
-            "capture_fps": _capture_fps(film, recipe),
-            "container_fps": film.fps,
+            "exposure_s": _exposure_s(analysis, window, capture_fps, fps),
+            "capture_fps": capture_fps,
+            "container_fps": fps,
             "source_exposure_s": recipe.source_exposure_s,
             "curve": "linear" if recipe.variant == "blur" else recipe.curve,  # under which the blurry half is a mean
             "seed": recipe.seed,
@@ -257,27 +260,21 @@ def _between(
     return known[id(last)]
 
 
-def _capture_fps(film: Film, recipe: SynthesisRecipe) -> float | None:
-    return recipe.capture_fps or film.fps or (None if film.rate_unknown else recipe.folder_fps)
+def _exposure_s(analysis: Analysis, window: Window, capture_fps: float | None, fps: float | None) -> float | None:
+    """Seconds from the first to the last sample; the times of frames, stretched where the capture rate is not that of the film.
 
-
-def _exposure_s(film: Film, analysis: Analysis, window: Window, recipe: SynthesisRecipe) -> float | None:
-    """Seconds from the first to the last sample; the container's time, stretched where the capture rate is another or frames were added.
-
-    Matroska rounds times to milliseconds: times that are even but for that, are even.
+    Where times are rounded to milliseconds, those that are even but for that, are even.
     """
     first, last = window.frames[0], window.frames[-1]
-    rate, taken = _capture_fps(film, recipe), sum(window.apart)
-    even_s = taken / rate if rate else None
+    taken = sum(window.apart)
+    even_s = taken / capture_fps if capture_fps else None
     if not analysis.times_s.size:
         return None if even_s is None else round(even_s, 9)
-    ends_s = analysis.times_s[[first, last]]
-    shown_s = float(ends_s[1] - ends_s[0])
-    rounding_s = 1.1e-3 if np.allclose(ends_s, np.round(ends_s, 3), rtol=0, atol=1e-7) else 2e-6
-    if even_s is not None and film.fps and abs(shown_s - (last - first) / film.fps) <= rounding_s:
+    shown_s = float(analysis.times_s[last] - analysis.times_s[first])
+    if even_s is not None and fps and abs(shown_s - (last - first) / fps) <= (1.1e-3 if analysis.rounded else 2e-6):
         return round(even_s, 9)
     taken_s = shown_s * taken / (last - first)
-    return round(taken_s * (film.fps / recipe.capture_fps if recipe.capture_fps and film.fps else 1), 9)
+    return round(taken_s * (fps / capture_fps if capture_fps and fps else 1), 9)
 
 
 def _analyzed(film: Film, cache: Path | None, show_progress: bool) -> Analysis:

@@ -14,6 +14,9 @@ from blurdata.synthesis.cadence import taken_apart
 from blurdata.synthesis.recipe import SynthesisRecipe
 from blurdata.synthesis.repeats import unchanged
 
+_UNEVEN = 1.25  # ratio of the longest to the shortest interval of a window: phones' jitter by a tenth
+_ROUNDED_S = 1.1e-3  # what rounding to milliseconds adds to one at most
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -157,7 +160,7 @@ def _window(
         shot=piece.shot,
         position=position,
         frames=frames,
-        apart=apart,
+        apart=_in_time(apart, frames, analysis),
         virtual=virtual_steps(gaps, recipe),
         blur_px=(
             _total(gaps["mean_px"]),
@@ -166,6 +169,17 @@ def _window(
         ),
         disagreement=round(float(gaps["disagreement"].max()), 4),
     )
+
+
+def _in_time(apart: tuple[float, ...], frames: tuple[int, ...], analysis: Analysis) -> tuple[float, ...]:
+    """How far apart frames were taken as their times say, on the average 1, where the rate varies and none is repeated."""
+    if not analysis.times_s.size or frames[-1] - frames[0] != len(apart):
+        return apart
+    held_s = np.diff(analysis.times_s[list(frames)])
+    rounding_s = _ROUNDED_S if analysis.rounded else 0.0
+    if held_s.max() <= _UNEVEN * held_s.min() + rounding_s:
+        return apart
+    return tuple((held_s / held_s.mean()).tolist())
 
 
 def _total(lengths_px: NDArray[np.float32]) -> float:

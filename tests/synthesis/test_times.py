@@ -3,6 +3,7 @@
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from filming import moving, write_film
@@ -77,6 +78,33 @@ def test_capture_rate_overrules_the_container(tmp_path: Path) -> None:
 
     assert meta["exposure_s"] == pytest.approx(4 / 240, abs=2e-4)
     assert (meta["capture_fps"], meta["container_fps"]) == (240, 30)
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_frames_that_are_missing_lower_no_rate(tmp_path: Path, suffix: str) -> None:
+    """MP4 states an average; the rate is that between frames which follow each other, and the exposure follows from it."""
+    path = tmp_path / f"slow{suffix}"
+    write_film(path, moving(22), pts=[*range(11), *range(20, 31)], codec="mpeg4", pix_fmt="yuv420p")
+
+    for meta in (pair.meta for pair in synthesize(path, {"window": 5, "capture_fps": 240})):
+        assert meta["exposure_s"] == pytest.approx(4 / 240, abs=1e-8)
+        assert meta["container_fps"] == 30
+    assert synthesize(path, {"window": 5})[0].meta["capture_fps"] == 30
+
+
+def test_virtual_frames_weigh_time_evenly_at_a_variable_rate(tmp_path: Path) -> None:
+    """A scene that moves evenly while the camera does not keep time is blended as if it had."""
+    moments = [0, 2, 5, 7, 10, 12, 15]
+    scene = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (96, 320, 3)).astype(np.float32), None, 2.0)
+    scene = np.clip((scene - 128) * 5 + 128, 0, 255).astype(np.uint8)
+    path = tmp_path / "phone.mkv"
+    write_film(path, [np.ascontiguousarray(scene[:, t : t + 240]) for t in moments], pts=moments, tick=Fraction(1, 100))
+
+    pair = synthesize(path, {"window": 7, "variant": "blur", "interpolation": "dis", "virtual_frames": 2})[0]
+
+    even = np.mean([scene[:, t : t + 240] for t in range(16)], axis=0)
+    assert pair.meta["samples"] == 16
+    assert np.abs(pair.blurry - even)[8:-8, 24:-24].mean() < 0.6
 
 
 @pytest.mark.parametrize("suffix", [".h264", ".hevc"])
