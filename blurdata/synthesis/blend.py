@@ -1,8 +1,9 @@
 """How is light averaged exactly: code values become integers of linear light, integers are summed, the mean is rounded once.
 
 Light is 24 bits for 8-bit frames and 48 bits for 16-bit ones, fewer for over 65,535 samples. The sums never overflow (uint64; uint32
-for up to 256 samples of 24 bits), so neither order nor overlap can change a bit. The mean's code value is ``floor(max * encode(sum / weight) + 0.5)`` in
-float64; instead of a power for each pixel, the sums at which that value steps up are found once, and each pixel looks up its step.
+for up to 256 samples of 24 bits), so neither order nor overlap can change a bit. The mean's code value is
+``floor(max * encode(sum / weight) + 0.5)`` in float64; instead of a power for each pixel, the sums at which that value steps up are
+found once, and each pixel looks up its step.
 """
 
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def code_steps(curve: Curve, bits: int, full: int) -> CodeSteps:
 
 
 def _least_sums(curve: Curve, codes: NDArray[np.int64], full: int) -> NDArray[np.uint64]:
-    """(3, N) the least sum with each code or a higher one, ``full + 1`` where there is none: the formula itself decides, not its inverse."""
+    """(3, N) the least sum with each code or a higher one, ``full + 1`` where there is none; the formula decides, not its inverse."""
     guess = curve.decode(np.repeat(((codes - 0.5) / codes[-1])[:, None], 3, axis=1)) * full
     width = np.maximum(8, guess * _NEAR)
     low, high = (np.clip(edge, 0, float(full)).astype(np.uint64) for edge in (guess - width, guess + width))

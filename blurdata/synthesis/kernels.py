@@ -88,6 +88,29 @@ def yuv_to_rgb(out: Any, y: Any, cb: Any, cr: Any, scale: Any, offset: Any, matr
 
 
 @compiled
+def spread_chroma(out: Any, plane: Any, across: int, down: int, centred: bool) -> None:
+    """Chroma at every pixel, as :func:`yuv8_to_rgb` has it: (H, W) uint16 of a plane of uint16, rounded once."""
+    height, width = out.shape
+    few, last = (width + across) >> across, ((height + down) >> down) - 1
+    column = np.empty(few + 2, np.uint32)
+    for i in range(height):
+        near = i >> down
+        far = min(max(near - 1 + 2 * (i & 1), 0), last) if down else near
+        for k in range(few):
+            column[k + 1] = 3 * np.uint32(plane[near, k]) + np.uint32(plane[far, k])
+        column[0], column[few + 1] = column[1], column[few]
+        for j in range(width):
+            k = (j >> across) + 1
+            if not across or (not centred and j & 1 == 0):
+                value = 4 * column[k]
+            elif centred:
+                value = 3 * column[k] + column[k - 1 + 2 * (j & 1)]
+            else:
+                value = 2 * (column[k] + column[k + 1])
+            out[i, j] = (value + 8) >> 4
+
+
+@compiled
 def yuv8_to_rgb(out: Any, y: Any, cb: Any, cr: Any, across: int, down: int, centred: bool, black: int, factors: Any) -> None:
     """(H, 3 W) uint8 RGB of three planes of 8 bits, whose rows may be longer than the picture's; integers, alike on every processor.
 

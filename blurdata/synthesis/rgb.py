@@ -13,7 +13,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from blurdata.pairs import Image
-from blurdata.synthesis.kernels import CHROMA_UNIT, FIXED_BITS, yuv8_to_rgb, yuv_to_rgb
+from blurdata.synthesis.kernels import CHROMA_UNIT, FIXED_BITS, spread_chroma, yuv8_to_rgb, yuv_to_rgb
 from blurdata.synthesis.room import Room
 
 # AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601, as they do the reserved 3
@@ -22,6 +22,7 @@ _MATRICES = {0: "rgb", 1: "bt709", 2: "bt601", 3: "bt601", 5: "bt601", 6: "bt601
 _WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593), "smpte240m": (0.212, 0.087), "fcc": (0.3, 0.11)}
 _LIMITED, _FULL = 1, 2
 _PLANAR = {f"yuv{j}{name}p": shifts for j in ("", "j") for name, shifts in {"420": (1, 1), "422": (1, 0), "444": (0, 0)}.items()}
+_LAYOUTS = {(True, True): "420", (True, False): "422", (False, False): "444", (False, True): "440"}  # chroma halved across, down
 _CENTRED = ("mjpeg", "mpeg1video")  # codecs whose chroma samples lie between two columns; those of all others lie on the left one
 
 
@@ -89,14 +90,15 @@ class ToRgb:
         return out
 
     def _deep(self, frame: Any) -> NDArray[np.uint16]:
-        """FFmpeg's own conversion ends at 99.6 % of white."""
-        spread = int(frame.color_range) or _LIMITED  # the same before and after, so that only chroma is scaled up
+        """FFmpeg's own conversion ends at 99.6 % of white, and takes most codecs' chroma for centred."""
+        spread = int(frame.color_range) or _LIMITED
         bits = frame.format.components[0].bits
-        as_is = frame.format.name == f"yuv444p{bits}le"  # whose luma FFmpeg would scale up in another way than its chroma
-        wanted: Any = {"format": "yuv444p16le", "src_color_range": spread, "dst_color_range": spread, "threads": 1}
-        whole: Any = frame if as_is else self._reformatter.reformat(frame, **wanted)
-        planes = [np.frombuffer(p, np.uint16).reshape(p.height, -1)[:, : frame.width] for p in whole.planes[:3]]
-        y, cb, cr = [plane << (16 - bits) for plane in planes] if as_is else planes
+        y, cb, cr = (plane << (16 - bits) for plane in self._planes(frame, bits, spread))
+        across, down = (int(2 * part.shape[axis] <= y.shape[axis] + 1) for part, axis in ((cb, 1), (cb, 0)))
+        if across or down:
+            few, (cb, cr) = (cb, cr), (self._room.empty(y.shape, np.uint16) for _ in range(2))
+            for whole, part in zip((cb, cr), few, strict=True):
+                spread_chroma(whole, part, across, down, self._centred)
         if spread == _FULL:
             one = float(((1 << bits) - 1) << (16 - bits))
             scale, offset = np.array([1 / one, 1 / one]), np.array([0.0, 32768.0])
@@ -107,6 +109,15 @@ class ToRgb:
         out = self._room.empty((frame.height, frame.width, 3), np.uint16)
         yuv_to_rgb(out, y, cb, cr, scale, offset, rows)
         return out
+
+    def _planes(self, frame: Any, bits: int, spread: int) -> list[NDArray[np.uint16]]:
+        """Luma and chroma as stored; what is packed, or of the other byte order, is laid out by FFmpeg first."""
+        halved = frame.format.chroma_width(2) == 1, frame.format.chroma_height(2) == 1
+        planar = f"yuv{_LAYOUTS[halved]}p{bits}le"
+        stored: Any = frame
+        if frame.format.name != planar:
+            stored = self._reformatter.reformat(frame, format=planar, src_color_range=spread, dst_color_range=spread, threads=1)
+        return [np.frombuffer(p, np.uint16).reshape(p.height, -1)[:, : p.width] for p in stored.planes]
 
 
 @cache

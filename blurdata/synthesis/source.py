@@ -8,8 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from blurdata.color import curve, with_tables
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files

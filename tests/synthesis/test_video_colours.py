@@ -115,6 +115,27 @@ def test_frames_of_8_bits_are_their_definition_to_half_a_code(size: tuple[int, i
     assert np.abs(found - wanted).max() < 0.51
 
 
+@pytest.mark.parametrize("size", [(36, 52), (37, 53)])
+@pytest.mark.parametrize("name", ["yuv420p10le", "yuv422p10le", "yuv420p12le", "yuv420p10be", "yuva422p10le", "p210le", "y210le"])
+@pytest.mark.parametrize("codec", ["prores", "mjpeg"])
+def test_deep_frames_have_chroma_where_those_of_8_bits_have_it(size: tuple[int, int], name: str, codec: str) -> None:
+    """The same definition, in 16 bits: a film of 10 bits has its coloured edges where its copy of 8 bits has them."""
+    bits = 12 if "12" in name else 10
+    planar = f"yuv{'420' if '420' in name else '422'}p{bits}le"
+    rng, stored, planes = np.random.default_rng(0), av.VideoFrame(size[1], size[0], planar), []
+    for plane in stored.planes:
+        rows = rng.integers(0, 1 << bits, (plane.height, plane.line_size // 2), dtype=np.uint16)
+        plane.update(rows.tobytes())
+        planes.append(rows[:, : plane.width] / (1 << (bits - 8)))
+    frame = stored if name == planar else stored.reformat(format=name, src_color_range=1, dst_color_range=1)
+    frame.colorspace, frame.color_range = _TAGS["bt709"], 1
+
+    found = ToRgb("auto", codec)(frame)
+
+    wanted = 257 * _definition(planes, size, "bt709", full=False, centred=codec == "mjpeg")
+    assert np.abs(found - wanted).max() < 0.51
+
+
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("bits", [8, 10, 16])
 def test_grey_frames_are_honoured_in_their_range(full: bool, bits: int) -> None:
