@@ -49,7 +49,9 @@ def thumbnail(picture: Image) -> Float:
     return np.asarray(small.ravel() / (257 if picture.dtype == np.uint16 else 1))
 
 
-def locate(truths: Float, frames: Float, error_of: Callable[[int, int], float], *, window: int) -> tuple[list[int | None], list[float]]:
+def locate(
+    truths: Float, frames: Float, error_of: Callable[[int, int], float], *, window: int, first: int = 0
+) -> tuple[list[int | None], list[float]]:
     """Position of each ground truth among all frames, and its mean squared error.
 
     Args:
@@ -57,6 +59,7 @@ def locate(truths: Float, frames: Float, error_of: Callable[[int, int], float], 
         frames: (F, D) thumbnails of all frames.
         error_of: Mean squared error of ground truth ``i`` and frame ``f`` at full size, in 8-bit codes.
         window: M; of frames that are equally alike, the one M behind the last ground truth is taken.
+        first: Position of the first ground truth as its number says, which is taken of frames that are equally alike.
 
     Returns:
         Positions, None where no frame is the ground truth, and the smallest errors.
@@ -68,7 +71,7 @@ def locate(truths: Float, frames: Float, error_of: Callable[[int, int], float], 
         nearest = np.argsort(row, kind="stable")[:_CANDIDATES]
         alike = row <= 4 * row[nearest[0]] + _ALIKE * truths.shape[1]
         near = [int(f) for f in nearest if alike[f]]
-        expected = best[-1] + window if best else near[0]
+        expected = best[-1] + window if best else first
         if 0 <= expected < len(frames) and alike[expected] and expected not in near:
             near.append(expected)
         exact = {f: error_of(i, f) for f in near}
@@ -76,6 +79,11 @@ def locate(truths: Float, frames: Float, error_of: Callable[[int, int], float], 
         errors.append(exact[best[-1]])
     limit = min(_FAR, max(_CLOSE, 4 * float(np.median(errors))))
     return [f if error <= limit else None for f, error in zip(best, errors, strict=True)], errors
+
+
+def file_number(number: int, window: int) -> int:
+    """The file number of ground truth ``number`` where no frame is missing and none was numbered anew."""
+    return (number - 1) * window + window // 2 + 1
 
 
 def windows(
@@ -113,7 +121,7 @@ def windows(
     found = []
     for number in numbers:
         if number not in known:
-            expected = (number - 1) * window + window // 2 + 1
+            expected = file_number(number, window)
             found.append(Window(number, None, (), (expected,)))
             continue
         found.append(_window(number, known, shares, file_numbers, window))

@@ -8,6 +8,7 @@ ground truths differ from the frames by less than one code value.
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -25,7 +26,7 @@ from blurdata.pairs import Image
 from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.folder import INDEX
-from blurdata.synthesis.locate import Window, locate, thumbnail, windows
+from blurdata.synthesis.locate import Window, file_number, locate, thumbnail, windows
 
 CURVES = {"blur": "linear", "blur_gamma": "gamma22"}
 EQUAL_DB = 100.0
@@ -203,7 +204,8 @@ def _find_windows(
         return _error(read(path), blend(shots, CURVES[variant]), path)
 
     thumbs = [np.stack(list(pool.map(small, paths))) for paths in (truths, frames)]
-    centres, _ = locate(thumbs[0], thumbs[1], error_of, window=window)
+    first = bisect_left(file_numbers, file_number(numbers[0], window))
+    centres, _ = locate(thumbs[0], thumbs[1], error_of, window=window, first=first)
     return windows(numbers, centres, file_numbers, window, misfit)
 
 

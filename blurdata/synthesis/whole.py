@@ -1,8 +1,8 @@
 """Is a video file all there? Its container says how long each part is; what should lie beyond the file's end is missing.
 
 MP4 and MOV are boxes (ISO/IEC 14496-12, 4.2), Matroska and WebM are EBML elements (RFC 8794), AVI is RIFF chunks, GIF is blocks of at most
-255 bytes and a trailer, Y4M is frames of one size, transport streams are packets of one size. Decoders read a file that was cut off without
-a word, and counting frames cannot tell: a Matroska file need not say how many it has.
+255 bytes and a trailer, Y4M is frames of one size, raw MJPEG ends with the end of a picture, transport streams are packets of one size.
+Decoders read a file that was cut off without a word, and counting frames cannot tell: a Matroska file need not say how many it has.
 """
 
 import re
@@ -13,6 +13,7 @@ from typing import BinaryIO
 _BOXES = (b"ftyp", b"moov", b"mdat", b"moof", b"free", b"skip", b"wide", b"styp", b"pnot")
 _EBML = b"\x1a\x45\xdf\xa3"
 _Y4M = b"YUV4MPEG2 "
+_JPEG, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _CHROMA = {
     "420": (2, 2, 2),
     "422": (2, 2, 1),
@@ -52,6 +53,8 @@ def missing_bytes(path: Path) -> int:
             ends = _blocks(stream, length)
         elif head.startswith(_Y4M):
             ends = _pictures(stream, length)
+        elif head.startswith(_JPEG):
+            ends = _closed(stream, length)
         else:
             ends = _packets(stream, length)
         return max(0, max(ends, default=0) - length)
@@ -100,6 +103,13 @@ def _chunks(stream: BinaryIO, length: int) -> Iterator[int]:
         end += 8 + int.from_bytes(head[4:], "little")
         yield end
         end += end % 2
+
+
+def _closed(stream: BinaryIO, length: int) -> Iterator[int]:
+    """At least a byte beyond the end, unless there is the mark that ends the last of a row of JPEGs; zeros may lie behind it."""
+    stream.seek(max(0, length - 4096))
+    if not stream.read().rstrip(b"\0").endswith(_JPEG_END):
+        yield length + 1
 
 
 def _blocks(stream: BinaryIO, length: int) -> Iterator[int]:

@@ -268,6 +268,21 @@ def test_static_film_keeps_its_order(tmp_path: Path) -> None:
     assert found.psnr_blur == 100.0
 
 
+def test_a_sequence_that_begins_at_rest_lacks_nothing(tmp_path: Path) -> None:
+    """Of frames that are alike the first ground truth is the one that its number names."""
+    frames = [film(1)[0]] * (M - 1) + film(2 * M + 1)
+    for number, frame in enumerate(frames, start=1):
+        write_png(tmp_path / "all" / SEQUENCE / f"{number:06}.png", frame)
+    for n in (1, 2, 3):
+        window = frames[(n - 1) * M : n * M]
+        write_png(tmp_path / "pub" / SEQUENCE / "blur" / f"{n:06}.png", numpy_blend(window, 1.0))
+        write_png(tmp_path / "pub" / SEQUENCE / "sharp" / f"{n:06}.png", np.minimum(window[M // 2], 254) + np.uint8(1))
+
+    found = report(tmp_path)
+
+    assert (found.pairs, found.missing_frames) == (3, [])
+
+
 def test_windows_by_hand() -> None:
     """Positions, gaps at the ends and an unknown ground truth, worked out by hand for M = 5."""
     numbers = [1, 2, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]  # frame 3, the first ground truth, is gone

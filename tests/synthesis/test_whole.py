@@ -103,7 +103,7 @@ def test_good_files_are_not_accused(tmp_path: Path, suffix: str, how: dict) -> N
 
 @pytest.mark.parametrize(
     ("suffix", "codec", "pix_fmt"),
-    [("gif", "gif", "rgb8"), ("ts", "libx264", "yuv420p"), ("m2ts", "libx264", "yuv420p")]
+    [("gif", "gif", "rgb8"), ("mjpeg", "mjpeg", "yuvj420p"), ("ts", "libx264", "yuv420p"), ("m2ts", "libx264", "yuv420p")]
     + [
         ("y4m", "wrapped_avframe", pix_fmt)
         for pix_fmt in ("yuv420p", "yuv411p", "yuv422p", "yuv444p10le", "yuv420p12le", "gray", "gray16le")
