@@ -1,7 +1,7 @@
 """How a recipe file becomes a frozen, checked model with an id.
 
 A recipe says *what* to build or train. Each package declares its own subclass of :class:`Recipe`; this module finds the
-file (by path, or by name among those that ship), reads it with ``yaml.safe_load`` and reports a wrong field by file, field
+file (by path, or by name among those that ship), reads it as plain YAML and reports a wrong field by file, field
 and allowed values.
 """
 
@@ -10,6 +10,7 @@ import itertools
 import json
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -29,6 +30,13 @@ _KINDS = {  # a field that only recipes of one kind have, and how such a recipe 
     "arms": ("grading", "python tools/train_grading.py --data FOLDER --recipe {name} --out RUN"),
     "stages": ("training", "python tools/train_deblur.py {name} --shards SHARDS --out RUN"),
 }
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 in that 1e-4 is a number; PyYAML takes what has no point, or no sign in its exponent, for text."""
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+$"), list("-+0123456789"))
 
 
 class Recipe(BaseModel):
@@ -173,7 +181,7 @@ def read_fields(path: Path) -> dict[str, Any]:
 
 def _load(path: Path) -> Any:
     """What a YAML file holds; RecipeError where a field is given twice, or aliases make much of a small file."""
-    loader = yaml.SafeLoader(path.read_text(encoding="utf-8"))
+    loader = _Loader(path.read_text(encoding="utf-8"))
     try:
         node = loader.get_single_node()
         if node is None:

@@ -32,6 +32,15 @@ def test_defaults_are_resolved_and_hashed(tmp_path):
     assert len(recipe_id({})) == 16
 
 
+@pytest.mark.parametrize("written", ["2e2", "2E+2", "20e1", "+2.0e2", "200.0", "2.e2"])
+def test_numbers_may_be_written_with_an_exponent(tmp_path, written):
+    """PyYAML alone takes 2e2 for text; what only looks like it stays text, and beyond all numbers is no number."""
+    assert read_recipe(write(tmp_path, f"flour_g: {written}\n"), Cake).flour_g == 200
+    assert read_fields(write(tmp_path, "filling: 2e2g\n")) == {"filling": "2e2g"}
+    with pytest.raises(RecipeError, match=r"field 'flour_g'.*finite"):
+        read_recipe(write(tmp_path, "flour_g: 1e400\n"), Cake)
+
+
 class Oven(Recipe):
     """A recipe that names files, itself and further in."""
 

@@ -1,5 +1,6 @@
 """What a synthesis recipe says: which frames make one exposure, in which light, with what in between."""
 
+import math
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -65,8 +66,8 @@ class SynthesisRecipe(Recipe):
     curve: FileName = "gamma22"
     blur_vectors: bool = False
     end_weight: float = 1.0
-    capture_fps: float | None = Field(default=None, gt=0)
-    folder_fps: float | None = Field(default=None, gt=0)
+    capture_fps: float | None = Field(default=None, ge=1e-6, le=1e9)
+    folder_fps: float | None = Field(default=None, ge=1e-6, le=1e9)
     source_exposure_s: float | None = Field(default=None, gt=0)
     min_blur_px: float = Field(default=0.0, ge=0)
     max_blur_px: float | None = Field(default=None, gt=0)
@@ -101,9 +102,9 @@ class SynthesisRecipe(Recipe):
         if (
             weights is not None
             and isinstance(self.window, list)
-            and (len(weights) != len(self.window) or min(weights) < 0 or not sum(weights))
+            and (len(weights) != len(self.window) or min(weights) < 0 or not 0 < sum(weights) < math.inf)
         ):
-            msg = "window_weights needs one weight of at least 0 for each entry of window"
+            msg = "window_weights needs one weight of at least 0 for each entry of window, and not all may be 0 or huge"
             raise ValueError(msg)
         if self.duty and self.step:
             for m in self.windows:
@@ -111,6 +112,9 @@ class SynthesisRecipe(Recipe):
                     implied = f"{(m - 1) / self.step:.3g}"
                     msg = f"window {m} every {self.step} frames is a duty of {implied}, not {self.duty:g}; change or leave out one of them"
                     raise ValueError(msg)
+        if self.virtual_frames is not None and "interpolation" not in self.model_fields_set:
+            msg = f"virtual_frames is {self.virtual_frames}, and nothing makes them; add `interpolation: dis` or leave it out"
+            raise ValueError(msg)
         most = self.max_virtual_frames
         if "max_virtual_frames" in self.model_fields_set and self.virtual_frames is not None and self.virtual_frames > most:
             msg = f"virtual_frames is {self.virtual_frames} and max_virtual_frames {most}, the limit of `virtual_frames: null`; drop one"

@@ -97,7 +97,7 @@ class VideoFilm(Film):
             if not container.streams.video:
                 msg = f"{self._path}: holds no pictures, only {', '.join(s.type for s in container.streams) or 'nothing'}; give a video."
                 raise SourceError(msg)
-            stream = container.streams.video[0]
+            stream = container.streams.best("video") or container.streams.video[0]  # not the picture of a cover
             if stream.codec_context is None:
                 msg = f"{self._path}: its pictures are coded in a way that FFmpeg cannot decode here; convert it to H.264 first."
                 raise SourceError(msg)

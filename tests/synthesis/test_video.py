@@ -239,6 +239,24 @@ def test_pixels_that_are_not_square_are_noted(tmp_path: Path, ratio: tuple[int, 
     assert pair.meta.get("sample_aspect_ratio") == noted
 
 
+def test_a_cover_is_not_taken_for_the_film(tmp_path: Path) -> None:
+    """Of several tracks of pictures the film is read, as FFmpeg itself would choose, wherever it stands."""
+    with av.open(str(tmp_path / "covered.mkv"), "w") as container:
+        cover, film = container.add_stream("mjpeg", rate=1), container.add_stream("ffv1", rate=30)
+        cover.width, cover.height, cover.pix_fmt = 32, 32, "yuvj420p"
+        film.width, film.height, film.pix_fmt = 64, 48, "bgr0"
+        for stream, pictures in ((cover, [np.zeros((32, 32, 3), np.uint8)]), (film, moving(9))):
+            for number, picture in enumerate(pictures):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=stream.pix_fmt)
+                frame.pts = number
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+
+    pairs = synthesize(tmp_path / "covered.mkv", {"window": 3})
+
+    assert (len(pairs), pairs[0].size) == (3, (48, 64))
+
+
 def test_a_film_of_no_frame_is_a_sentence(tmp_path: Path) -> None:
     """A file with a video stream in which there is nothing."""
     path = tmp_path / "empty.avi"

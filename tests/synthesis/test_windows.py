@@ -205,7 +205,10 @@ def test_step_and_duty_place_the_windows(fields: dict, starts: list[int]) -> Non
         ({"windw": 5}, "did you mean 'window'"),
         ({"curve": "sony_a7r3"}, "forward-only"),
         ({"interpolation": "torchscript"}, "interpolator"),
-        ({"virtual_frames": 5, "max_virtual_frames": 2}, "virtual_frames is 5"),
+        ({"virtual_frames": 5, "max_virtual_frames": 2, "interpolation": "dis"}, "virtual_frames is 5"),
+        ({"virtual_frames": 8}, "nothing makes them; add `interpolation: dis`"),
+        ({"capture_fps": 1e-320}, "capture_fps"),
+        ({"window": [5, 7], "window_weights": [1e308, 1e308]}, "huge"),
         ({"interpolation": "callable"}, "function"),
     ],
 )
@@ -221,7 +224,8 @@ def test_a_wrong_curve_is_blamed_on_its_file(tmp_path: Path) -> None:
 
     with pytest.raises(RecipeError, match=r"mine\.yaml: field 'curve': There is no curve 'gama22'"):
         resolve(tmp_path / "mine.yaml")
-    assert resolve(resolve({"virtual_frames": 100})).virtual_frames == 100
+    assert resolve(resolve({"virtual_frames": 100, "interpolation": "dis"})).virtual_frames == 100
+    assert resolve("reds", interpolation="none").virtual_frames == 16  # left as it is, for whoever goes without for once
 
 
 def test_a_recipe_that_needs_a_function_is_refused_at_every_door() -> None:
