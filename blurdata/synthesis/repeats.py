@@ -2,9 +2,10 @@
 
 A frame that equals the one before to within ``still_change`` is a repeat, if the film moves around it. Once a film has been compressed
 that does not find all: encoders refine a repeated frame, so that grain and edges change by several codes. But they refine far less than the
-frames around move, so a frame is a repeat too where its mean change is a small share of what its neighbours' suggest. At the turning point
-of a shaking camera the change shrinks too, though not suddenly: there the changes before and behind, continued in a straight line, say so.
-In a still scene all changes are alike, by grain, and none is accused; a compressed one that stands still changes by a little now and then.
+frames around move, so a frame is a repeat too where its mean change is a small share of what its neighbours' suggest, each taken without
+what a change of light explains: under light that flashes the frames of one brightness would else look like repeats. At the turning point of
+a shaking camera the change shrinks too, though not suddenly: there the changes before and behind, continued in a straight line, say so. In
+a still scene all changes are alike, by grain, and none is accused; a compressed one that stands still changes by a little now and then.
 
 Measured: ``tools/bench/cuts.py``.
 """
@@ -30,7 +31,7 @@ def unchanged(
     """Frames of static stretches, and repeated frames; what goes on in one shot says nothing of another.
 
     Args:
-        changes: (N - 1,) records with ``change`` and ``mean_change`` between neighbours.
+        changes: (N - 1,) records with ``change``, ``mean_change`` and ``moving_change`` between neighbours.
         still_change: Frames are equal where no spot changes by more, 8-bit codes.
         repeat_share: Share of the expected change below which a frame is a repeat.
         still_frames: So many equal frames are a static stretch, unless each picture around is shown for as many.
@@ -57,7 +58,7 @@ def _unchanged_in_shot(changes: NDArray[np.void], still_change: float, repeat_sh
         if 2 * equal[start : end - 1].sum() >= holds[i] - 1 and not _in_step(int(i), holds, mean[begins[1:] - 1]):
             static.update(range(start, end))
     repeats = equal & (_usual(change, _FAR, "mirror") > _FLICKER * still_change)
-    repeats[find_dips(mean, repeat_share)] = True
+    repeats[find_dips(changes["moving_change"], repeat_share)] = True
     return static, set((np.flatnonzero(repeats) + 1).tolist()) - static
 
 

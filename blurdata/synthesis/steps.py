@@ -18,6 +18,7 @@ _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RESIDUAL = 8.0  # codes that a cut leaves in a lit scene; measured: tools/bench/cuts.py
 _LIT, _DARKEST = 80, 12  # 95th percentile, codes: a scene below the first is dark and differs by less; below the second is noise
 _MOST_GAIN, _FLAT = 16.0, 1.0  # of a change of light; codes of deviation below which nothing is seen by which to tell it
+_ANOTHER_LIGHT = 0.2  # share of the mean change that is one of the mean
 _SHOWS_CODES = 4  # what is seen at the end of a round trip differs by more from what was there (tools/bench/interpolation.py)
 
 
@@ -28,6 +29,7 @@ class Step:
     Args:
         change: Largest change of a 3 x 3 spot at reduced size, 8-bit codes.
         mean_change: Mean change at reduced size, 8-bit codes.
+        moving_change: What of it a change of light for the whole frame does not explain.
         residual: Mean difference that the flow leaves, 8-bit codes, of which no place counts more than ten ``limit``.
         left: What a change of light for the whole frame leaves of it, where the residual stands out; else the residual again.
         across: The same from the frame before the first to the second, where both steps stand out; else ``left`` again.
@@ -40,6 +42,7 @@ class Step:
 
     change: float
     mean_change: float
+    moving_change: float
     residual: float
     left: float
     across: float
@@ -97,14 +100,29 @@ def _unexplained(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: ND
     """Mean difference that a flow leaves, and that a flow and one change of light for the whole frame leave."""
     most = _light(a, b)
     by_flow = _left(a, b, grid + flow.calc(a, b, None), most)
+    lit = _in_one_light(a, b)
+    if lit is None:
+        return by_flow, by_flow
+    return by_flow, _left(*lit, grid + flow.calc(*lit, None), most)
+
+
+def _in_one_light(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """Both frames, the darker one lifted to the mean and deviation of the other; None where too little is seen to tell."""
     means, deviations = (a.mean(), b.mean()), (a.std(), b.std())
     dark = int(deviations[1] < deviations[0])
     gain = deviations[1 - dark] / max(_FLAT, deviations[dark])
     if min(deviations) < _FLAT or gain > _MOST_GAIN:
-        return by_flow, by_flow
+        return None
     lifted = np.clip(((a, b)[dark] - means[dark]) * gain + means[1 - dark] + 0.5, 0, 255).astype(np.uint8)
-    one, other = (a, lifted) if dark else (lifted, b)
-    return by_flow, _left(one, other, grid + flow.calc(one, other, None), most)
+    return (a, lifted) if dark else (lifted, b)
+
+
+def _moving_change(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    """Mean change without that of the light, where there is any."""
+    change = float(cv2.absdiff(a, b).mean())
+    if abs(float(a.mean()) - float(b.mean())) > _ANOTHER_LIGHT * change and (lit := _in_one_light(a, b)):
+        return min(change, float(cv2.absdiff(*lit).mean()))
+    return change
 
 
 def _left(a: NDArray[np.uint8], b: NDArray[np.uint8], there: NDArray[np.float32], most: int) -> float:
@@ -128,6 +146,7 @@ def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArra
     return Step(
         change=round(change, 2),
         mean_change=round(float(cv2.absdiff(a, b).mean()), 4),
+        moving_change=round(_moving_change(a, b), 4),
         residual=residual,
         left=residual,
         across=residual,

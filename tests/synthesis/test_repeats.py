@@ -1,5 +1,6 @@
 """Repeated frames that compression has altered, turning points, still scenes, and numbers that skip."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -47,6 +48,22 @@ def test_a_still_noisy_scene_has_no_repeats() -> None:
     assert (summary["repeated_frames"], summary["static_frames"]) == (0, 0)
 
 
+@pytest.mark.parametrize("repeat", [None, 20])
+@pytest.mark.parametrize("lit", [lambda i: i % 7 == 3, lambda i: i * 100 // 120 % 2])
+def test_light_that_flashes_makes_no_repeats(lit: object, repeat: int | None) -> None:
+    """A lamp of two levels, once in seven frames or 100 times a second, hides a slow pan; true repeats are found all the same."""
+    rng = np.random.default_rng(2)
+    smooth = cv2.GaussianBlur(rng.integers(0, 256, (72, 240, 3)).astype(np.float32), None, 2.0)
+    smooth = np.clip((smooth - 128) * 4 + 90, 0, 190)
+    frames: list[np.ndarray] = []
+    for i in range(48):
+        view = smooth[:, i : i + 120] * (1.3 if lit(i) else 1.0) + rng.normal(0, 1, (72, 120, 1))
+        again = i == repeat
+        frames.append(refined(frames[-1], i) if again else np.clip(view, 0, 255).astype(np.uint8))
+
+    assert synthesize(frames, {"window": 3}).summary()["repeated_frames"] == (repeat is not None)
+
+
 def test_a_hand_that_turns_round_repeats_nothing() -> None:
     """A slow swing, whose change nearly vanishes at its turning points, has no repeats."""
     changes = np.abs(np.sin(np.arange(60) / 5.0 + 0.1)) * 8
@@ -57,7 +74,7 @@ def test_a_hand_that_turns_round_repeats_nothing() -> None:
 def steps(change: list[float], mean: list[float]) -> np.ndarray:
     """Records of the analysis."""
     made = np.zeros(len(change), STEPS)
-    made["change"], made["mean_change"] = change, mean
+    made["change"], made["mean_change"], made["moving_change"] = change, mean, mean
     return made
 
 
