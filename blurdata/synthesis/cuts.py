@@ -5,10 +5,13 @@ from numpy.typing import NDArray
 
 _CUT_RATIO, _CUT_REACH = 3.0, 6  # measured: tools/bench/cuts.py
 _FLASH_RATIO = 0.5
+_LIGHT_SHARE = 0.75  # of a change: what light leaves of a flash at most, though it clips; a foreign frame is left whole
 
 
 def find_cuts(steps: NDArray[np.void]) -> list[int]:
     """Frames that begin a shot: what is left there exceeds the residuals around it by a factor, and not for one frame only, as in a flash.
+
+    A single frame of something else, which a change of light does not explain, is a shot of its own.
 
     Args:
         steps: (N - 1,) records with the fields of :class:`Step`, one for each pair of neighbours.
@@ -24,8 +27,9 @@ def find_cuts(steps: NDArray[np.void]) -> list[int]:
     for block in np.array_split(suspects, 1 + suspects.size // 65536):
         usual = _median(around[block[:, None] + near])
         jumps[block] = left[block] > _CUT_RATIO * usual  # False where there are no neighbours
+    lit = steps["moving_change"] < _LIGHT_SHARE * steps["mean_change"]
     for i in np.flatnonzero(jumps[:-1] & jumps[1:]):
-        if jumps[i] and across[i + 1] < _FLASH_RATIO * min(left[i], left[i + 1]):
+        if jumps[i] and lit[i] and lit[i + 1] and across[i + 1] < _FLASH_RATIO * min(left[i], left[i + 1]):
             jumps[i] = jumps[i + 1] = False
     return (np.flatnonzero(jumps) + 1).tolist()
 

@@ -304,13 +304,27 @@ def test_select_keeps_whole_shots() -> None:
 
 
 def test_a_flash_is_no_cut_but_a_change_of_scene_is() -> None:
-    """One frame unlike its like neighbours does not end a shot; one that stands between two scenes does."""
+    """One frame in another light than its like neighbours does not end a shot; one that stands between two scenes does."""
     rng = np.random.default_rng(7)
     scenes = [np.kron(rng.integers(0, 160, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.uint8) for _ in range(2)]
     frames = [np.roll(scenes[i // 20], i, axis=1) for i in range(40)]
     frames[8] = frames[8] + np.uint8(90)
 
     assert analyze(ArrayFilm(frames)).cuts == [20]
+
+
+@pytest.mark.parametrize("what", ["another scene", "black", "white"])
+def test_a_foreign_frame_is_a_shot_of_its_own(what: str) -> None:
+    """One frame of something else, which no light makes of its neighbours, is blended into nothing."""
+    rng = np.random.default_rng(9)
+    scene, other = (np.kron(rng.integers(0, 200, (12, 16, 3)), np.ones((10, 10, 1))).astype(np.uint8) for _ in range(2))
+    frames = [np.roll(scene, i, axis=1) for i in range(30)]
+    frames[11] = {"another scene": other, "black": np.zeros_like(scene), "white": np.full_like(scene, 255)}[what]
+
+    pairs = synthesize(frames, {"window": 5})
+
+    assert pairs.summary()["cuts"] == 2
+    assert all(11 not in pair.meta["frames"] for pair in pairs)
 
 
 def test_cuts_are_found_at_night() -> None:
