@@ -13,11 +13,13 @@ import os
 import string
 import sys
 from dataclasses import asdict
+from itertools import chain, product
 from pathlib import Path
 
 from blurdata.errors import BlurDataError, OutputError
 from blurdata.files import make_folder, write_atomic
 from blurdata.interrupt import end_stopped
+from blurdata.naming import counted
 from blurdata.progress import progress
 from blurdata.recipe import read_recipe
 from blurdata.shards import open_input
@@ -40,6 +42,9 @@ def main() -> None:
         if args.json:
             check_file(args.json)
         recipe = read_recipe(args.recipe, TrainRecipe)
+        for name in (name for names in (args.sets, args.test) for name in names if names.count(name) > 1):
+            msg = f"{name} is named twice; name each set once."
+            raise ValueError(msg)
         train, test = ({name: open_input(name) for name in names} for names in (args.sets, args.test))
         with progress("train and judge", 100, unit="%") as advance:
             table = compare(train, test, recipe, seeds=args.seeds, workers=args.workers, advance=advance)
@@ -76,10 +81,11 @@ def check_file(path: Path) -> None:
 
 def print_table(table: dict[str, dict[str, Cell]]) -> None:
     """Columns get letters, for names of sets are long."""
-    letters = dict(zip(string.ascii_uppercase, next(iter(table.values())), strict=False))
+    columns = next(iter(table.values()))
+    letters = dict(zip(map("".join, chain(string.ascii_uppercase, product(string.ascii_uppercase, repeat=2))), columns, strict=False))
     width = max(len(row) for row in table) + 2
     for letter, column in letters.items():
-        print(f"{letter}  {column}")
+        print(f"{letter}  {column} ({counted(columns[column].scenes, 'scene')})")
     print("\ntrained on".ljust(width + 1) + "".join(f"{letter:>26}" for letter in letters))
     for row, cells in table.items():
         shown = (f"{cell.gain_db} {'=' if cell.as_good else ' '}" for cell in cells.values())

@@ -256,7 +256,7 @@ def load(checkpoint: Path, recipe: TrainRecipe, ids: dict[str, Any], trainer: Tr
     try:
         state = load_checkpoint(checkpoint)
     except SourceError as error:
-        msg = f"{str(error).rstrip('.')}, or give --no-resume to start anew."
+        msg = f"{error} Or give --no-resume to start anew."
         raise SourceError(msg) from error
     try:
         check_same(state, recipe, ids, checkpoint)
@@ -287,7 +287,7 @@ def check_same(state: dict[str, Any], recipe: TrainRecipe, ids: dict[str, Any], 
         raise OutputError(msg)
     now, before = recipe.resolved(), state["recipe"]
     changed = sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
-    changed += ["the training pairs"] if state["ids"]["train"] != ids["train"] else []
+    changed += ["training pairs"] if state["ids"]["train"] != ids["train"] else []
     if changed:
         msg = f"{checkpoint}: belongs to a run with other {', '.join(changed)}; choose another --out, or give --no-resume to start anew."
         raise OutputError(msg)

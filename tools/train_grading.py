@@ -34,6 +34,7 @@ from blurdata.errors import BlurDataError, SourceError
 from blurdata.files import atomic_path, make_folder, write_atomic
 from blurdata.interrupt import end_stopped, listen
 from blurdata.json_values import finite
+from blurdata.locks import leftovers, sweep
 from blurdata.naming import counted
 from blurdata.paths import user_path
 from blurdata.progress import progress
@@ -94,7 +95,7 @@ def run(data: str, out: Path, recipe: GradingRecipe, device: torch.device) -> No
     if Path(data).is_dir() and out.resolve().is_relative_to(Path(data).resolve()):
         msg = f"--out {out} lies in the data, {data}, where its plots would be taken for pictures of a class; give a folder beside it."
         raise ValueError(msg)
-    make_folder(out)
+    sweep(leftovers(make_folder(out)))  # what a run that was killed had half-written
     grading_network(recipe, 2, recipe.seed)  # weights that do not fit are told before anything is done
     pictures = read_pictures(data, side=recipe.side)
     if isinstance(recipe.ordered, tuple):

@@ -26,11 +26,13 @@ class AnySize(nn.Module):
             (B, 3, H, W), not clamped.
 
         Raises:
-            ValueError: If the shape is not (B, 3, H, W).
+            ValueError: If the shape is not (B, 3, H, W), or the pictures hold no pixel; an empty batch is restored to one.
         """
-        if blurry.ndim != 4 or blurry.shape[1] != 3:
-            msg = f"A network takes (B, 3, H, W) pictures, got {tuple(blurry.shape)}."
+        if blurry.ndim != 4 or blurry.shape[1] != 3 or 0 in blurry.shape[2:]:
+            msg = f"A network takes (B, 3, H, W) pictures that hold something, got {tuple(blurry.shape)}."
             raise ValueError(msg)
+        if not len(blurry):
+            return blurry
         height, width = blurry.shape[-2:]
         restored = self.body(pad_to_multiple(blurry, self.multiple))
         return restored[..., :height, :width]

@@ -15,6 +15,9 @@ _Span = tuple[int, int]
 _Band = tuple[int, NDArray[np.float32]]
 
 
+PRECISIONS = ("fp32", "bf16")
+
+
 @torch.inference_mode()
 def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap: int = 32, precision: str = "fp32") -> Image:
     """Restore one picture.
@@ -37,7 +40,8 @@ def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap
         (H, W, 3) of the same dtype, rounded once and clipped.
 
     Raises:
-        ValueError: If the overlap is negative or the tile not larger than twice the overlap.
+        ValueError: If the overlap is negative or the tile not larger than twice the overlap, the precision is another, or the picture is
+            not of integers.
 
     Example:
         >>> from blurdata.models import BaselineNet
@@ -46,6 +50,12 @@ def restore(model: nn.Module, blurry: Image, *, tile: int | None = None, overlap
         True
     """
     check_tiles(tile, overlap)
+    if precision not in PRECISIONS:
+        msg = f"precision must be one of {', '.join(PRECISIONS)}, got '{precision}'."
+        raise ValueError(msg)
+    if blurry.ndim != 3 or blurry.shape[2] != 3 or blurry.dtype not in (np.uint8, np.uint16):
+        msg = f"blurry must be (H, W, 3) uint8 or uint16, got {blurry.shape} {blurry.dtype}."
+        raise ValueError(msg)
     device = next(model.parameters()).device
     top = np.float32(np.iinfo(blurry.dtype).max)
 

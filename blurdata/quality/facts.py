@@ -40,9 +40,10 @@ class PairFacts:
     name the blur (:func:`blurdata.quality.blur.name_blur`). ``curve`` gives the light of a code, and ``curve_named`` says whether the pair
     itself names it. ``picture`` is the photograph that a pair was made from, where its record says so. ``lag`` is the pair's place between
     its neighbours (:mod:`blurdata.quality.lag`), ``softened_px2`` the fine detail that is gone
-    (:func:`blurdata.quality.sharpness.softening`), ``film_px`` what a film's own record says of its blur on average over the picture,
-    ``added_light`` by how much of its light a simulated camera made the blurry half brighter where the source is clipped, at most and in
-    the channel with most of it. ``error`` is the sentence of a pair that could not be read; what is measured is then NaN.
+    (:func:`blurdata.quality.sharpness.softening`) and ``hardened_px2`` the same with the halves exchanged, ``film_px`` what a film's own
+    record says of its blur on average over the picture, ``added_light`` by how much of its light a simulated camera made the blurry half
+    brighter where the source is clipped, at most and in the channel with most of it. ``error`` is the sentence of a pair that could not
+    be read; what is measured is then NaN.
     """
 
     index: int
@@ -74,6 +75,7 @@ class PairFacts:
     grid: tuple[tuple[float, float], ...] = ()
     lag: Lag = UNKNOWN_LAG
     softened_px2: float = float("nan")
+    hardened_px2: float = float("nan")
     measured_px: float = float("nan")
     tone: Tone = UNKNOWN_TONE
     clipped_blurry: tuple[float, float] = (float("nan"),) * 2
@@ -132,6 +134,7 @@ def measure_pair(pair: Pair, index: int = 0, *, usual: str = "srgb") -> PairFact
         "noise_blurry": noise_codes(pair.blurry),
         "noise_sharp": noise_codes(pair.sharp),
         "softened_px2": softening(b, s),
+        "hardened_px2": softening(s, b),
         "edge_blurry": edge_width(codes_b),
         "edge_sharp": edge_width(codes_s),
         "contrast": (float(codes_b.std()) * 255, float(codes_s.std()) * 255),

@@ -40,7 +40,7 @@ def softening(blurry: Plane, sharp: Plane) -> float:
     """Half the second moment of the blur in px^2, on average over the picture's detail: 0 where nothing was blurred anywhere.
 
     ``B - S = v Laplacian(S)`` to first order, with v by least squares. A thing that moves in a still picture counts with its share of the
-    detail; noise and compression do not count.
+    detail; noise, compression and another exposure do not count.
 
     Args:
         blurry: (H, W) float32, linear light.
@@ -52,6 +52,7 @@ def softening(blurry: Plane, sharp: Plane) -> float:
         True
     """
     b, s = (cv2.GaussianBlur(plane, (0, 0), 1.5) for plane in (blurry, sharp))
+    b *= s.mean() / max(float(b.mean()), 1e-6)
     bend = cv2.Laplacian(s, cv2.CV_32F)
     bend -= bend.mean()
     return float(((b - s) * bend).sum() / max(float((bend * bend).sum()), 1e-12))

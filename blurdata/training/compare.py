@@ -15,6 +15,7 @@ from blurdata.training.patches import Crop, draw_all, draw_jointly, spread
 from blurdata.training.recipe import TrainRecipe
 from blurdata.training.trial import Trial, run_trials
 
+_FEWEST = 3  # scenes that an interval over scenes takes
 _WITHOUT_PART = ("pairs", "balance", "augment", "protocol")
 
 
@@ -25,12 +26,15 @@ class Cell:
     Args:
         gain_db: Over the untouched input.
         behind_db: The column's best less this, paired by seed and scene; zero for the best itself.
-        as_good: Whether the interval of that difference reaches down to zero: the cell cannot be told from the best.
+        as_good: Whether the interval of that difference reaches down to zero, or there are too few scenes for one: the cell cannot be told
+            from the best.
+        scenes: By so many it is judged (pairs, where the column has but one scene).
     """
 
     gain_db: Interval
     behind_db: Interval
     as_good: bool
+    scenes: int
 
 
 def compare(
@@ -129,6 +133,7 @@ def cross_table(gains: Mapping[str, NDArray[np.float64]], columns: Mapping[str, 
         best = max(part, key=lambda name: float(part[name].mean()))
         for name, rows in part.items():
             behind = bootstrap(part[best] - rows, groups=scenes)
-            table[name][column] = Cell(bootstrap(rows, groups=scenes), behind, behind.low <= 0)
+            count = len(set(scenes))
+            table[name][column] = Cell(bootstrap(rows, groups=scenes), behind, count < _FEWEST or behind.low <= 0, count)
         start = stop
     return table

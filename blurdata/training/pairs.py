@@ -106,8 +106,9 @@ class TrainingPairs:
         side = max(stage.crop for stage in self.recipe.stages)
         parts = [part(side) for part in self._parts()]
         for crops in parts:
+            root = self._used_sharp if self._used_sharp and crops is parts[-1] else self.shards
             if not len(crops):
-                msg = f"{self.shards}: holds no pair that meets '{self.recipe.where}'; change `where`."
+                msg = f"{root}: holds no pair that meets '{self.recipe.where}'; change `where`."
                 raise SourceError(msg)
             needed, depth_of = crops.crop_hw[0], dict[int, str]()
             for index in range(len(crops)):
@@ -120,7 +121,6 @@ class TrainingPairs:
                     raise RecipeError(msg)
             if len(depth_of) > 1:
                 one, other = (f"{bits}-bit pairs ('{key}')" for bits, key in sorted(depth_of.items()))
-                root = self._used_sharp if self._used_sharp and crops is parts[-1] else self.shards
                 msg = f"{root}: holds {one} beside {other}, which no batch takes together; "
                 msg += "choose those of one depth by `where`, or pack all with 8 bits."
                 raise RecipeError(msg)

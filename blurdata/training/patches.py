@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from blurdata.errors import SourceError
+from blurdata.naming import counted
 from blurdata.pairs import Image, Pair, PairSource
 from blurdata.shards.where import Where
 
@@ -16,7 +17,7 @@ _TEST_SPLITS = ("test", "val", "valid", "validation")
 _EVERY = 3  # of the scenes of a set without a split of its own one in three is held out
 _BLOCKS = 9  # into which a set without scenes is cut
 _LEAST = 12  # pairs
-_SIDE = 2  # crops on either side of a split
+_SIDE = 2  # pairs on either side of a split
 _SMALLEST = 64  # px, of a side
 
 
@@ -71,7 +72,7 @@ def draw_crops(
     splits = [_held_out([crops[0] for crops in drawn], turn + 1) for turn in range(rounds)]
     few = test if all(split == splits[0] for split in splits) else -(-test // len(splits))
     sides = [_sides(drawn, held, train, few, keep) for held in splits]
-    filled = [(learn, judge) for learn, judge in sides if len(learn) >= _SIDE and len(judge) >= _SIDE]
+    filled = [(learn, judge) for learn, judge in sides if min(_pairs(learn), _pairs(judge)) >= _SIDE]
     if not filled:
         _check_sides(source, *sides[0])
     return filled
@@ -121,10 +122,14 @@ def _draw(source: PairSource, train: int, test: int, side: int, seed: int, keep:
     return drawn
 
 
+def _pairs(crops: Sequence[Crop]) -> int:
+    return len({crop.key for crop in crops})
+
+
 def _check_sides(source: PairSource, learn: Sequence[Crop], judge: Sequence[Crop], when: str = "") -> None:
-    if len(learn) < _SIDE or len(judge) < _SIDE:
+    if min(_pairs(learn), _pairs(judge)) < _SIDE:
         msg = (
-            f"{source.text or 'the source'}: {len(learn)} pairs are left to train on and {len(judge)} to judge by{when}; "
+            f"{source.text or 'the source'}: {counted(_pairs(learn), 'pair')} left to train on and {_pairs(judge)} to judge by{when}; "
             f"it takes {_SIDE} of each at least."
         )
         raise SourceError(msg)

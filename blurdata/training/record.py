@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from blurdata.errors import output_error
 from blurdata.files import make_folder, write_atomic, write_png
+from blurdata.locks import leftovers, sweep
 from blurdata.pairs import Image, eight_bits
 
 LOSS = ("step", "loss", "learning_rate", "gradient_norm", "seconds", "waited")
@@ -138,9 +139,12 @@ def _text(value: float) -> str:
 def remove_old(out: Path, *, anew: bool) -> None:
     """Remove what an earlier run left in the folder and a later one would write at its end, if ever; of one that goes on, only its fault.
 
+    What a run that was killed had half-written goes in either case.
+
     Raises:
         OutputError: If something cannot be removed.
     """
+    sweep(leftovers(out))
     for path in [*(out / name for name in _OLD), *(out / "samples").glob("*.png")] if anew else [out / "diverged.json"]:
         try:
             path.unlink(missing_ok=True)

@@ -28,8 +28,8 @@ class Diverged(BlurDataError):
 
     def __init__(self, step: int, keys: Sequence[str]) -> None:
         self.step, self.keys = step, list(keys)
-        pairs = some(self.keys, limit=4)
-        super().__init__(f"The loss or its gradient at step {step} is not finite; look at the pairs {pairs}, or lower learning_rate.")
+        first = some(self.keys, limit=4)
+        super().__init__(f"The loss or its gradient at step {step} is not finite; look at {first}, or lower learning_rate.")
 
     def __reduce__(self) -> tuple[type, tuple[int, list[str]]]:
         return type(self), (self.step, self.keys)
@@ -151,16 +151,34 @@ class Trainer:
         """Continue where :meth:`state_dict` was taken.
 
         Raises:
-            ValueError: If the step is no whole number of the recipe's steps.
+            ValueError: If the step is no whole number of the recipe's steps, or the optimiser is not that of this network and recipe.
         """
         if type(state["step"]) is not int or not 0 <= state["step"] <= self.recipe.steps:
             msg = f"step must be a whole number from 0 to {self.recipe.steps}, got {state['step']!r}."
             raise ValueError(msg)
         self.steps_done = state["step"]
         self._plain.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self._load_optimiser(state["optimiser"])
         if self.average:
             self.average.load_state_dict(state["average"])
+
+    def _load_optimiser(self, state: dict[str, Any]) -> None:
+        """Torch itself takes moments of any shape, none, and the settings of another run."""
+        own = self.optimiser.state_dict()["param_groups"]
+        if _settings(state["param_groups"]) != _settings(own):
+            msg = "its optimiser has other settings"
+            raise ValueError(msg)
+        parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
+        moments = [(state["state"].get(i, {}).get(name), p) for i, p in enumerate(parameters) for name in ("exp_avg", "exp_avg_sq")]
+        if self.steps_done and not all(isinstance(value, Tensor) and value.shape == p.shape for value, p in moments):
+            msg = "its optimiser's moments are not those of this network"
+            raise ValueError(msg)
+        self.optimiser.load_state_dict(state)
+
+
+def _settings(groups: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those of AdamW that a run does not change."""
+    return [{name: value for name, value in group.items() if name != "lr"} for group in groups]
 
 
 def as_float(pictures: Tensor, device: torch.device) -> Tensor:

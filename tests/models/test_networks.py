@@ -78,6 +78,14 @@ def test_wrong_shapes_are_refused():
     """A picture without a batch axis is answered with a sentence."""
     with pytest.raises(ValueError, match="takes \\(B, 3, H, W\\)"):
         BaselineNet.small()(torch.rand(3, 16, 16))
+    with pytest.raises(ValueError, match="that hold something"):
+        BaselineNet.small()(torch.rand(1, 3, 0, 16))
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network.__name__)
+def test_an_empty_batch_is_restored_to_one(network):
+    """As the last batch of a loader, or a mask that keeps none, may be."""
+    assert network.small()(torch.zeros(0, 3, 16, 24)).shape == (0, 3, 16, 24)
 
 
 def _blurrer():
@@ -129,6 +137,20 @@ def test_tile_must_exceed_the_overlap():
     for overlap in (32, -1):
         with pytest.raises(ValueError, match="larger than twice the overlap"):
             restore(BaselineNet.small(), np.zeros((8, 8, 3), np.uint8), tile=64, overlap=overlap)
+
+
+@pytest.mark.parametrize(
+    ("picture", "more", "words"),
+    [
+        (np.zeros((8, 8, 3), np.uint8), {"precision": "fp16"}, "precision must be one of fp32, bf16, got 'fp16'"),
+        (np.zeros((8, 8, 3), np.float32), {}, r"must be \(H, W, 3\) uint8 or uint16, got \(8, 8, 3\) float32"),
+        (np.zeros((8, 8), np.uint8), {}, r"got \(8, 8\) uint8"),
+    ],
+)
+def test_what_cannot_be_restored_is_refused(picture, more, words):
+    """Another precision is not taken for the usual one, nor floats for codes."""
+    with pytest.raises(ValueError, match=words):
+        restore(BaselineNet.small(), picture, **more)
 
 
 def test_memory_of_tiles_does_not_grow_with_the_picture():

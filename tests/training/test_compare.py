@@ -51,6 +51,15 @@ def test_columns_take_their_own_crops() -> None:
     assert cells["two"].gain_db.mean == 5.0
 
 
+@pytest.mark.parametrize(("scenes", "told_apart"), [("a", False), ("ab", False), ("aaaa", True), ("abc", True)])
+def test_few_scenes_tell_nothing_apart(scenes: str, told_apart: bool) -> None:
+    """One or two scenes, or pairs of one scene, have no interval: whatever their gains, all rows are marked."""
+    gains = {"best": np.full((3, len(scenes)), 2.0), "worse": np.full((3, len(scenes)), 1.0)}
+    cell = cross_table(gains, {"test": _crops(scenes)})["worse"]["test"]
+    assert cell.as_good != told_apart
+    assert cell.scenes == len(scenes)
+
+
 def test_a_test_set_is_taken_whole_or_by_its_split() -> None:
     """A set that is only judged by gives all its pairs, or those of its test split."""
     grey = np.zeros((64, 64, 3), np.uint8)
@@ -194,6 +203,7 @@ def test_the_tool_prints_the_table_and_writes_it(tmp_path: Path) -> None:
     assert done.stdout.count(f"pairs:{one}") == 2
     assert f"--test pairs:{one} has no column of its own" in done.stderr
     assert "[95 % interval" in done.stdout
+    assert f"A  pairs:{one} (5 scenes)" in done.stdout
     told = json.loads((tmp_path / "table.json").read_text())
     assert set(told["gain_db"]) == {f"pairs:{one}", f"pairs:{two}"}
     assert set(told["gain_db"][f"pairs:{one}"]) == {f"pairs:{one}", f"pairs:{two}", f"pairs:{three}"}
@@ -209,7 +219,14 @@ def test_the_tool_says_what_is_missing_in_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize(("more", "words"), [(["--workers", "0"], "no whole number from 1 on"), (["--json", "."], "is a folder")])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--workers", "0"], "no whole number from 1 on"),
+        (["--json", "."], "is a folder"),
+        (["--test", "pairs:x", "--test", "pairs:x"], "pairs:x is named twice"),
+    ],
+)
 def test_the_tool_says_what_is_wrong_before_it_trains(tmp_path: Path, more: list[str], words: str) -> None:
     """Processes below one, and a table that cannot be written, are told at once."""
     command = [sys.executable, ROOT / "tools" / "compare_datasets.py", f"pairs:{_folder(tmp_path / 'one', 0)}", *more]

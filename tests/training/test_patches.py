@@ -68,8 +68,10 @@ def test_too_few_or_too_small_pairs_are_told() -> None:
         draw_crops(_source([f"a/{i}" for i in range(11)]))
     with pytest.raises(SourceError, match="side of 60 px"):
         draw_crops(_source([f"{s}/{i}" for s in "ab" for i in range(6)], size=(60, 100)))
-    with pytest.raises(SourceError, match="0 pairs are left to train on"):
+    with pytest.raises(SourceError, match="0 pairs left to train on"):
         draw_crops(_source([f"{s}/{i}" for s in "ab" for i in range(6)]), keep=lambda _: False)
+    with pytest.raises(SourceError, match="1 pair left to train on and 6 to judge by"):  # of which there are many crops
+        draw_crops(_source([f"{s}/{i}" for s in "ab" for i in range(6)]), keep=lambda meta: meta["key"] == "a/1")
 
 
 def test_every_scene_is_held_out_in_one_of_three_rounds() -> None:

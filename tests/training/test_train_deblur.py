@@ -78,6 +78,7 @@ class TestRun:
         """With --no-resume no network, result, curve, checkpoint or sample of the earlier run stays beside the new one's losses."""
         assert train(tmp_path / "run", "--shards", shards, "--test", shards) is None
         (tmp_path / "run/diverged.json").write_text("{}")
+        (tmp_path / "run/.checkpoint.pt.0123abcd.tmp").write_bytes(b"half")  # as a kill leaves it
 
         def stop(*_, **__):
             raise KeyboardInterrupt

@@ -180,7 +180,7 @@ def test_a_loss_that_is_no_number_ends_the_run(run: Run, tmp_path: Path) -> None
     """The pictures of the batch are told, and no answers are kept."""
     for split in ("train", "test"):
         draw(tmp_path / "data" / split, 3, seed=len(split))
-    with pytest.raises(SystemExit, match=r"not finite; look at the pairs train/grade_\d/\d.png"):
+    with pytest.raises(SystemExit, match=r"not finite; look at train/grade_\d/\d.png"):
         run(learning_rate=1e30, steps=4)
     assert not list(tmp_path.glob("run/answers/*"))
 

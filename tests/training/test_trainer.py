@@ -59,6 +59,25 @@ class TestTrainer:
         for name, weight in whole.evaluated.state_dict().items():
             assert torch.equal(weight, second.evaluated.state_dict()[name])
 
+    @pytest.mark.parametrize(
+        ("damage", "words"),
+        [
+            (lambda state: state["state"].clear(), "moments are not those of this network"),
+            (lambda state: state["state"][0].pop("exp_avg_sq"), "moments are not those of this network"),
+            (lambda state: state["state"][0].update(exp_avg=torch.zeros(1)), "moments are not those of this network"),
+            (lambda state: state["param_groups"][0].update(betas=(0.1, 0.1)), "other settings"),
+            (lambda state: state["param_groups"][0].update(weight_decay="x"), "other settings"),
+        ],
+    )
+    def test_an_optimiser_of_another_run_is_refused(self, damage, words):
+        """Torch would take it, and go on as another run."""
+        trainer = Trainer(build_model("baseline", small=True), recipe())
+        run(trainer, range(2))
+        state = trainer.state_dict()
+        damage(state["optimiser"])
+        with pytest.raises(ValueError, match=words):
+            Trainer(build_model("baseline", small=True), recipe()).load_state_dict(state)
+
     @pytest.mark.parametrize("name", ["baseline", "dehaze", "restormer", "nafnet", "noblur"])
     def test_a_batch_in_parts_gives_the_same_gradients_but_for_batch_norms(self, name):
         """The gradients of a batch that is cut into two differ by rounding alone, except where batch norms see each part by itself."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from blurdata.errors import RecipeError
+from blurdata.errors import RecipeError, SourceError
 from blurdata.files import write_png
 from blurdata.pairs import Pair, PairList
 from blurdata.shards import build
@@ -20,6 +20,15 @@ def test_a_condition_on_pictures_is_refused(tmp_path):
     )
     with pytest.raises(RecipeError, match="of which nothing is known"):
         TrainingPairs(recipe, sharp=tmp_path / "sharp")
+
+
+def test_shards_of_which_no_pair_is_left_are_named(tmp_path):
+    """Those of the sharp pictures, where it is them."""
+    grey = np.full((96, 96, 3), 90, np.uint8)
+    build(PairList([Pair("a/0", grey, grey, {"position": 0})]), tmp_path / "own")
+    fields = {"pairs": "online", "blur": [{"kind": "shake"}], "where": "position > 5", "stages": [{"steps": 1, "crop": 32, "batch": 1}]}
+    with pytest.raises(SourceError, match="own: holds no pair that meets 'position > 5'"):
+        TrainingPairs(TrainRecipe(learning_rate=1e-3, **fields), sharp=tmp_path / "own")
 
 
 @pytest.mark.parametrize("stored", [False, True])

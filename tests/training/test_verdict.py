@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from blurdata import convolve, psf
 from blurdata.cli import build_app
 from blurdata.cli.verify import _tell_verdict
 from blurdata.json_values import finite
@@ -101,6 +102,33 @@ def test_no_score_saves_a_spoilt_set(kind: str, status: str, reason: str) -> Non
     verdict = _judge(kind)
     assert verdict.status == status
     assert reason in " ".join(verdict.reasons)
+
+
+def _strokes(count: int) -> list[np.ndarray]:
+    """A fine print: upright strokes, in lines."""
+    rng, pages = np.random.default_rng(3), []
+    for _ in range(count):
+        page = np.full((96, 96, 3), 210, np.uint8)
+        for top in range(6, 90, 10):
+            for left in range(4, 92, 4):
+                page[top : top + int(rng.integers(3, 8)), left : left + int(rng.integers(1, 3))] = rng.integers(20, 120)
+        pages.append(page)
+    return pages
+
+
+@pytest.mark.parametrize(("swapped", "status"), [(False, "pass"), (True, "fail")])
+def test_edges_along_the_motion_do_not_make_a_blurred_set_unblurred(swapped: bool, status: str) -> None:
+    """Motion leaves strokes along it as sharp as they were; what it takes of the rest tells, and which half it was taken from."""
+    halves = [(convolve(page, psf.motion(9, 90)), page) for page in _strokes(18)]
+    pairs = [Pair(f"{i // 2}/{i}", *(both[::-1] if swapped else both)) for i, both in enumerate(halves)]
+    ((_, test),) = draw_crops(PairList(pairs), train=4)
+    outcomes = [[Outcome(20.0, 20.5, 21.0, 0.8, 0.82) for _ in test] for _ in range(3)]
+
+    verdict = judge_training(outcomes, test, [measure_pair(Pair(c.key, c.blurry, c.sharp)) for c in test], train_crops=4)
+
+    assert 0.9 < verdict.edge_ratio < 1.1
+    assert verdict.status == status
+    assert (verdict.softer_px2 > 0) != swapped
 
 
 def test_pictures_without_edges_are_said_to_have_none() -> None:

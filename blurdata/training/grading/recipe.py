@@ -58,7 +58,7 @@ class GradingRecipe(Recipe):
         precision: ``fp32``, or ``bf16`` autocast: half the time for a ResNet where the processor knows bf16.
         ordered: Whether the classes are grades in order, for the quadratic kappa: true where their names sort into it, or a Hugging
             Face set declares them in it; else all their names in order, as ``[poor, medium, good]``.
-        folds: Parts of a cross-validation; 1 uses the set's own split, or one fifth.
+        folds: Parts of a cross-validation of all pictures; 1 uses the set's own split, or where there is none the first of five parts.
         seeds: Trainings of every arm and fold.
         seed: The first of them.
     """
