@@ -1,5 +1,6 @@
 """What was lost or damaged is made again, from the very source, and nothing else is touched."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,15 +52,21 @@ def test_repair_where_nothing_may_be_written(golden: Path, monkeypatch: pytest.M
     (golden / "shard-00002.h5").unlink()
     before = files_of(golden)
 
-    opened = Path.open
+    opened, opened_low = Path.open, os.open
 
     def refuse(path: Path, mode: str = "r", *rest: object) -> object:
         if "r" not in mode:
             raise PermissionError(13, "Permission denied", str(path))
         return opened(path, mode, *rest)
 
+    def refuse_low(path: str, flags: int, *rest: object, **more: object) -> int:
+        if flags & (os.O_WRONLY | os.O_RDWR):
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened_low(path, flags, *rest, **more)
+
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", refuse)
+        patch.setattr(os, "open", refuse_low)
         with pytest.raises(OutputError, match="may not be written"):
             repair(golden, source_of())
     assert files_of(golden) == before
