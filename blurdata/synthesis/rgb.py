@@ -93,12 +93,12 @@ class ToRgb:
         """FFmpeg's own conversion ends at 99.6 % of white, and takes most codecs' chroma for centred."""
         spread = int(frame.color_range) or _LIMITED
         bits = frame.format.components[0].bits
-        y, cb, cr = (plane << (16 - bits) for plane in self._planes(frame, bits, spread))
-        across, down = (int(2 * part.shape[axis] <= y.shape[axis] + 1) for part, axis in ((cb, 1), (cb, 0)))
+        across, down = frame.format.chroma_width(2) == 1, frame.format.chroma_height(2) == 1
+        y, cb, cr = (plane << (16 - bits) for plane in self._planes(frame, f"yuv{_LAYOUTS[across, down]}p{bits}le", spread))
         if across or down:
             few, (cb, cr) = (cb, cr), (self._room.empty(y.shape, np.uint16) for _ in range(2))
             for whole, part in zip((cb, cr), few, strict=True):
-                spread_chroma(whole, part, across, down, self._centred)
+                spread_chroma(whole, part, int(across), int(down), self._centred)
         if spread == _FULL:
             one = float(((1 << bits) - 1) << (16 - bits))
             scale, offset = np.array([1 / one, 1 / one]), np.array([0.0, 32768.0])
@@ -110,10 +110,8 @@ class ToRgb:
         yuv_to_rgb(out, y, cb, cr, scale, offset, rows)
         return out
 
-    def _planes(self, frame: Any, bits: int, spread: int) -> list[NDArray[np.uint16]]:
-        """Luma and chroma as stored; what is packed, or of the other byte order, is laid out by FFmpeg first."""
-        halved = frame.format.chroma_width(2) == 1, frame.format.chroma_height(2) == 1
-        planar = f"yuv{_LAYOUTS[halved]}p{bits}le"
+    def _planes(self, frame: Any, planar: str, spread: int) -> list[NDArray[np.uint16]]:
+        """Luma and chroma as stored; what is packed, or of the other byte order, is laid out by FFmpeg in the format ``planar`` first."""
         stored: Any = frame
         if frame.format.name != planar:
             stored = self._reformatter.reformat(frame, format=planar, src_color_range=spread, dst_color_range=spread, threads=1)

@@ -117,9 +117,8 @@ def _in_one_light(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[NDArray[n
     return (a, lifted) if dark else (lifted, b)
 
 
-def _moving_change(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    """Mean change without that of the light, where there is any."""
-    change = float(cv2.absdiff(a, b).mean())
+def _moving_change(a: NDArray[np.uint8], b: NDArray[np.uint8], change: float) -> float:
+    """What of the mean change is not of the light, where that changed."""
     if abs(float(a.mean()) - float(b.mean())) > _ANOTHER_LIGHT * change and (lit := _in_one_light(a, b)):
         return min(change, float(cv2.absdiff(*lit).mean()))
     return change
@@ -139,14 +138,15 @@ def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArra
     back = cv2.remap(backward, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     light = _light(a, b)
     residual = _left(a, b, there, light)
+    mean_change = float(cv2.absdiff(a, b).mean())
     length = np.hypot(forward[..., 0], forward[..., 1])
     astray = forward + back  # where a round trip ends
     lost = np.hypot(astray[..., 0], astray[..., 1]) > 0.5 + 0.1 * length
     shows = cv2.absdiff(a, cv2.remap(a, grid + astray, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)) > _SHOWS_CODES
     return Step(
         change=round(change, 2),
-        mean_change=round(float(cv2.absdiff(a, b).mean()), 4),
-        moving_change=round(_moving_change(a, b), 4),
+        mean_change=round(mean_change, 4),
+        moving_change=round(_moving_change(a, b, mean_change), 4),
         residual=residual,
         left=residual,
         across=residual,

@@ -130,10 +130,10 @@ def cross_table(gains: Mapping[str, NDArray[np.float64]], columns: Mapping[str, 
         stop = start + len(crops)
         scenes = [crop.scene if len({c.scene for c in crops}) > 1 else crop.key for crop in crops]
         part = {name: rows[:, start:stop] for name, rows in gains.items()}
+        count = len(set(scenes))
         best = max(part, key=lambda name: float(part[name].mean()))
         for name, rows in part.items():
             behind = bootstrap(part[best] - rows, groups=scenes)
-            count = len(set(scenes))
             table[name][column] = Cell(bootstrap(rows, groups=scenes), behind, count < _FEWEST or behind.low <= 0, count)
         start = stop
     return table
