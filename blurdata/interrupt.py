@@ -21,15 +21,24 @@ class Stopped(KeyboardInterrupt):
 
 
 def listen() -> None:
-    """Raise :class:`Stopped` on Ctrl-C, unless whoever started this process chose otherwise."""
+    """Raise :class:`Stopped` on Ctrl-C, unless whoever started this process chose otherwise.
+
+    Where Python cannot raise it, as in the callbacks of its import system, it says nothing, and :func:`check` raises it again.
+    """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
+        sys.unraisablehook = _tell_unless_stopped
 
 
 def _stop(number: int, frame: FrameType | None) -> NoReturn:
     global _asked
     _asked = True
     raise Stopped
+
+
+def _tell_unless_stopped(what: "sys.UnraisableHookArgs") -> None:
+    if what.exc_type is not Stopped:
+        sys.__unraisablehook__(what)
 
 
 def stop_listening() -> None:
@@ -39,7 +48,7 @@ def stop_listening() -> None:
 
 
 def check() -> None:
-    """Raise :class:`Stopped` again if Ctrl-C was pressed and whatever ran then has swallowed it, as callbacks of C libraries do."""
+    """Raise :class:`Stopped` again if Ctrl-C was pressed and whatever ran then has swallowed it, as callbacks do."""
     if _asked:
         raise Stopped
 

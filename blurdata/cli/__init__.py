@@ -13,7 +13,7 @@ import typer
 
 from blurdata.cli._help import Command, Group
 from blurdata.errors import BlurDataError
-from blurdata.interrupt import STOPPED, end_stopped, was_stopped
+from blurdata.interrupt import STOPPED, check, end_stopped, was_stopped
 
 # name on the command line -> module whose function `run` is the command, or whose `app` holds sub-commands; the order is that of the help
 _COMMANDS: dict[str, str] = {
@@ -85,7 +85,9 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: names of files may hold what no encoding does
     try:
-        build_app()(prog_name="blurdata")  # also where it runs as `python -m blurdata`: completion goes by the name
+        app = build_app()
+        check()
+        app(prog_name="blurdata")  # also where it runs as `python -m blurdata`: completion goes by the name
     except BlurDataError as error:
         _fail(str(error))
     except BrokenPipeError:
@@ -116,5 +118,6 @@ def _hush() -> None:
 
 
 def _fail(sentence: str) -> None:
+    check()  # what failed may have failed for that
     print(f"blurdata: {sentence}", file=sys.stderr)  # noqa: T201
     sys.exit(1)

@@ -151,6 +151,20 @@ def test_interrupt_while_the_command_is_imported(delay_s):
     assert (child.returncode, said) == (130, "blurdata: stopped; nothing is half-written, run the same command again.\n")
 
 
+@pytest.mark.parametrize("where", ["", "import blurdata.sources as s; s.open_source = lambda _: press()\n"])
+def test_interrupt_that_a_callback_swallowed_is_one_still(where):
+    """Where Python can raise nothing, as in callbacks of its import system, Ctrl-C is neither lost nor shown as a traceback."""
+    code = "import runpy, signal, weakref\n"
+    code += "from blurdata.interrupt import listen\nlisten()\nclass Thing: pass\n"
+    code += "def press():\n    thing = Thing(); weakref.finalize(thing, signal.raise_signal, signal.SIGINT); del thing\n"
+    code += where or "press()\n"
+    code += "runpy.run_module('blurdata', run_name='__main__', alter_sys=True)"
+    child = start("-c", code, "report", "pairs:nothing", "--out", "page.html")
+    _, said = child.communicate(timeout=60)
+
+    assert (child.returncode, said) == (130, "blurdata: stopped; nothing is half-written, run the same command again.\n")
+
+
 def test_interrupt_that_python_wrapped_is_one_still(monkeypatch, capsys):
     """A Ctrl-C that Python turned into another error, as it does while a class is made, is no fault of the program."""
 
