@@ -4,6 +4,8 @@ Light is 24 bits for 8-bit frames and 48 bits for 16-bit ones, fewer for over 65
 for up to 256 samples of 24 bits), so neither order nor overlap can change a bit. The mean's code value is
 ``floor(max * encode(sum / weight) + 0.5)`` in float64; instead of a power for each pixel, the sums at which that value steps up are
 found once, and each pixel looks up its step.
+
+Where light is proportional to codes, as under the linear curve, the codes themselves are summed: the mean is the same, ten times as fast.
 """
 
 from dataclasses import dataclass
@@ -15,10 +17,10 @@ from numpy.typing import NDArray
 
 from blurdata.color import Curve
 from blurdata.pairs import Image
-from blurdata.synthesis.kernels import add_light_1, add_light_3, add_light_4, to_codes
+from blurdata.synthesis.kernels import add_codes_1, add_codes_4, add_light_1, add_light_3, add_light_4, look_up, to_codes
 from blurdata.synthesis.room import Room
 
-Sums = NDArray[Any]  # uint32 or uint64
+Sums = NDArray[Any]  # uint16, uint32 or uint64
 _AT_ONCE = 4
 _NEAR = 2.0**-44  # share of a sum within which its inverse is found; some hundred steps of float64
 
@@ -33,6 +35,14 @@ def light_table(curve: Curve, bits: int, full: int) -> NDArray[Any]:
     """(3, 2 ** bits) integer light of every code, ``full`` for white: uint32 for 8 bits, else uint64."""
     light = np.broadcast_to(curve.light_of_codes(bits), (3, 1 << bits))
     return np.floor(np.clip(light, 0, 1) * full + 0.5).astype(np.uint32 if bits <= 8 else np.uint64)
+
+
+@lru_cache(maxsize=8)
+def light_of_one_code(curve: Curve, bits: int, full: int) -> int | None:
+    """The integer light of code 1 if that of every code is a multiple of it, else None."""
+    table = light_table(curve, bits, full)
+    unit = table[0, 1]
+    return int(unit) if np.array_equal(table, np.broadcast_to(np.arange(1 << bits, dtype=table.dtype) * unit, table.shape)) else None
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,13 @@ def code_steps(curve: Curve, bits: int, full: int) -> CodeSteps:
     begins = np.arange((full >> shift) + 2, dtype=np.uint64) << np.uint64(shift)
     first = np.stack([np.searchsorted(steps[c, 1:], begins, side="right") for c in range(3)])
     return CodeSteps(steps, first.astype(np.uint8 if bits <= 8 else np.uint16), shift)
+
+
+@lru_cache(maxsize=32)
+def code_table(curve: Curve, bits: int, full: int) -> NDArray[Any]:
+    """(full + 1,) the code of every sum, for a curve that is the same for all channels."""
+    steps = code_steps(curve, bits, full).steps[0, 1:]
+    return np.searchsorted(steps, np.arange(full + 1, dtype=np.uint64), side="right").astype(np.uint8 if bits <= 8 else np.uint16)
 
 
 def _least_sums(curve: Curve, codes: NDArray[np.int64], full: int) -> NDArray[np.uint64]:
@@ -101,13 +118,20 @@ class LightSum:
 
     def __init__(self, curve: Curve, *, bits: int, samples: int, room: Room | None = None) -> None:
         self._curve, self._bits = curve, bits
-        self.full = white_of(bits, samples)  # the integer that is white
-        self._table = light_table(curve, bits, self.full)
-        self._dtype = np.uint32 if bits <= 8 and samples <= 256 else np.uint64
+        self._white = white_of(bits, samples)
+        self._table = light_table(curve, bits, self._white)
+        self._fine = np.uint32 if bits <= 8 and samples <= 256 else np.uint64
+        self._unit = light_of_one_code(curve, bits, self._white)  # None where light itself is summed
+        self._dtype = self._fine if self._unit is None else _least_dtype(samples << bits)
         self._sum: Sums | None = None
         self._room = room or Room()
         self._waiting: list[Image] = []
         self.weight = 0
+
+    @property
+    def full(self) -> int:
+        """The integer that is white."""
+        return self._white if self._unit is None else (1 << self._bits) - 1
 
     def add(self, frame: Image, weight: int = 1) -> None:
         """Add the light of a frame, ``weight`` times."""
@@ -118,19 +142,27 @@ class LightSum:
                 self._fold()
 
     def open(self, shape: tuple[int, ...], weight: int) -> Sums:
-        """The (H, W, 3) sum itself, for a caller that adds light of ``weight`` in all on the integer grid."""
+        """The (H, W, 3) sum itself, for a caller that adds light of ``weight`` in all, of which ``full`` is white from now on."""
         self._fold()
         self.weight += weight
-        return self._total(shape)
+        coarse, unit = self._sum, self._unit
+        self._unit, self._dtype = None, self._fine
+        if coarse is None:
+            self._sum = self._room.empty(shape, self._fine)
+            self._sum.fill(0)
+        elif unit is not None:
+            self._sum = np.multiply(coarse, unit, out=self._room.empty(shape, self._fine), dtype=self._fine)
+        assert self._sum is not None
+        return self._sum
 
     def add_light(self, light: NDArray[Any], weight: int = 1) -> None:
         """Add (H, W, 3) light in [0, 1], put on the integer grid, ``weight`` times."""
-        grid = np.floor(np.clip(light, 0, 1) * np.float64(self.full) + 0.5)
         total = self.open(light.shape, weight)
+        grid = np.floor(np.clip(light, 0, 1) * np.float64(self.full) + 0.5)
         total += grid.astype(total.dtype) * total.dtype.type(weight)
 
     def sums(self) -> Sums:
-        """(H, W, 3) the sum."""
+        """(H, W, 3) the sum, ``weight`` times ``full`` where all frames are white."""
         self._fold()
         if self._sum is None:
             msg = "Nothing was added."
@@ -143,17 +175,14 @@ class LightSum:
 
     def codes(self) -> Image:
         """(H, W, 3) the mean's code values, rounded once, half up."""
-        sums = self.sums()
-        steps = code_steps(self._curve, self._bits, self.weight * self.full)
+        sums, white = self.sums(), self.weight * self.full
         out = self._room.empty(sums.shape, np.uint8 if self._bits <= 8 else np.uint16)
-        to_codes(out.reshape(-1, 3), sums.reshape(-1, 3), steps.first, steps.steps, np.uint64(steps.shift))
+        if sums.dtype == np.uint16:
+            look_up(out.reshape(-1), sums.reshape(-1), code_table(self._curve, self._bits, white))
+        else:
+            steps = code_steps(self._curve, self._bits, white)
+            to_codes(out.reshape(-1, 3), sums.reshape(-1, 3), steps.first, steps.steps, np.uint64(steps.shift))
         return out
-
-    def _total(self, shape: tuple[int, ...]) -> Sums:
-        if self._sum is None:
-            self._sum = self._room.empty(shape, self._dtype)
-            self._sum.fill(0)
-        return self._sum
 
     def _fold(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -164,10 +193,21 @@ class LightSum:
             self._sum = self._room.empty(waiting[0].shape, self._dtype)
         total, table = self._sum.reshape(-1), self._table.reshape(-1)
         flat = [frame.reshape(-1) for frame in waiting]
-        if len(flat) == _AT_ONCE:
+        if self._unit is not None:
+            if len(flat) == _AT_ONCE:
+                add_codes_4(total, flat[0], flat[1], flat[2], flat[3], fresh)
+            else:
+                for number, frame in enumerate(flat):
+                    add_codes_1(total, frame, fresh and number == 0)
+        elif len(flat) == _AT_ONCE:
             add_light_4(total, flat[0], flat[1], flat[2], flat[3], table, fresh)
         elif len(flat) == 3:
             add_light_3(total, flat[0], flat[1], flat[2], table, fresh)
         else:
             for number, frame in enumerate(flat):
                 add_light_1(total, frame, table, fresh and number == 0)
+
+
+def _least_dtype(limit: int) -> type[np.unsignedinteger[Any]]:
+    """The smallest of three that holds all integers below ``limit``."""
+    return np.uint16 if limit <= 1 << 16 else np.uint32 if limit <= 1 << 32 else np.uint64

@@ -48,6 +48,29 @@ def add_light_4(total: Any, a: Any, b: Any, d: Any, e: Any, table: Any, fresh: b
 
 
 @compiled
+def add_codes_1(total: Any, a: Any, fresh: bool) -> None:
+    """Add the codes of one frame, each (N,), to ``total``, or to nothing where it is ``fresh`` and holds anything."""
+    for i in range(total.size):
+        before = 0 if fresh else total[i]
+        total[i] = before + a[i]
+
+
+@compiled
+def add_codes_4(total: Any, a: Any, b: Any, d: Any, e: Any, fresh: bool) -> None:
+    """Add the codes of four frames at once."""
+    for i in range(total.size):
+        before = 0 if fresh else total[i]
+        total[i] = before + a[i] + b[i] + d[i] + e[i]
+
+
+@compiled
+def look_up(out: Any, values: Any, table: Any) -> None:
+    """The table's entry at each of (N,) values."""
+    for i in range(out.size):
+        out[i] = table[values[i]]
+
+
+@compiled
 def to_codes(out: Any, sums: Any, first: Any, steps: Any, shift: Any) -> None:
     """Code values of (N, 3) sums: the bucket of a sum narrows the codes, a binary search ends it."""
     for i in range(out.shape[0]):

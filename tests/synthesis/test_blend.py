@@ -50,7 +50,7 @@ def test_code_steps_are_those_of_the_formula(samples: int) -> None:
             once.add(frame)
             total = LightSum(curve(name), bits=bits, samples=samples)
             sums = total.open(frame.shape, samples)
-            sums += once.sums().astype(sums.dtype) * sums.dtype.type(samples)
+            sums += once.open(frame.shape, 0).astype(sums.dtype) * sums.dtype.type(samples)
             assert np.array_equal(total.codes(), frame)
 
 
@@ -81,14 +81,34 @@ def test_order_and_grouping_change_no_bit() -> None:
     assert np.array_equal(sums[0], sums[1])
 
 
-def test_many_white_frames_do_not_overflow() -> None:
-    """256 white frames of 8 bits fill 32 bits exactly; 300 need and get more."""
-    white = np.full((4, 4, 3), 255, np.uint8)
-    for count in (256, 300):
-        total = LightSum(curve("gamma22"), bits=8, samples=count)
+@pytest.mark.parametrize("name", ["gamma22", "linear"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_many_white_frames_do_not_overflow(name: str, dtype: type) -> None:
+    """256 white frames of 8 bits fill 32 bits, or 16 of codes, exactly; more need and get more."""
+    top = np.iinfo(dtype).max
+    white = np.full((4, 4, 3), top, dtype)
+    for count in (255, 256, 257, 258, 300, 66_000):
+        total = LightSum(curve(name), bits=8 * np.dtype(dtype).itemsize, samples=count)
         for _ in range(count):
             total.add(white)
-        assert (total.codes() == 255).all()
+        assert (total.codes() == top).all()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("opened", [0, 3, 13])
+def test_codes_that_are_summed_become_light_without_loss(dtype: type, opened: int) -> None:
+    """Under the linear curve plain codes are summed until other light comes; when that is changes no bit."""
+    frames = _frames(dtype, dark=False)
+    plain, other = (LightSum(curve("linear"), bits=8 * np.dtype(dtype).itemsize, samples=len(frames)) for _ in range(2))
+    for number, frame in enumerate(frames):
+        plain.add(frame)
+        if number == opened:
+            other.open(frame.shape, 0)
+        other.add(frame)
+
+    assert plain.weight == other.weight == len(frames)
+    assert np.array_equal(plain.codes(), other.codes())
+    assert np.array_equal(plain.mean(), other.mean())
 
 
 def test_measured_curve_of_three_channels(tmp_path) -> None:
