@@ -13,6 +13,16 @@ from multiprocessing.context import ForkServerContext
 from typing import Any
 
 
+def available_cpus() -> int:
+    """Processors that this process may use.
+
+    Example:
+        >>> 1 <= available_cpus() <= (os.cpu_count() or 1)
+        True
+    """
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def start_fork_server(*modules: str) -> ForkServerContext:
     """Start the server if there is none, importing modules for its children, and return the way to start them.
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blurdata.cli._next import say_pack
-from blurdata.cli._workers import Workers, available_cpus
+from blurdata.cli._workers import Workers
 from blurdata.errors import command
+from blurdata.processes import available_cpus
 
 if TYPE_CHECKING:
     from blurdata.quality.audit import Audit

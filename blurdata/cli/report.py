@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from blurdata.cli._workers import Workers, available_cpus
+from blurdata.cli._workers import Workers
+from blurdata.processes import available_cpus
 
 
 def run(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blurdata.cli._next import say_next
-from blurdata.cli._workers import Workers, available_cpus
+from blurdata.cli._workers import Workers
+from blurdata.processes import available_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from blurdata.cli._next import say_next
-from blurdata.cli._workers import available_cpus
+from blurdata.processes import available_cpus
 
 
 def run(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from blurdata.cli._next import say_next
-from blurdata.cli._workers import Workers, available_cpus
+from blurdata.cli._workers import Workers
 from blurdata.errors import command
 from blurdata.json_values import finite
+from blurdata.processes import available_cpus
 
 if TYPE_CHECKING:
     from blurdata.shards.verify import Fault

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +16,7 @@ from blurdata.files import read_image
 from blurdata.interrupt import check
 from blurdata.json_values import finite
 from blurdata.metrics.protocols import Protocol, versions
-from blurdata.processes import worker_pool
+from blurdata.processes import available_cpus, worker_pool
 from blurdata.progress import SILENT, Advance
 
 _PENDING_A_WORKER = 2
@@ -89,7 +88,7 @@ def evaluate(
     rows = dict(done)
     advance(len(done))
     todo = [index for index in range(len(tasks)) if index not in done]
-    count = min(workers or len(os.sched_getaffinity(0)), max(len(todo), 1))
+    count = min(workers or available_cpus(), max(len(todo), 1))
     for index, row in _in_process(tasks, protocol, todo) if count == 1 else _in_pool(tasks, protocol, todo, count):
         rows[index] = row
         _write_journal(journal, tasks[index], protocol, row)

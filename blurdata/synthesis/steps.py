@@ -6,14 +6,20 @@ shaking do not look like cuts, and a film of pure noise has none. Nor do fades, 
 light for the whole frame explains is no cut.
 """
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from blurdata.processes import available_cpus
+
+Grey = NDArray[np.uint8]
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RESIDUAL = 8.0  # codes that a cut leaves in a lit scene; measured: tools/bench/cuts.py
 _LIT, _DARKEST = 80, 12  # 95th percentile, codes: a scene below the first is dark and differs by less; below the second is noise
@@ -56,47 +62,79 @@ class Step:
 STEPS = np.dtype([(each.name, np.float32) for each in fields(Step)])
 
 
-def measure_steps(greys: Iterable[NDArray[np.uint8]]) -> Iterator[Step]:
+class _Quick(threading.local):
+    """A quick flow for each thread."""
+
+    def __init__(self) -> None:
+        self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+
+
+class _Seen(NamedTuple):
+    """Two neighbours at reduced size, the frame before them, and what a first look says of them."""
+
+    earlier: Grey | None
+    before: Grey
+    after: Grey
+    grid: NDArray[np.float32]
+    step: Step
+
+
+def measure_steps(greys: Iterable[Grey]) -> Iterator[Step]:
     """A :class:`Step` between each two neighbours of full-size (H, W) uint8 frames."""
-    quick = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
     careful = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    before: NDArray[np.uint8] | None = None
-    earlier = before
     last = 0.0
+    for earlier, before, after, grid, step in _looked_at(greys):
+        if step.residual > step.limit:  # a cut, another light, or motion that is too fast for the quick flow
+            by_flow, by_light = _unexplained(before, after, careful, grid)
+            left = min(step.residual, by_flow, by_light)
+            step = replace(step, residual=min(step.residual, by_flow), left=left, across=left)
+        if earlier is not None and min(last, step.left) > step.limit:
+            step = replace(step, across=min(_unexplained(earlier, after, careful, grid)))
+        last = step.left
+        yield step
+
+
+def _looked_at(greys: Iterable[Grey]) -> Iterator[_Seen]:
+    """A first look at each two neighbours, in order, on all cores while the next frames are decoded."""
+    cores, quick = available_cpus(), _Quick()
+    earlier: Grey | None = None
+    before: Grey | None = None
     grid = np.empty((0, 0, 2), np.float32)
-    for grey in greys:
-        scale = max(1.0, max(grey.shape) / _SIDE_PX)
-        small = _reduced(grey, scale)
-        if before is None:
-            ys, xs = np.mgrid[: small.shape[0], : small.shape[1]]
-            grid = np.dstack([xs, ys]).astype(np.float32)
-        else:
-            step = _between(before, small, quick, grid, scale)
-            if step.residual > step.limit:  # a cut, another light, or motion that is too fast for the quick flow
-                by_flow, by_light = _unexplained(before, small, careful, grid)
-                left = min(step.residual, by_flow, by_light)
-                step = replace(step, residual=min(step.residual, by_flow), left=left, across=left)
-            if earlier is not None and min(last, step.left) > step.limit:
-                step = replace(step, across=min(_unexplained(earlier, small, careful, grid)))
-            last = step.left
-            yield step
-        earlier, before = before, small
+    waiting: deque[Callable[[], _Seen]] = deque()
+    with ThreadPoolExecutor(cores) as pool:
+        for grey in greys:
+            scale = max(1.0, max(grey.shape) / _SIDE_PX)
+            small = _reduced(grey, scale)
+            if before is None:
+                ys, xs = np.mgrid[: small.shape[0], : small.shape[1]]
+                grid = np.dstack([xs, ys]).astype(np.float32)
+            else:
+                waiting.append(pool.submit(_look, earlier, before, small, quick, grid, scale).result)
+            earlier, before = before, small
+            if len(waiting) > 2 * cores:
+                yield waiting.popleft()()
+        while waiting:
+            yield waiting.popleft()()
 
 
-def _reduced(grey: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+def _look(earlier: Grey | None, before: Grey, after: Grey, quick: _Quick, grid: NDArray[np.float32], scale: float) -> _Seen:
+    return _Seen(earlier, before, after, grid, _between(before, after, quick.flow, grid, scale))
+
+
+def _reduced(grey: Grey, scale: float) -> Grey:
     height, width = (max(1, round(side / scale)) for side in grey.shape)
     small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA) if scale > 1 else grey
     pad = [max(0, 16 - side) for side in small.shape]  # DIS needs room for its patches
     return np.ascontiguousarray(np.pad(small, ((0, pad[0]), (0, pad[1])), mode="edge") if any(pad) else small)
 
 
-def _light(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> int:
+def _light(a: Grey, b: Grey) -> int:
     """How light the lighter of two frames is, up to a lit scene: no place counts more in their difference."""
     levels = [int(np.searchsorted(np.cumsum(np.bincount(frame.ravel(), minlength=256)), 0.95 * frame.size)) for frame in (a, b)]
     return min(_LIT, max(_DARKEST, *levels))
 
 
-def _unexplained(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArray[np.float32]) -> tuple[float, float]:
+def _unexplained(a: Grey, b: Grey, flow: Any, grid: NDArray[np.float32]) -> tuple[float, float]:
     """Mean difference that a flow leaves, and that a flow and one change of light for the whole frame leave."""
     most = _light(a, b)
     by_flow = _left(a, b, grid + flow.calc(a, b, None), most)
@@ -106,7 +144,7 @@ def _unexplained(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: ND
     return by_flow, _left(*lit, grid + flow.calc(*lit, None), most)
 
 
-def _in_one_light(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+def _in_one_light(a: Grey, b: Grey) -> tuple[Grey, Grey] | None:
     """Both frames, the darker one lifted to the mean and deviation of the other; None where too little is seen to tell."""
     means, deviations = (a.mean(), b.mean()), (a.std(), b.std())
     dark = int(deviations[1] < deviations[0])
@@ -117,19 +155,19 @@ def _in_one_light(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[NDArray[n
     return (a, lifted) if dark else (lifted, b)
 
 
-def _moving_change(a: NDArray[np.uint8], b: NDArray[np.uint8], change: float) -> float:
+def _moving_change(a: Grey, b: Grey, change: float) -> float:
     """What of the mean change is not of the light, where that changed."""
     if abs(float(a.mean()) - float(b.mean())) > _ANOTHER_LIGHT * change and (lit := _in_one_light(a, b)):
         return min(change, float(cv2.absdiff(*lit).mean()))
     return change
 
 
-def _left(a: NDArray[np.uint8], b: NDArray[np.uint8], there: NDArray[np.float32], most: int) -> float:
+def _left(a: Grey, b: Grey, there: NDArray[np.float32], most: int) -> float:
     seen = cv2.remap(b, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return round(float(np.minimum(cv2.absdiff(a, seen), np.uint8(most)).mean()), 3)
 
 
-def _between(a: NDArray[np.uint8], b: NDArray[np.uint8], flow: Any, grid: NDArray[np.float32], scale: float) -> Step:
+def _between(a: Grey, b: Grey, flow: Any, grid: NDArray[np.float32], scale: float) -> Step:
     change = float(cv2.absdiff(cv2.blur(a.astype(np.float32), (3, 3)), cv2.blur(b.astype(np.float32), (3, 3))).max())
     if change == 0:
         return Step(**dict.fromkeys((each.name for each in fields(Step)), 0.0))
