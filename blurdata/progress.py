@@ -1,10 +1,12 @@
-"""Progress for people: a bar on a terminal, plain lines elsewhere, always on stderr."""
+"""Progress for people: a bar on a terminal, plain lines elsewhere, always on stderr; a Ctrl-C that was swallowed meanwhile ends it."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
+
+from blurdata.interrupt import check
 
 _PLAIN_EVERY_S = 10.0
 
@@ -56,6 +58,7 @@ def _bar(label: str, total: float, unit: str) -> Iterator[Advance]:
         start = time.monotonic()
 
         def advance(steps: float = 1, *, note: str = "") -> None:
+            check()
             done = bar.tasks[0].completed + steps
             bar.update(task, total=max(done, bar.tasks[0].total or 0))  # a repair goes over some things twice
             rate = f"{done / max(time.monotonic() - start, 1e-9):.1f} {unit}/s"
@@ -73,6 +76,7 @@ class _Lines:
         self._start = self._told = time.monotonic()
 
     def __call__(self, steps: float = 1, *, note: str = "") -> None:
+        check()
         self._done += steps
         self._total = max(self._total, self._done)  # a repair goes over some things twice
         now = time.monotonic()

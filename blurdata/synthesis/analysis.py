@@ -22,7 +22,7 @@ from blurdata.synthesis.flow import one_thread
 from blurdata.synthesis.frames import Film, FrameIndex
 from blurdata.synthesis.steps import STEPS, measure_steps
 
-_VERSION = 12  # what is found in a film, and what is refused; analyses that were kept under another number are made again
+_VERSION = 13  # what is found in a film, and what is refused; analyses that were kept under another number are made again
 _NO_PTS = -(1 << 63)  # FFmpeg's own mark
 _TIMING_BREAK = 1.75  # a gap of this many usual intervals is missing frames: one lost makes 2, and phones' intervals jitter by a tenth
 _TIMING_REACH = 31  # intervals whose median is the usual one: phones halve their rate in the dark

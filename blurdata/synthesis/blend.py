@@ -5,6 +5,9 @@ for up to 256 samples of 24 bits), so neither order nor overlap can change a bit
 ``floor(max * encode(sum / weight) + 0.5)`` in float64; instead of a power for each pixel, the sums at which that value steps up are
 found once, and each pixel looks up its step.
 
+Where a curve is straight, as sRGB is in the dark, an even number of samples has means that lie half-way between two codes exactly, and
+rounded light falls short of them. Light is 48 bits then for 8-bit frames too, and what lies within its rounding of half a code is one.
+
 Where light is proportional to codes, as under the linear curve, the codes themselves are summed: the mean is the same, ten times as fast.
 """
 
@@ -27,22 +30,26 @@ _NEAR = 2.0**-44  # share of a sum within which its inverse is found; some hundr
 
 def white_of(bits: int, samples: int) -> int:
     """The integer that white light is, for so many frames of ``bits`` a sample."""
-    return (1 << (24 if bits <= 8 else min(48, 64 - samples.bit_length()))) - 1
+    coarse = bits <= 8 and samples % 2
+    return (1 << (24 if coarse else min(48, 64 - samples.bit_length()))) - 1
 
 
 @lru_cache(maxsize=8)
 def light_table(curve: Curve, bits: int, full: int) -> NDArray[Any]:
-    """(3, 2 ** bits) integer light of every code, ``full`` for white: uint32 for 8 bits, else uint64."""
+    """(3, 2 ** bits) integer light of every code, ``full`` for white: uint32 where it fits, else uint64."""
     light = np.broadcast_to(curve.light_of_codes(bits), (3, 1 << bits))
-    return np.floor(np.clip(light, 0, 1) * full + 0.5).astype(np.uint32 if bits <= 8 else np.uint64)
+    return np.floor(np.clip(light, 0, 1) * full + 0.5).astype(np.uint32 if full < 1 << 32 else np.uint64)
 
 
 @lru_cache(maxsize=8)
 def light_of_one_code(curve: Curve, bits: int, full: int) -> int | None:
-    """The integer light of code 1 if that of every code is a multiple of it, else None."""
+    """The integer light of code 1 if that of every code is a multiple of it, and channels have their steps in common, else None."""
     table = light_table(curve, bits, full)
     unit = table[0, 1]
-    return int(unit) if np.array_equal(table, np.broadcast_to(np.arange(1 << bits, dtype=table.dtype) * unit, table.shape)) else None
+    if not np.array_equal(table, np.broadcast_to(np.arange(1 << bits, dtype=table.dtype) * unit, table.shape)):
+        return None
+    least = _least_sums(curve, np.arange(1, 1 << bits), full)
+    return int(unit) if (least == least[0]).all() else None
 
 
 @dataclass(frozen=True)
@@ -61,11 +68,13 @@ class CodeSteps:
 
 
 @lru_cache(maxsize=32)
-def code_steps(curve: Curve, bits: int, full: int) -> CodeSteps:
-    """The steps of codes of ``bits`` for sums of which ``full`` is white."""
+def code_steps(curve: Curve, bits: int, full: int, slack: int = 0) -> CodeSteps:
+    """The steps of codes of ``bits`` for sums of which ``full`` is white, each ``slack`` before the formula's."""
     codes = np.arange(1, 1 << bits)
     steps = np.zeros((3, codes.size + 1), np.uint64)
-    steps[:, 1:] = _least_sums(curve, codes, full)
+    least = _least_sums(curve, codes, full)
+    early = np.maximum(least - np.minimum(least, np.uint64(slack)), np.minimum(least, 1))  # black stays black
+    steps[:, 1:] = np.where(least > full, least, early)
     shift = max(0, full.bit_length() - 16)
     begins = np.arange((full >> shift) + 2, dtype=np.uint64) << np.uint64(shift)
     first = np.stack([np.searchsorted(steps[c, 1:], begins, side="right") for c in range(3)])
@@ -120,7 +129,7 @@ class LightSum:
         self._curve, self._bits = curve, bits
         self._white = white_of(bits, samples)
         self._table = light_table(curve, bits, self._white)
-        self._fine = np.uint32 if bits <= 8 and samples <= 256 else np.uint64
+        self._fine = _least_dtype(samples * self._white + 1)
         self._unit = light_of_one_code(curve, bits, self._white)  # None where light itself is summed
         self._dtype = self._fine if self._unit is None else _least_dtype(samples << bits)
         self._sum: Sums | None = None
@@ -180,7 +189,8 @@ class LightSum:
         if sums.dtype == np.uint16:
             look_up(out.reshape(-1), sums.reshape(-1), code_table(self._curve, self._bits, white))
         else:
-            steps = code_steps(self._curve, self._bits, white)
+            slack = (self.weight + 1) // 2 if self._unit is None and self._white >= 1 << 32 else 0
+            steps = code_steps(self._curve, self._bits, white, slack)
             to_codes(out.reshape(-1, 3), sums.reshape(-1, 3), steps.first, steps.steps, np.uint64(steps.shift))
         return out
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Flow = NDArray[np.float32]
+_LEAST_PX = 32  # a side below which OpenCV 5's DIS, at patches of 8 px, fails on some widths, a few with a crash
 _cv_lock = threading.Lock()
 _cv_users = 0
 _cv_threads = 1
@@ -33,18 +34,23 @@ def one_thread() -> Iterator[None]:
                 cv2.setNumThreads(_cv_threads)
 
 
+def roomy(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The (H, W) frame, its last row and column repeated until DIS has room for its patches."""
+    pad = [(0, max(0, _LEAST_PX - side)) for side in frame.shape]
+    return np.pad(frame, pad, mode="edge") if any(after for _, after in pad) else frame
+
+
 def flow_between(a: NDArray[np.uint8], b: NDArray[np.uint8], *, guess: Flow | None = None) -> Flow:
     """DIS flow from ``a`` to ``b``, (H, W, 2) float32 px, of (H, W) uint8 frames; the search begins at ``guess``."""
     height, width = a.shape
-    pad = ((0, max(0, 16 - height)), (0, max(0, 16 - width)))
-    if any(after for _, after in pad):
-        a, b = np.pad(a, pad, mode="edge"), np.pad(b, pad, mode="edge")
-        guess = None if guess is None else np.pad(guess, (*pad, (0, 0)), mode="edge")
+    a, b = roomy(a), roomy(b)
+    if guess is not None:
+        guess = np.pad(guess, ((0, a.shape[0] - height), (0, a.shape[1] - width), (0, 0)), mode="edge")
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     dis.setPatchSize(12)  # against the preset's 8: +0.5 dB where motion is fast (tools/bench/interpolation.py)
     dis.setPatchStride(4)
     with one_thread():
-        flow = np.asarray(dis.calc(a, b, None if guess is None else guess.copy()))
+        flow = np.asarray(dis.calc(a, b, guess))
     return np.ascontiguousarray(flow[:height, :width])
 
 

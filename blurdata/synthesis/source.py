@@ -75,7 +75,7 @@ class FilmPairs(PairSource):
         self._only = None if shots is None else sorted(set(shots))
         self._analyses = [_analyzed(film, cache, show_progress) for film in self._films]
         self._fps = [known.shown_fps(film.fps) for film, known in zip(self._films, self._analyses, strict=True)]
-        _check_rim(self._films, self._analyses, recipe)
+        _check_sizes(self._films, self._analyses, recipe)
         self._takes, self._counts, self._shots = self._planned()
 
     def _planned(self) -> tuple[list[_Take], Counter[str], int]:
@@ -282,11 +282,14 @@ def _analyzed(film: Film, cache: Path | None, show_progress: bool) -> Analysis:
         return analyze(film, cache, advance=advance)
 
 
-def _check_rim(films: Sequence[Film], analyses: Sequence[Analysis], recipe: SynthesisRecipe) -> None:
+def _check_sizes(films: Sequence[Film], analyses: Sequence[Analysis], recipe: SynthesisRecipe) -> None:
     rim_px = recipe.sensor.rim_px if recipe.sensor else 0
     for film, analysis in zip(films, analyses, strict=True):
         if rim_px and min(analysis.height, analysis.width) < 2 * rim_px + 3:
             msg = f"{film.place}: is {analysis.width}x{analysis.height}, too small for a rim of {rim_px} px; lower sensor.rim_px."
+            raise SourceError(msg)
+        if recipe.interpolation != "none" and min(analysis.height, analysis.width) < 2:
+            msg = f"{film.place}: is {analysis.width}x{analysis.height}, too small to follow what moves; use --interpolation none."
             raise SourceError(msg)
 
 

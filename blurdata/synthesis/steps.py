@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from blurdata.processes import available_cpus
+from blurdata.synthesis.flow import roomy
 
 Grey = NDArray[np.uint8]
 _SIDE_PX = 320  # the long side at which motion is measured
@@ -124,8 +125,7 @@ def _look(earlier: Grey | None, before: Grey, after: Grey, quick: _Quick, grid: 
 def _reduced(grey: Grey, scale: float) -> Grey:
     height, width = (max(1, round(side / scale)) for side in grey.shape)
     small = cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA) if scale > 1 else grey
-    pad = [max(0, 16 - side) for side in small.shape]  # DIS needs room for its patches
-    return np.ascontiguousarray(np.pad(small, ((0, pad[0]), (0, pad[1])), mode="edge") if any(pad) else small)
+    return np.ascontiguousarray(roomy(small))
 
 
 def _light(a: Grey, b: Grey) -> int:

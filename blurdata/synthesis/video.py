@@ -2,8 +2,8 @@
 
 import math
 import multiprocessing
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from blurdata.errors import SourceError
 from blurdata.files import fingerprint_files
+from blurdata.interrupt import check
 from blurdata.naming import counted
 from blurdata.pairs import Image
 from blurdata.synthesis.frames import Film, FrameIndex, Scan
@@ -69,8 +70,8 @@ class VideoFilm(Film):
         as the file's display matrix asks for. ``sample_aspect_ratio`` is how many times as wide as high a pixel of the upright frame is to
         be shown, where that is not 1: frames are read as they are stored.
         """
-        with self._open() as (container, stream):
-            frame = next(self._decode(container, stream), None)
+        with self._open() as (container, stream), closing(self._decode(container, stream)) as frames:
+            frame = next(frames, None)
         if frame is None:
             raise self._without_frames()
         turns, mirrored = self._orientation(frame)
@@ -104,6 +105,7 @@ class VideoFilm(Film):
             # a worker shares the machine with its like: threads would only cost it memory and a tenth of its time
             stream.thread_type = "AUTO" if multiprocessing.parent_process() is None else "NONE"
             yield container, stream
+        check()
 
     def scan(self) -> Iterator[Scan]:
         """Every frame's brightness; an end before the file's own count is an error, as is a damaged file or frame, and interlaced film."""
@@ -192,9 +194,11 @@ class VideoFilm(Film):
         with self._open() as (container, stream):
             yield from self._decode(container, stream)
 
-    def _decode(self, container: Any, stream: Any) -> Iterator[Any]:
+    def _decode(self, container: Any, stream: Any) -> Generator[Any, None, None]:
         try:
-            yield from container.decode(stream)
+            for frame in container.decode(stream):
+                check()  # FFmpeg's callbacks swallow what is raised in them
+                yield frame
         except av.error.FFmpegError as error:
             msg = f"{self._path}: is damaged ({error.strerror}); fetch or export it again."
             raise SourceError(msg) from error

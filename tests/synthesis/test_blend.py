@@ -66,6 +66,27 @@ def test_many_bright_samples_of_16_bits() -> None:
     assert (error == 0).mean() >= 0.999
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("window", [3, 5, 7])
+def test_means_half_way_between_two_codes_are_rounded_up(tmp_path, dtype: type, window: int) -> None:
+    """Curves that are straight in the dark, as sRGB is, have such means where the ends count half; rounded light fell short of them."""
+    table = tmp_path / "camera.csv"
+    np.savetxt(table, np.linspace(0, 1, 64) ** 1.8)
+    top = np.iinfo(dtype).max
+    for name, codes in (("srgb", 10), (str(table), 4)):
+        frames = list(np.random.default_rng(window).integers(0, codes, (window, 40, 60, 3)).astype(dtype))
+        weights = [1, *[2] * (window - 2), 1]
+        total = LightSum(curve(name), bits=8 * np.dtype(dtype).itemsize, samples=2 * window)
+        for frame, weight in zip(frames, weights, strict=True):
+            total.add(frame, weight)
+
+        light = np.average([curve(name).decode(frame / top) for frame in frames], axis=0, weights=weights)
+        wanted = np.floor(curve(name).encode(light) * top + 0.5 + 1e-9)
+        error = np.abs(total.codes().astype(np.int64) - wanted)
+        assert error.max() <= 1
+        assert (error == 0).mean() >= 0.999
+
+
 def test_order_and_grouping_change_no_bit() -> None:
     """Integers are summed, so any order gives the same sum."""
     frames = _frames(np.uint16, dark=False)
@@ -123,6 +144,19 @@ def test_measured_curve_of_three_channels(tmp_path) -> None:
     error = np.abs(pair.blurry.astype(int) - _reference(frames, str(table)))
     assert error.max() <= 1
     assert (error == 0).mean() >= 0.999
+
+
+def test_channels_that_agree_at_the_codes_alone(tmp_path) -> None:
+    """Light that is proportional to codes does not mean that all channels have the same steps between them."""
+    places = np.linspace(0, 1, 511)
+    bent = np.stack([places + bend * (np.arange(511) % 2) / 511 for bend in (-0.45, 0.0, 0.45)], axis=1)
+    table = tmp_path / "camera.csv"
+    np.savetxt(table, bent, delimiter=",")
+    frames = _frames(np.uint8, dark=False, count=3)
+
+    pair = synthesize(frames, {"window": 3, "curve": str(table), "variant": "blur_gamma"})[0]
+
+    assert (pair.blurry == _reference(frames, str(table))).mean() >= 0.999
 
 
 def test_trapezoid_weights_the_ends_half() -> None:

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from blurdata.synthesis import steps
+from blurdata.errors import SourceError
+from blurdata.synthesis import steps, synthesize
 
 
 def _film(count: int = 40) -> list[np.ndarray]:
@@ -46,3 +47,28 @@ def test_what_ends_the_frames_ends_the_steps() -> None:
 
     with pytest.raises(OSError, match="frame 5"):
         list(steps.measure_steps(broken()))
+
+
+@pytest.mark.parametrize("size", [(24, 320), (48, 640), (64, 1280), (4, 1280), (20, 128), (640, 24), (16, 16), (2, 64)])
+def test_films_of_any_shape_are_looked_at(size: tuple[int, int]) -> None:
+    """OpenCV's flow crashes, or gives no number, on frames that are very wide for their height."""
+    height, width = size
+    rng = np.random.default_rng(1)
+    scene = cv2.GaussianBlur(rng.integers(0, 256, (height + 20, width + 20, 3), np.uint8), (0, 0), 2)
+    frames = [np.ascontiguousarray(scene[i : i + height, 2 * i : 2 * i + width]) for i in range(5)]
+    fields = {"window": 3, "interpolation": "dis", "virtual_frames": 3, "blur_vectors": True, "max_disagreement": 1.0, "still_change": 0}
+
+    pair = synthesize(frames, fields)[0]
+
+    assert pair.size == size
+    assert np.isfinite(pair.meta["blur_px_max"])
+    assert np.isfinite(pair.extras["blur_vectors"]).all()
+
+
+def test_nothing_can_be_followed_in_frames_of_one_pixel_a_side() -> None:
+    """Without interpolation such frames can be averaged."""
+    frames = list(np.random.default_rng(0).integers(0, 256, (5, 1, 40, 3), np.uint8))
+
+    assert synthesize(frames, {"window": 3, "still_change": 0})[0].size == (1, 40)
+    with pytest.raises(SourceError, match=r"40x1, too small .* --interpolation none"):
+        synthesize(frames, {"window": 3, "still_change": 0, "interpolation": "dis"})

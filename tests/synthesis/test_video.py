@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from filming import moving, write_film
 
+from blurdata import interrupt
 from blurdata.errors import SourceError
+from blurdata.progress import progress
 from blurdata.sources import open_source
 from blurdata.synthesis import synthesize
 from blurdata.synthesis.frames import FrameIndex
@@ -277,3 +279,18 @@ def test_a_codec_that_has_no_decoder_is_a_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"odd\.mkv: its pictures are coded in a way that FFmpeg cannot decode"):
         synthesize(path, {"window": 3})
+
+
+def test_a_ctrl_c_that_ffmpeg_swallowed_ends_the_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is raised in its callbacks is lost; the next frame, opening, or step of a progress display raises it again."""
+    path = tmp_path / "film.mkv"
+    write_film(path, moving(6))
+    film = VideoFilm(path)
+    frames, scans = film.read(0, 6, FrameIndex()), film.scan()
+    next(frames), next(scans)
+    with progress("read", 6) as advance:
+        advance()
+        monkeypatch.setattr(interrupt, "_asked", True)
+        for go_on in (lambda: next(frames), lambda: next(scans), lambda: film.notes, lambda: VideoFilm(path), advance):
+            with pytest.raises(interrupt.Stopped):
+                go_on()
