@@ -50,9 +50,10 @@ MUTANTS = (
            "spectrum *= fft.rfft2(np.asarray(kernel[::-1, ::-1], light.dtype), shape)", CONVOLVE),  # correlation
     Mutant("convolution", "convolution/light.py", "np.clip(np.asarray(change(light), np.float64), 0, 1)",
            "np.asarray(change(light), np.float64)", CONVOLVE),
-    Mutant("blending", "synthesis/blend.py", "bits <= 8 and samples <= 256", "bits <= 8", BLEND),
-    Mutant("blending", "synthesis/blend.py", "(np.arange(1, top + 1) - 0.5) / top", "np.arange(1, top + 1) / top", BLEND),
-    Mutant("blending", "synthesis/blend.py", "0, 1) * top + 0.5) >=", "0, 1) * top) >=", BLEND),  # cut off instead of rounded
+    Mutant("blending", "synthesis/blend.py", "_least_dtype(samples * self._white + 1)", "np.uint32", BLEND),  # overflows
+    Mutant("blending", "synthesis/blend.py", "(self.weight + 1) // 2 if", "0 if", BLEND),  # means half-way fall short
+    Mutant("blending", "synthesis/blend.py", "_least_dtype(samples << bits)", "np.uint16", BLEND),
+    Mutant("blending", "synthesis/blend.py", "* codes[-1] + 0.5) >=", "* codes[-1]) >=", BLEND),  # cut off instead of rounded
     Mutant("blending", "synthesis/blend.py", "self.sums() / (self.weight * self.full)", "self.sums() / self.full", BLEND),
     Mutant("alignment", "alignment/photometric.py", "/ np.maximum(spread, 1e-9)", "/ np.maximum(spread**2, 1e-9)", STAGES),
     Mutant("alignment", "alignment/photometric.py", "return self.middle[1] + self.slope * (x - self.middle[0])",
