@@ -1,7 +1,6 @@
 """The whole demo: one call, one folder, one page."""
 
 import json
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from blurdata.demo.clip import find_clip
 from blurdata.demo.learn import test, train
 from blurdata.files import make_folder, write_atomic
 from blurdata.pairs import JoinedSource
+from blurdata.processes import available_cpus
 from blurdata.progress import progress
 from blurdata.report import write_report
 from blurdata.synthesis.own_blur import OWN_BLUR_ABOVE
@@ -58,7 +58,7 @@ def run_demo(out: Path, *, train_seconds: float = _TRAIN_S) -> DemoResult:
         PosixPath('demo/report.html')
     """
     clip = find_clip()
-    workers = min(2, os.cpu_count() or 1)
+    workers = min(2, available_cpus())
     built = build_shards(clip, make_folder(out), workers=workers)
     checkpoint = out / "network.pt"
     model, steps = train(out / "shards" / "train", checkpoint, seconds=train_seconds)

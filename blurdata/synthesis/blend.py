@@ -43,13 +43,10 @@ def light_table(curve: Curve, bits: int, full: int) -> NDArray[Any]:
 
 @lru_cache(maxsize=8)
 def light_of_one_code(curve: Curve, bits: int, full: int) -> int | None:
-    """The integer light of code 1 if that of every code is a multiple of it, and channels have their steps in common, else None."""
-    table = light_table(curve, bits, full)
-    unit = table[0, 1]
-    if not np.array_equal(table, np.broadcast_to(np.arange(1 << bits, dtype=table.dtype) * unit, table.shape)):
-        return None
-    least = _least_sums(curve, np.arange(1, 1 << bits), full)
-    return int(unit) if (least == least[0]).all() else None
+    """The integer light of code 1 if that of every code is a multiple of it, for a curve that is one for all channels; else None."""
+    table = light_table(curve, bits, full)[0]
+    multiples = curve.channels == 1 and np.array_equal(table, np.arange(1 << bits, dtype=table.dtype) * table[1])
+    return int(table[1]) if multiples else None
 
 
 @dataclass(frozen=True)
@@ -154,14 +151,12 @@ class LightSum:
         """The (H, W, 3) sum itself, for a caller that adds light of ``weight`` in all, of which ``full`` is white from now on."""
         self._fold()
         self.weight += weight
-        coarse, unit = self._sum, self._unit
-        self._unit, self._dtype = None, self._fine
-        if coarse is None:
+        if self._sum is None:
             self._sum = self._room.empty(shape, self._fine)
             self._sum.fill(0)
-        elif unit is not None:
-            self._sum = np.multiply(coarse, unit, out=self._room.empty(shape, self._fine), dtype=self._fine)
-        assert self._sum is not None
+        elif self._unit is not None:
+            self._sum = np.multiply(self._sum, self._unit, out=self._room.empty(shape, self._fine), dtype=self._fine)
+        self._unit, self._dtype = None, self._fine
         return self._sum
 
     def add_light(self, light: NDArray[Any], weight: int = 1) -> None:
