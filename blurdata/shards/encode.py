@@ -15,19 +15,19 @@ handed to HDF5 as they are: its own gathering and checksum cost several times as
 
 import json
 import math
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
+from zlib_ng.zlib_ng import crc32  # four times as fast as Python's own zlib on most systems
 
 from blurdata.errors import MissingDependency, PairMismatch, PlanMismatch
 from blurdata.pairs import Pair
 from blurdata.scratch import Scratch
 from blurdata.shards.guard import FLETCHER_BYTES, MAX_ARRAY_BYTES, MAX_CHUNK_BYTES
-from blurdata.shards.plan import HALVES, Plan, Settings
+from blurdata.shards.plan import CHUNK_SIDES, HALVES, Plan, Settings
 from blurdata.shards.sink import Sink
 
 FORMAT, VERSION = "blurdata-shard", 1
@@ -87,16 +87,34 @@ def _check_extra(key: str, name: str, array: NDArray[Any]) -> None:
 
 
 def _write_array(file: h5py.File, name: str, array: NDArray[Any], chunk: tuple[int, ...], compression: str) -> None:
-    """Store one array in chunks of ``chunk`` along its first axes, clipped to its shape, whole along the others."""
+    """Store one array in even chunks of at most ``chunk`` along its first axes, whole along the others."""
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    chunks = _fitting(tuple(min(a, b) for a, b in zip(array.shape, chunk, strict=False)) + array.shape[len(chunk) :], array.dtype.itemsize)
+    even = tuple(_even(length, most) for length, most in zip(array.shape, chunk, strict=False))
+    chunks = _fitting(even + array.shape[len(chunk) :], array.dtype.itemsize)
     dataset = file.create_dataset(name, array.shape, array.dtype, chunks=chunks, fletcher32=True, **_filter(compression))
     if compression == "none" and len(chunks) > 1 and chunks[2:] == array.shape[2:]:
         crc = _write_chunks(dataset.id, array, chunks)
     else:
         dataset[...] = array
-        crc = zlib.crc32(array.data)
+        crc = crc32(array.data)
     dataset.attrs["crc32"] = np.uint32(crc)
+
+
+def _even(length: int, most: int) -> int:
+    """The side of as few chunks as reach, so that little is stored beyond the edge: whole ones of 128 px would be 6 % more for 720 rows."""
+    return -(-length // -(-length // most))
+
+
+def sides_for(shape: Sequence[int], chunk: Sequence[int]) -> range:
+    """The sides that a plan may name where an array has these even chunks.
+
+    Example:
+        >>> sides_for((720, 1280), (120, 128))
+        range(128, 143)
+    """
+    counts = [-(-length // side) for length, side in zip(shape, chunk, strict=True)]
+    ends = [-(-length // (count - 1)) for length, count in zip(shape, counts, strict=True) if count > 1]
+    return range(max(*chunk, CHUNK_SIDES.start), min([*ends, CHUNK_SIDES.stop]))
 
 
 def _fitting(chunk: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
@@ -119,7 +137,7 @@ def _write_chunks(dataset: h5py.h5d.DatasetID, array: NDArray[Any], chunk: tuple
     crc = 0
     for top in range(0, len(array), down):
         fold(stored, rows[top : top + down], row)
-        crc = zlib.crc32(rows[top : top + down].data, crc)
+        crc = crc32(rows[top : top + down].data, crc)
         for place, line in enumerate(stored):
             dataset.write_direct_chunk((top, place * across, *inner), line)
     return crc

@@ -16,6 +16,7 @@ from blurdata.pairs import PairSource, check_key
 from blurdata.recipe import Recipe, recipe_id
 
 HALVES = ("blurry", "sharp")
+CHUNK_SIDES = range(16, 1025)
 _RESERVED = {*HALVES, "extras"}
 
 Compression = Literal["none", "zstd"]
@@ -27,15 +28,15 @@ class Settings(Recipe):
     Args:
         pairs: Most pairs a shard holds.
         megabytes: Most raw megabytes (10^6 bytes of blurry and sharp pixels) a shard holds; one pair is never split.
-        chunk: Side in pixels of the square HDF5 chunks; 128 reads crops fastest from a local disk, 256 makes fewer and
-            larger requests on a network disk.
+        chunk: Most pixels a side of the HDF5 chunks, which cut a picture evenly (720 rows into six of 120); 128 reads crops fastest
+            from a local disk, 256 makes fewer and larger requests on a network disk.
         compression: ``none``, or ``zstd`` for about a third less space and a third of the reading speed.
         extras: Whether the pairs' extra arrays (blur maps, PSFs, masks) are stored too.
     """
 
     pairs: int = Field(64, ge=1, le=4096)
     megabytes: float = Field(200, gt=0, le=4000)
-    chunk: int = Field(128, ge=16, le=1024)
+    chunk: int = Field(128, ge=CHUNK_SIDES[0], le=CHUNK_SIDES[-1])
     compression: Compression = "none"
     extras: bool = True
 

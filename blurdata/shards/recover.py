@@ -1,7 +1,6 @@
 """Making a lost plan again: the source tells what was packed, the shards that are left tell how, and the plan's id proves it."""
 
 import itertools
-from collections.abc import Iterator
 from pathlib import Path
 
 from blurdata.errors import PlanMismatch, ShardCorrupt
@@ -9,6 +8,8 @@ from blurdata.pairs import PairSource
 from blurdata.shards.plan import Compression, Plan, Settings, make_plan
 from blurdata.shards.records import Sidecar, shard_path, sidecars_in
 from blurdata.shards.shardfile import ShardFile
+
+_LIKELY = (Settings().chunk, 256, 64, 512, 32, 16, 1024)
 
 
 def recover_plan(folder: Path, source: PairSource, likely: Settings | None = None) -> Plan:
@@ -25,10 +26,16 @@ def recover_plan(folder: Path, source: PairSource, likely: Settings | None = Non
         msg = f"{folder}: no sidecar is left to tell which plan its shards are of; empty the folder and run `blurdata pack` again."
         raise PlanMismatch(msg)
     wanted = sidecars[0].plan_id
-    for settings in itertools.chain([likely] if likely else [], _candidates(folder, sidecars)):
-        plan = make_plan(source, settings)
-        if plan.id == wanted:
-            return plan
+    if likely and (plan := make_plan(source, likely)).id == wanted:
+        return plan
+    sides, compression = _storage(folder, sidecars)
+    most = max(len(sidecar.keys) for sidecar in sidecars)
+    for pairs in dict.fromkeys((Settings().pairs, most)):
+        plan = make_plan(source, Settings(pairs=pairs, compression=compression))  # hashes all of the source; what follows does not
+        for side, extras in itertools.product(sides, (True, False)):
+            other = _stored_as(plan, side, extras=extras)
+            if other.id == wanted:
+                return other
     msg = (
         f"{source.text or 'The source'}: does not lead to the plan {wanted} of the shards in {folder}; "
         "run the same `blurdata pack` with the same options again, it makes the plan anew and keeps shards that are whole."
@@ -36,24 +43,20 @@ def recover_plan(folder: Path, source: PairSource, likely: Settings | None = Non
     raise PlanMismatch(msg)
 
 
-def _candidates(folder: Path, sidecars: list[Sidecar]) -> Iterator[Settings]:
-    """Settings that the shards may have been packed with, likely ones first."""
-    default = Settings()
-    most = max(len(sidecar.keys) for sidecar in sidecars)
-    chunk, compression = _storage(folder, sidecars)
-    pairs = dict.fromkeys((default.pairs, most))
-    extras = (True, False)
-    chunks = dict.fromkeys((chunk, default.chunk, 256, 64, 512, 32, 16, 1024))  # small pictures hide the chunk's size
-    for one, count, more in itertools.product(chunks, pairs, extras):
-        yield Settings(pairs=count, chunk=one, compression=compression, extras=more)
-
-
-def _storage(folder: Path, sidecars: list[Sidecar]) -> tuple[int, Compression]:
-    """Chunk side and compression of the first pair that can be read."""
+def _storage(folder: Path, sidecars: list[Sidecar]) -> tuple[list[int], Compression]:
+    """Sides that the chunks of the first pair that can be read may have been asked for by, likely ones first, and their compression."""
     for sidecar in sidecars:
         try:
             with ShardFile(shard_path(folder, sidecar.index)) as shard:
-                return shard.storage(sidecar.keys[0])
+                possible, compression = shard.storage(sidecar.keys[0])
         except ShardCorrupt:
             continue
-    return Settings().chunk, Settings().compression
+        likely = [side for side in _LIKELY if side in possible]
+        return list(dict.fromkeys((*likely, *possible))), compression
+    return [*_LIKELY], Settings().compression
+
+
+def _stored_as(plan: Plan, chunk: int, *, extras: bool) -> Plan:
+    """The same plan, its pairs stored otherwise."""
+    settings = plan.settings.model_copy(update={"chunk": chunk, "extras": extras})
+    return Plan.model_construct(**{**{name: getattr(plan, name) for name in Plan.model_fields}, "settings": settings})

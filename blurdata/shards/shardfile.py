@@ -1,7 +1,6 @@
 """One open shard: its pairs' pictures, extras and meta data, each checked as it is read."""
 
 import json
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +9,12 @@ from typing import Any, Self
 import numpy as np
 from h5py import h5g
 from numpy.typing import NDArray
+from zlib_ng.zlib_ng import crc32
 
 from blurdata.errors import ShardCorrupt, ShardError
 from blurdata.scratch import Scratch
 from blurdata.shards.chunks import Box, Make, read_array, read_bands
-from blurdata.shards.encode import FORMAT, VERSION, plain_name
+from blurdata.shards.encode import FORMAT, VERSION, plain_name, sides_for
 from blurdata.shards.guard import Array, attribute, cause, check_links, open_array, open_file
 from blurdata.shards.plan import HALVES, Compression
 
@@ -123,11 +123,11 @@ class ShardFile:
             height, width, _ = self._array(f"pairs/{key}/sharp").shape
             return int(height), int(width)
 
-    def storage(self, key: str) -> tuple[int, Compression]:
-        """Side of the chunks of a pair, and how they are compressed."""
+    def storage(self, key: str) -> tuple[range, Compression]:
+        """Sides that the chunks of a pair may have been asked for by, and how they are compressed."""
         with self._faults(key):
             array = self._array(f"pairs/{key}/sharp")
-            return max(array.chunk[:2]), "zstd" if array.compressed else "none"
+            return sides_for(array.shape[:2], array.chunk[:2]), "zstd" if array.compressed else "none"
 
     def nbytes(self, key: str) -> int:
         """Raw bytes of both halves of a pair, from the header alone."""
@@ -164,7 +164,7 @@ class ShardFile:
             for name in (*HALVES, *(f"extras/{name}" for name in extras)):
                 array, crc = self._array(f"pairs/{key}/{name}"), 0
                 for band in read_bands(array, _room):
-                    crc = zlib.crc32(band.data, crc)
+                    crc = crc32(band.data, crc)
                 if crc != attribute(array.id, "crc32"):
                     msg = f"'{name}' has another crc32 than was written"
                     raise ValueError(msg)

@@ -7,9 +7,11 @@ import pytest
 from blurdata.errors import ShardCorrupt
 from blurdata.pairs import Pair, PairList
 from blurdata.shards import Settings, build
+from blurdata.shards.encode import sides_for
 from blurdata.shards.fletcher import fletcher32
 from blurdata.shards.shardfile import ShardFile
 
+CHUNKS = {"a/odd": (11, 16), "a/small": (5, 7), "b/wide": (10, 16), "b/even": (16, 16)}  # of at most 16
 SIZES = {"a/odd": (33, 47), "a/small": (5, 7), "b/wide": (20, 200), "b/even": (64, 32)}
 
 
@@ -22,6 +24,18 @@ def reference(data):
         second += first
         second = (second & 0xFFFF) + (second >> 16)
     return second << 16 | first
+
+
+def test_chunks_cut_a_picture_evenly(shard):
+    """As few as reach and all alike, so that at most a row less than there are chunks lies beyond the edge; the sides that lead to them are told."""
+    with h5py.File(shard) as file:
+        for key, expected in CHUNKS.items():
+            data = file[f"pairs/{key}/sharp"]
+            assert data.chunks == (*expected, 3)
+            sides = sides_for(data.shape[:2], expected)
+            assert 16 in sides
+            for side in range(16, 1025):
+                assert (side in sides) == (tuple(-(-n // -(-n // side)) for n in data.shape[:2]) == expected)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 9, 16, 100, 2047, 2048, 2056, 12288])

@@ -249,7 +249,9 @@ def test_a_folder_of_folders_of_shards_names_them(folders: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("damage", ["", "{"])
-@pytest.mark.parametrize("settings", [Settings(), Settings(pairs=2, chunk=16, compression="zstd"), Settings(pairs=4, extras=False)])
+@pytest.mark.parametrize(
+    "settings", [Settings(), Settings(pairs=2, chunk=16, compression="zstd"), Settings(pairs=4, extras=False), Settings(pairs=2, chunk=19)]
+)
 def test_a_lost_plan_is_repaired_from_the_source(folders: Path, tmp_path: Path, damage: str, settings: Settings) -> None:
     """A plan that is missing or damaged is made again to the byte, whatever the settings, and with it what else is broken."""
     out = tmp_path / "shards"
