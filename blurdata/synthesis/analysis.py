@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from blurdata.errors import SourceError
 from blurdata.files import write_atomic
@@ -79,6 +78,8 @@ class Analysis:
 
     @cached_property
     def _skips(self) -> NDArray[np.bool_]:
+        from scipy.ndimage import median_filter  # takes a third of a second to import, which blending does without
+
         gaps = np.diff(self.times_s)
         if not gaps.size:
             return np.zeros(0, np.bool_)

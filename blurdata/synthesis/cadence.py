@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d
 
 _REACH = 64  # pictures that are looked at together: of 24 in 25, every 24th is repeated
 _FEWEST = 3  # repeats that make a cadence
@@ -34,6 +33,8 @@ def taken_apart(frames: NDArray[np.int64], lengths_px: NDArray[np.floating]) -> 
         array([1., 1., 1., 1.])
     """
     held = np.diff(frames)
+    from scipy.ndimage import minimum_filter1d  # takes a third of a second to import, which blending does without
+
     apart = held.astype(np.float64)
     if not held.size:
         return apart

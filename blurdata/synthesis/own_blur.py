@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from blurdata.synthesis.flow import both_flows
 
@@ -81,4 +80,6 @@ def _persistence(grey: Field, x: NDArray[np.intp], y: NDArray[np.intp], way: Fie
 
 
 def _sample(values: Field, x: NDArray[np.floating], y: NDArray[np.floating]) -> Field:
+    from scipy.ndimage import map_coordinates  # takes a third of a second to import, which blending does without
+
     return np.asarray(map_coordinates(values, [y, x], order=1, mode="nearest"))

@@ -15,7 +15,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import rank_filter
 
 Changes = NDArray[np.floating]
 
@@ -96,6 +95,8 @@ def _continued(near: Changes, most: float) -> float:
 
 def _usual(changes: Changes, side: int, beyond: str) -> NDArray[np.float64]:
     """The second largest of ``side`` changes up to each and from each on, the smaller of both: no cut or flash on one side raises it."""
+    from scipy.ndimage import rank_filter  # takes a third of a second to import, which blending does without
+
     values = changes.astype(np.float64)
     sides = [rank_filter(values, -2, size=side, mode=beyond, origin=origin) for origin in (side // 2, -(side // 2))]
     return np.asarray(np.minimum(*sides))
