@@ -1,4 +1,4 @@
-"""How does motion curve between two frames: the acceleration that the frames next to them show.
+"""What do the frames before and after tell of the motion between two: how it curves, and where what is hidden goes.
 
 Two frames know only a straight way at constant speed. A hand that shakes speeds up and slows down within a few frames; with the flow
 ``F`` from a frame to the next and ``P`` back to the one before, the way of a point is ``t F + (t^2 - t) (F + P) / 2`` (constant
@@ -13,6 +13,22 @@ from blurdata.synthesis.flow import Flow
 
 Seen = NDArray[np.uint8]
 _TINY = 1e-6
+
+
+def carried_on(onward: Flow, seen: Seen, back: Flow, back_seen: Seen) -> tuple[Flow, Seen]:
+    """A frame's flow, in which what the next frame hides goes on as it came: it has nothing there that flow could lead it to.
+
+    Args:
+        onward: (H, W, 2) flow to the frame on one side.
+        seen: (H, W) uint8, 1 where that frame shows the pixel.
+        back: The same flow to the frame on the other side.
+        back_seen: (H, W) uint8, 1 where that one shows the pixel.
+
+    Returns:
+        The flow, and (H, W) uint8 marks: 0 where the next frame shows the pixel, 2 where only the other one does, 1 where neither does.
+    """
+    known = (1 - seen) * back_seen
+    return np.where(known[..., None], -back, onward), 1 - seen + known
 
 
 def bend(onward: Flow, back: Flow, seen: Seen) -> Flow:

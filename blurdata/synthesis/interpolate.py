@@ -4,9 +4,10 @@ A linear cross-fade would add nothing: its virtual frames are mixtures of the tw
 frames, up to the weight of the ends. Only motion adds information.
 
 For a moment t between frames A and B (Baker et al., IJCV 2011, section 3.3, with the flow inverted by fixed-point iteration instead of
-splatting): the motion u at pixel y solves ``u = F_AB(y - t u)``, and likewise from B's side; of both candidates the one whose two
-ends look more alike is taken, and an end that the other frame cannot see (its forward and backward flow disagree) is left out.
-Where the frames before or after are known too, motion is not straight but curved (:mod:`~blurdata.synthesis.bend`).
+splatting): the motion u at pixel y solves ``u = F_AB(y - t u)``, and likewise from B's side; of both candidates each counts the more,
+the more alike its two ends look. An end that the other frame cannot see (its forward and backward flow disagree) is the only one shown.
+Where the frames before or after are known too, what is hidden goes on as it came, and motion is not straight but curved
+(:mod:`~blurdata.synthesis.bend`).
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from blurdata.color import Curve, look_up
 from blurdata.pairs import Image
-from blurdata.synthesis.bend import agreed, bend, held
+from blurdata.synthesis.bend import agreed, bend, carried_on, held
 from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.flow import Flow, both_flows, carried
 from blurdata.synthesis.frames import grey_of
@@ -77,15 +78,27 @@ class _DisBetween:
     def __init__(self, ends: tuple[Light, Light], flows: tuple[Flow, Flow], codes: NDArray[np.float64], threads: int) -> None:
         self._ends, self._flows = ends, flows
         self._seen = visible(*flows), visible(*flows[::-1])
+        self._ways, self._marks = flows, (1 - self._seen[0], 1 - self._seen[1])
         self._bends: tuple[Flow, Flow] | None = None
         self._codes, self._threads = codes, threads
 
     def bent(self, earlier: Between | None, later: Between | None) -> Between:
-        """Acceleration at A from the interval before, at B from the one after, as far as they agree; one alone stands in for both."""
-        (forward, backward), (seen_a, seen_b) = self._flows, self._seen
-        at_a = bend(forward, earlier._flows[1], seen_a & earlier._seen[1]) if isinstance(earlier, _DisBetween) else None
-        at_b = bend(backward, later._flows[0], seen_b & later._seen[0]) if isinstance(later, _DisBetween) else None
+        """What is hidden in one frame goes on as it came; acceleration at A from the interval before, at B from the one after.
+
+        Accelerations count as far as they agree; one alone stands in for both.
+        """
+        (forward, backward), (seen_a, seen_b), (marks_a, marks_b) = self._flows, self._seen, self._marks
+        at_a = at_b = None
+        if isinstance(earlier, _DisBetween):
+            back, back_seen = earlier._flows[1], earlier._seen[1]
+            at_a = bend(forward, back, seen_a & back_seen)
+            forward, marks_a = carried_on(forward, seen_a, back, back_seen)
+        if isinstance(later, _DisBetween):
+            back, back_seen = later._flows[0], later._seen[0]
+            at_b = bend(backward, back, seen_b & back_seen)
+            backward, marks_b = carried_on(backward, seen_b, back, back_seen)
         other = copy(self)
+        other._ways, other._marks = (forward, backward), (marks_a, marks_b)
         if at_a is not None and at_b is not None:
             other._bends = agreed(at_a, carried(at_b, forward)), agreed(at_b, carried(at_a, backward))
         elif at_a is not None:
@@ -110,13 +123,13 @@ class _DisBetween:
         there = next(total for total in sums if total is not None)
         light_sum, code_sum = (np.empty((0, 0, 0), there.dtype) if total is None else total for total in sums)
         full = np.float64(next(total.full for total in (light, code) if total is not None))
-        bends = self._bends or tuple(np.zeros_like(flow) for flow in self._flows)
-        ways = [np.concatenate(both, axis=-1) for both in zip(self._flows, bends, strict=True)]
+        bends = self._bends or tuple(np.zeros_like(way) for way in self._ways)
+        ways = [np.concatenate(both, axis=-1) for both in zip(self._ways, bends, strict=True)]
         rows = np.linspace(0, shape[0], self._threads + 1).astype(int)
 
         def band(i: int) -> None:
             add_between(
-                light_sum, code_sum, *ends, *ways, *self._seen, cubic, steps, np.uint64(weight), full, self._codes, rows[i], rows[i + 1]
+                light_sum, code_sum, *ends, *ways, *self._marks, cubic, steps, np.uint64(weight), full, self._codes, rows[i], rows[i + 1]
             )
 
         with ThreadPoolExecutor(self._threads) as pool:

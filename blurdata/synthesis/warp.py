@@ -9,6 +9,8 @@ from blurdata.compiled import compiled
 _NEAR = np.float32(0.25)  # px; two motions closer than this are one
 _ONE = np.float32(1)
 _HALF = np.float32(0.5)
+_DARK = np.float32(1e-3)  # light beside which noise is large
+_ALIKE = np.float32(5e-3)  # ends that are less unlike than this are alike
 
 
 @compiled
@@ -133,38 +135,45 @@ def _mark_at(mask: Any, x: Any, y: Any) -> Any:
 
 @compiled
 def _share_of_a(in_a: Any, in_b: Any, s: Any) -> Any:
-    """How much of a pixel comes from A: ``s``, or all or nothing where only one end shows it.
+    """How much of a pixel comes from A: ``s``, or all or nothing where the two ends are marked differently.
 
     A's pixel that B does not see is covered in B, so B's end shows something else; and the other way round.
     """
     if in_a == in_b:
         return s
-    if in_a < 0 or (in_b == 0 and in_a == 1):
-        return np.float32(0)
-    if in_b < 0 or (in_a == 0 and in_b == 1):
-        return _ONE
-    return s
+    return _ONE if in_a > in_b else np.float32(0)
+
+
+@compiled
+def _unlike(a0: Any, a1: Any, a2: Any, b0: Any, b1: Any, b2: Any) -> Any:
+    """How unlike the light of two ends looks: ``sum (a - b)^2 / (a + b)``, which goes about as the squares of differences of codes do."""
+    return (a0 - b0) ** 2 / (a0 + b0 + _DARK) + (a1 - b1) ** 2 / (a1 + b1 + _DARK) + (a2 - b2) ** 2 / (a2 + b2 + _DARK)
 
 
 @compiled
 def _virtual(
-    a: Any, b: Any, seen_a: Any, seen_b: Any, ax: Any, ay: Any, bx: Any, by: Any, cx: Any, cy: Any, dx: Any, dy: Any, s: Any, cubic: Any
+    a: Any, b: Any, marks_a: Any, marks_b: Any, ax: Any, ay: Any, bx: Any, by: Any, cx: Any, cy: Any, dx: Any, dy: Any, s: Any, cubic: Any
 ) -> Any:
     """Light of the virtual frame at one pixel.
 
-    Its ends are (ax, ay) in A and (bx, by) in B as found from A's side, (cx, cy) in A and (dx, dy) in B as found from B's.
+    Its ends are (ax, ay) in A and (bx, by) in B as found from A's side, (cx, cy) in A and (dx, dy) in B as found from B's. Where these
+    are two motions each counts the less, the less alike its ends are.
     """
     a0, a1, a2 = _light_at(a, ax, ay, cubic)
     b0, b1, b2 = _light_at(b, bx, by, cubic)
-    if (ax - cx) ** 2 + (ay - cy) ** 2 + (bx - dx) ** 2 + (by - dy) ** 2 > _NEAR * _NEAR:
-        c0, c1, c2 = _light_at(a, cx, cy, cubic)
-        d0, d1, d2 = _light_at(b, dx, dy, cubic)
-        if abs(c0 - d0) + abs(c1 - d1) + abs(c2 - d2) < abs(a0 - b0) + abs(a1 - b1) + abs(a2 - b2):
-            a0, a1, a2, b0, b1, b2 = c0, c1, c2, d0, d1, d2
-            ax, ay, bx, by = cx, cy, dx, dy
-    w = _share_of_a(_mark_at(seen_a, ax, ay), _mark_at(seen_b, bx, by), s)
+    w = _share_of_a(_mark_at(marks_a, ax, ay), _mark_at(marks_b, bx, by), s)
     m = _ONE - w
-    return _unit(w * a0 + m * b0), _unit(w * a1 + m * b1), _unit(w * a2 + m * b2)
+    if (ax - cx) ** 2 + (ay - cy) ** 2 + (bx - dx) ** 2 + (by - dy) ** 2 <= _NEAR * _NEAR:
+        return _unit(w * a0 + m * b0), _unit(w * a1 + m * b1), _unit(w * a2 + m * b2)
+    c0, c1, c2 = _light_at(a, cx, cy, cubic)
+    d0, d1, d2 = _light_at(b, dx, dy, cubic)
+    one, two = _ALIKE + _unlike(c0, c1, c2, d0, d1, d2), _ALIKE + _unlike(a0, a1, a2, b0, b1, b2)
+    first = one / (one + two)
+    rest = _ONE - first
+    v = rest * _share_of_a(_mark_at(marks_a, cx, cy), _mark_at(marks_b, dx, dy), s)
+    n = rest - v
+    w, m = first * w, first * m
+    return _unit(w * a0 + m * b0 + v * c0 + n * d0), _unit(w * a1 + m * b1 + v * c1 + n * d1), _unit(w * a2 + m * b2 + v * c2 + n * d2)
 
 
 @compiled
@@ -191,7 +200,7 @@ def _code_of(codes: Any, channel: Any, light: Any) -> Any:
 
 @compiled
 def add_between(
-    light_sum: Any, code_sum: Any, a: Any, b: Any, forward: Any, backward: Any, seen_a: Any, seen_b: Any,
+    light_sum: Any, code_sum: Any, a: Any, b: Any, forward: Any, backward: Any, marks_a: Any, marks_b: Any,
     cubic: Any, steps: Any, weight: Any, full: Any, codes: Any, top: Any, bottom: Any,
 ) -> None:  # fmt: skip
     """Add the ``steps - 1`` virtual frames between A and B to the sums, rows ``top`` to ``bottom``.
@@ -206,8 +215,8 @@ def add_between(
         b: The same of the frame after.
         forward: (H, W, 4) float32 flow from A to B and half the acceleration, px.
         backward: The same from B to A.
-        seen_a: (H, W) uint8, which pixels of A are seen in B.
-        seen_b: The same for B.
+        marks_a: (H, W) uint8 marks of A's pixels: 0 seen in B, more where not; of two ends that with the higher mark is shown.
+        marks_b: The same for B.
         cubic: None samples bilinearly and refines the motion once a step, anything else cubically and three times.
         steps: Steps from A to B.
         weight: Weight of each virtual frame, uint64.
@@ -233,7 +242,7 @@ def add_between(
                     u, v, fu, fv = _way_at(forward, px - t * u, py - t * v, s)
                     p, q, bu, bv = _way_at(backward, px - s * p, py - s * q, t)
                 ax, ay, dx, dy = px - t * u, py - t * v, px - s * p, py - s * q
-                l0, l1, l2 = _virtual(a, b, seen_a, seen_b, ax, ay, ax + fu, ay + fv, dx + bu, dy + bv, dx, dy, s, cubic)
+                l0, l1, l2 = _virtual(a, b, marks_a, marks_b, ax, ay, ax + fu, ay + fv, dx + bu, dy + bv, dx, dy, s, cubic)
                 s0, s1, s2 = s0 + _on_grid(l0, full), s1 + _on_grid(l1, full), s2 + _on_grid(l2, full)
                 if code_sum.size:
                     c0 += _on_grid(_code_of(codes, 0, l0), full)

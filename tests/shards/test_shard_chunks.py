@@ -27,7 +27,7 @@ def reference(data):
 
 
 def test_chunks_cut_a_picture_evenly(shard):
-    """As few as reach and all alike, so that at most a row less than there are chunks lies beyond the edge; the sides that lead to them are told."""
+    """As few as reach and all alike, so that next to nothing lies beyond the edge; the sides that lead to them are told."""
     with h5py.File(shard) as file:
         for key, expected in CHUNKS.items():
             data = file[f"pairs/{key}/sharp"]

@@ -10,14 +10,15 @@ import pytest
 from blurdata.color import curve
 from blurdata.errors import SourceError
 from blurdata.synthesis import synthesize
+from blurdata.synthesis.bend import carried_on
 from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.interpolate import Between, DisInterpolator
-from blurdata.synthesis.warp import visible
+from blurdata.synthesis.warp import add_between, visible
 
 
-def _texture(height: int, width: int, seed: int = 0) -> np.ndarray:
+def _texture(height: int, width: int, seed: int = 0, *, grain_px: float = 2.0) -> np.ndarray:
     noise = np.random.default_rng(seed).normal(0, 1, (height, width, 3)).astype(np.float32)
-    smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
+    smooth = cv2.GaussianBlur(noise, (0, 0), grain_px)
     return (np.clip(0.5 + 0.22 * smooth / smooth.std(), 0, 1) * 255).astype(np.uint8)
 
 
@@ -123,6 +124,59 @@ def test_visible_marks_what_is_covered() -> None:
 
     assert seen[:, :4].all()
     assert not seen[:, 4:8].any()
+
+
+def test_what_is_hidden_goes_on_as_it_came() -> None:
+    """Where the next frame does not show a pixel its way is the one from the frame before, if that shows it."""
+    onward, back = np.full((1, 4, 2), 5, np.float32), np.full((1, 4, 2), -3, np.float32)
+    seen, back_seen = np.array([[1, 1, 0, 0]], np.uint8), np.array([[1, 0, 1, 0]], np.uint8)
+
+    way, marks = carried_on(onward, seen, back, back_seen)
+
+    assert way[0, :, 0].tolist() == [5, 5, 3, 5]
+    assert marks.tolist() == [[0, 0, 2, 1]]
+
+
+def test_frames_before_and_after_tell_what_is_uncovered() -> None:
+    """A disc passes over a moving ground: what it covers in one of two frames is made better where those beside them are known."""
+    ground, cover = (_texture(160, 320, seed, grain_px=4.0) for seed in (1, 2))
+    y, x = np.mgrid[:160, :320]
+
+    def view(moment: float) -> np.ndarray:
+        inside = cv2.GaussianBlur((np.hypot(x - 90 - 8 * moment, y - 80) < 34).astype(np.float32), (0, 0), 0.7)[..., None]
+        return np.rint(_shifted(cover, 8 * moment) * inside + _shifted(ground, -4 * moment) * (1 - inside)).astype(np.uint8)
+
+    look = DisInterpolator(curve("srgb"), bits=8)
+    gaps = [look(view(i), view(i + 1)) for i in range(3)]
+    true, around = view(1.5), np.s_[30:130, 60:180]
+    found = []
+    for gap in (gaps[1].bent(None, None), gaps[1].bent(gaps[0], gaps[2])):
+        total = LightSum(curve("srgb"), bits=8, samples=1)
+        gap.add_to(total, None, 2, 1)
+        found.append(_psnr(total.codes()[around], true[around]))
+
+    assert found[1] > found[0] + 1
+
+
+def _halfway(a: np.ndarray, b: np.ndarray, forward_px: float, backward_px: float) -> np.ndarray:
+    """The frame between two rows of light, by flows that are the same everywhere; all pixels are marked as seen."""
+    height, width = a.shape[:2]
+    ways = [np.zeros((height, width, 4), np.float32) for _ in range(2)]
+    ways[0][..., 0], ways[1][..., 0] = forward_px, backward_px
+    total, marks = np.zeros((height, width, 3), np.uint64), np.zeros((height, width), np.uint8)
+    codes = np.zeros((3, 2))
+    add_between(total, np.empty((0, 0, 0), np.uint64), a, b, *ways, marks, marks, 1, 2, np.uint64(1), 1e6, codes, 0, height)
+    return total / 1e6
+
+
+def test_of_two_motions_the_one_with_like_ends_counts() -> None:
+    """Flow from one side may be right where that from the other is not; two that are equally unlike count the same."""
+    dark_light = np.repeat([0.2, 0.8], 20).astype(np.float32)[None, :, None] * np.ones((4, 1, 3), np.float32)
+    light_dark = dark_light[:, ::-1].copy()
+
+    for flows in ((0, 30), (30, 0), (0, -30), (-30, 0)):  # the ends that are 30 px apart are dark and light near the edge
+        np.testing.assert_allclose(_halfway(dark_light, dark_light, *flows)[:, 10:14], 0.2, atol=0.01)
+    np.testing.assert_allclose(_halfway(dark_light, light_dark, 1, 1)[:, 5:15], 0.5, atol=1e-5)
 
 
 def test_a_moving_light_leaves_a_clipped_trail() -> None:

