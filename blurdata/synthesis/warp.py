@@ -10,7 +10,7 @@ _NEAR = np.float32(0.25)  # px; two motions closer than this are one
 _ONE = np.float32(1)
 _HALF = np.float32(0.5)
 _DARK = np.float32(1e-3)  # light beside which noise is large
-_ALIKE = np.float32(5e-3)  # ends that are less unlike than this are alike
+_ALIKE = np.float32(1.5e-2)  # ends that are less unlike than this look the same, or might for all their grain
 
 
 @compiled
@@ -134,20 +134,24 @@ def _mark_at(mask: Any, x: Any, y: Any) -> Any:
 
 
 @compiled
-def _share_of_a(in_a: Any, in_b: Any, s: Any) -> Any:
-    """How much of a pixel comes from A: ``s``, or all or nothing where the two ends are marked differently.
-
-    A's pixel that B does not see is covered in B, so B's end shows something else; and the other way round.
-    """
-    if in_a == in_b:
-        return s
-    return _ONE if in_a > in_b else np.float32(0)
-
-
-@compiled
 def _unlike(a0: Any, a1: Any, a2: Any, b0: Any, b1: Any, b2: Any) -> Any:
     """How unlike the light of two ends looks: ``sum (a - b)^2 / (a + b)``, which goes about as the squares of differences of codes do."""
     return (a0 - b0) ** 2 / (a0 + b0 + _DARK) + (a1 - b1) ** 2 / (a1 + b1 + _DARK) + (a2 - b2) ** 2 / (a2 + b2 + _DARK)
+
+
+@compiled
+def _share_of_a(in_a: Any, in_b: Any, s: Any, unlike: Any) -> Any:
+    """How much of a pixel comes from A: ``s``, or all or nothing where the two ends are marked differently and look it.
+
+    A's pixel that B does not see is covered in B, so B's end shows something else; and the other way round. Where it shows the same all
+    the same, as on a plain wall of which flow follows the grain, both ends count.
+    """
+    if in_a == in_b:
+        return s
+    alone = _ONE if in_a > in_b else np.float32(0)
+    if in_a < 0 or in_b < 0:
+        return alone
+    return s + (alone - s) * unlike * unlike / (unlike * unlike + _ALIKE * _ALIKE)
 
 
 @compiled
@@ -161,16 +165,17 @@ def _virtual(
     """
     a0, a1, a2 = _light_at(a, ax, ay, cubic)
     b0, b1, b2 = _light_at(b, bx, by, cubic)
-    w = _share_of_a(_mark_at(marks_a, ax, ay), _mark_at(marks_b, bx, by), s)
+    unlike = _unlike(a0, a1, a2, b0, b1, b2)
+    w = _share_of_a(_mark_at(marks_a, ax, ay), _mark_at(marks_b, bx, by), s, unlike)
     m = _ONE - w
     if (ax - cx) ** 2 + (ay - cy) ** 2 + (bx - dx) ** 2 + (by - dy) ** 2 <= _NEAR * _NEAR:
         return _unit(w * a0 + m * b0), _unit(w * a1 + m * b1), _unit(w * a2 + m * b2)
     c0, c1, c2 = _light_at(a, cx, cy, cubic)
     d0, d1, d2 = _light_at(b, dx, dy, cubic)
-    one, two = _ALIKE + _unlike(c0, c1, c2, d0, d1, d2), _ALIKE + _unlike(a0, a1, a2, b0, b1, b2)
-    first = one / (one + two)
-    rest = _ONE - first
-    v = rest * _share_of_a(_mark_at(marks_a, cx, cy), _mark_at(marks_b, dx, dy), s)
+    other = _unlike(c0, c1, c2, d0, d1, d2)
+    rest = (_ALIKE + unlike) / (_ALIKE + unlike + _ALIKE + other)
+    first = _ONE - rest
+    v = rest * _share_of_a(_mark_at(marks_a, cx, cy), _mark_at(marks_b, dx, dy), s, other)
     n = rest - v
     w, m = first * w, first * m
     return _unit(w * a0 + m * b0 + v * c0 + n * d0), _unit(w * a1 + m * b1 + v * c1 + n * d1), _unit(w * a2 + m * b2 + v * c2 + n * d2)
