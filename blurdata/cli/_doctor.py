@@ -13,6 +13,7 @@ _NEEDED = (
     "scipy",
     "h5py",
     "hdf5plugin",
+    "zlib_ng",
     "torch",
     "torchvision",
     "albumentations",

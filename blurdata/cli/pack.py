@@ -20,7 +20,7 @@ def run(
     of: Annotated[int, typer.Option(min=1, help="How many parts there are.")] = 1,
     engine: Annotated[str, typer.Option(help="local, or ray: one task a shard on the Ray cluster that is found.")] = "local",
     compression: Annotated[str, typer.Option(help="none (fast), or zstd (about a third smaller, slower to read).")] = "none",
-    chunk: Annotated[int, typer.Option(min=16, max=1024, help="Chunk side in px: 128 for local disks, 256 for network disks.")] = 128,
+    chunk: Annotated[int, typer.Option(min=16, max=1024, help="Longest chunk side in px: 128 for local, 256 for network disks.")] = 128,
     pairs: Annotated[int, typer.Option(min=1, max=4096, help="Most pairs in a shard.")] = 64,
     megabytes: Annotated[float, typer.Option(min=0.001, max=4000, help="Most raw megabytes in a shard.")] = 200,
     extras: Annotated[bool, typer.Option(help="Also store blur maps, PSFs and masks where the source has them.")] = True,
