@@ -5,7 +5,7 @@ from pathlib import Path
 
 from blurdata.errors import PlanMismatch, ShardCorrupt
 from blurdata.pairs import PairSource
-from blurdata.shards.plan import Compression, Plan, Settings, make_plan
+from blurdata.shards.plan import CHUNK_SIDES, Compression, Plan, Settings, make_plan
 from blurdata.shards.records import Sidecar, shard_path, sidecars_in
 from blurdata.shards.shardfile import ShardFile
 
@@ -44,7 +44,10 @@ def recover_plan(folder: Path, source: PairSource, likely: Settings | None = Non
 
 
 def _storage(folder: Path, sidecars: list[Sidecar]) -> tuple[list[int], Compression]:
-    """Sides that the chunks of the first pair that can be read may have been asked for by, likely ones first, and their compression."""
+    """Sides that may have been asked for, likely ones first, and the compression, as the first pair that can be read shows them.
+
+    Small pictures, of one chunk, leave all sides open, and chunks of huge pixels are cut further: then the likely ones are all there is.
+    """
     for sidecar in sidecars:
         try:
             with ShardFile(shard_path(folder, sidecar.index)) as shard:
@@ -52,11 +55,13 @@ def _storage(folder: Path, sidecars: list[Sidecar]) -> tuple[list[int], Compress
         except ShardCorrupt:
             continue
         likely = [side for side in _LIKELY if side in possible]
-        return list(dict.fromkeys((*likely, *possible))), compression
+        told = possible if possible.stop < CHUNK_SIDES.stop else ()
+        return list(dict.fromkeys((*likely, *told, *_LIKELY))), compression
     return [*_LIKELY], Settings().compression
 
 
 def _stored_as(plan: Plan, chunk: int, *, extras: bool) -> Plan:
     """The same plan, its pairs stored otherwise."""
     settings = plan.settings.model_copy(update={"chunk": chunk, "extras": extras})
-    return Plan.model_construct(**{**{name: getattr(plan, name) for name in Plan.model_fields}, "settings": settings})
+    fields = {name: getattr(plan, name) for name in Plan.model_fields}
+    return Plan.model_construct(**fields | {"settings": settings})

@@ -161,7 +161,7 @@ def _virtual(
     """Light of the virtual frame at one pixel.
 
     Its ends are (ax, ay) in A and (bx, by) in B as found from A's side, (cx, cy) in A and (dx, dy) in B as found from B's. Where these
-    are two motions each counts the less, the less alike its ends are.
+    are two motions each counts the less, the less alike its ends are. Both are written out: as a function of one it is a sixth slower.
     """
     a0, a1, a2 = _light_at(a, ax, ay, cubic)
     b0, b1, b2 = _light_at(b, bx, by, cubic)

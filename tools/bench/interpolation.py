@@ -180,7 +180,8 @@ def main() -> None:
             windows += shot
             if shot and len(cuts):
                 print(row(f"{name}, {begin} to {end - 1}", shot))
-        print(row(name, windows))
+        if windows:
+            print(row(name, windows))
         kept = [window for window in windows if window.ours is not None]
         if kept:
             ours, mean = (float(np.mean([getattr(window, half) for window in kept])) for half in ("ours_db", "mean_db"))
