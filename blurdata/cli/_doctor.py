@@ -14,6 +14,7 @@ _NEEDED = (
     "h5py",
     "hdf5plugin",
     "zlib_ng",
+    "blake3",
     "torch",
     "torchvision",
     "albumentations",

@@ -202,7 +202,7 @@ class _Builder:
             index=index,
             keys=plan.shard_keys(index),
             bytes=path.stat().st_size,
-            blake2b=digest,
+            hash=digest,
             libraries={"blurdata": blurdata.__version__, "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version},
         )
         publish(sidecar_path(folder, index), to_json(sidecar))

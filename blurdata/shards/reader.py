@@ -160,4 +160,4 @@ class ShardReader:
     def digests(self) -> list[str]:
         """The shards' hashes as the sidecars have them."""
         sidecars = [finished(self.root, self.plan, index) for index in self._present]
-        return [sidecar.blake2b for sidecar in sidecars if sidecar is not None]
+        return [sidecar.hash.removeprefix("blake2b:") for sidecar in sidecars if sidecar is not None]

@@ -7,9 +7,9 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from blurdata.errors import ShardCorrupt, command
 from blurdata.layouts import INDEX, PLAN, is_shards
@@ -20,9 +20,25 @@ from blurdata.shards.plan import Plan
 
 _MAX_BYTES = 1 << 30
 Record = TypeVar("Record", bound=BaseModel)
+Digest = Annotated[str, Field(pattern=r"^(blake3|blake2b):[0-9a-f]{64}$")]
 
 
-class Sidecar(Recipe):
+class _Hashed(Recipe):
+    """What names a shard's hash."""
+
+    bytes: int = Field(ge=1)
+    hash: Digest
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_now(cls, data: Any) -> Any:
+        """Sets of before have the BLAKE2b of a shard under that name."""
+        if not isinstance(data, dict) or "blake2b" not in data or "hash" in data:
+            return data
+        return {name: value for name, value in data.items() if name != "blake2b"} | {"hash": f"blake2b:{data['blake2b']}"}
+
+
+class Sidecar(_Hashed):
     """What a finished shard is; its presence says that the shard is finished."""
 
     format: Literal["blurdata-sidecar"] = "blurdata-sidecar"
@@ -31,17 +47,13 @@ class Sidecar(Recipe):
     recipe_id: str
     index: int = Field(ge=0)
     keys: tuple[str, ...] = Field(min_length=1)
-    bytes: int = Field(ge=1)
-    blake2b: str
     libraries: dict[str, str]
 
 
-class ShardEntry(Recipe):
+class ShardEntry(_Hashed):
     """One shard in the index."""
 
     pairs: int = Field(ge=1)
-    bytes: int = Field(ge=1)
-    blake2b: str
 
 
 class Index(Recipe):
@@ -139,7 +151,7 @@ def finished(folder: Path, plan: Plan, index: int) -> Sidecar | None:
 
 def make_index(plan: Plan, sidecars: list[Sidecar]) -> Index:
     """The index over all sidecars of a plan."""
-    entries = tuple(ShardEntry(pairs=len(one.keys), bytes=one.bytes, blake2b=one.blake2b) for one in sidecars)
+    entries = tuple(ShardEntry(pairs=len(one.keys), bytes=one.bytes, hash=one.hash) for one in sidecars)
     return Index(
         plan_id=plan.id,
         recipe_id=plan.recipe_id,

@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import time
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from blake3 import blake3
 
 from blurdata.errors import Incomplete, PlanMismatch
 from blurdata.pairs import Pair, PairList
@@ -134,6 +136,29 @@ def test_shards_of_version_1_still_open() -> None:
     np.testing.assert_array_equal(pair.sharp, np.stack((x * 5, y * 6, (x + y) * 2), -1).astype(np.uint8))
     np.testing.assert_array_equal(pair.extras["psf"], np.eye(3))
     assert dict(pair.meta) == {"blur_px_p95": 3.5, "sequence": "s", "position": 0}
+
+
+def test_the_hash_of_a_version_1_shard_still_counts(tmp_path: Path) -> None:
+    """A byte that no checksum covers is told by the BLAKE2b that stands in an old sidecar."""
+    golden = shutil.copytree(Path(__file__).parent / "golden_v1", tmp_path / "old")
+    data = bytearray((golden / "shard-00000.h5").read_bytes())
+    for place in reversed(range(len(data))):  # near the end: the room between two data sets is covered by nothing but the hash
+        data[place] ^= 1
+        (golden / "shard-00000.h5").write_bytes(data)
+        faults = [str(fault) for fault in verify(golden)]
+        data[place] ^= 1
+        if len(faults) == 1:
+            break
+    assert faults == ["shard-00000.h5: has another hash than was written"]
+
+
+def test_the_hash_is_blake3_of_the_file(tmp_path: Path) -> None:
+    """Anybody's BLAKE3 finds the hash that stands in the sidecar and the index; the digest of nothing is that of the specification."""
+    assert blake3(b"").hexdigest() == "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+    build(PairList(make_pairs(2)), tmp_path, settings=SMALL)
+    expected = "blake3:" + blake3((tmp_path / "shard-00000.h5").read_bytes()).hexdigest()
+    assert json.loads((tmp_path / "shard-00000.json").read_text())["hash"] == expected
+    assert json.loads((tmp_path / "index.json").read_text())["shards"][0]["hash"] == expected
 
 
 def test_memory_stays_flat(tmp_path: Path) -> None:
