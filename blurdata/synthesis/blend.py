@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from blurdata.color import Curve
 from blurdata.pairs import Image
-from blurdata.synthesis.kernels import add_codes_1, add_codes_4, add_light_1, add_light_3, add_light_4, look_up, to_codes
+from blurdata.synthesis.kernels import add_codes_1, add_codes_4, add_light_1, add_light_3, add_light_4, mean_codes, to_codes
 from blurdata.synthesis.room import Room
 
 Sums = NDArray[Any]  # uint16, uint32 or uint64
@@ -79,10 +79,11 @@ def code_steps(curve: Curve, bits: int, full: int, slack: int = 0) -> CodeSteps:
 
 
 @lru_cache(maxsize=32)
-def code_table(curve: Curve, bits: int, full: int) -> NDArray[Any]:
-    """(full + 1,) the code of every sum, for a curve that is the same for all channels."""
-    steps = code_steps(curve, bits, full).steps[0, 1:]
-    return np.searchsorted(steps, np.arange(full + 1, dtype=np.uint64), side="right").astype(np.uint8 if bits <= 8 else np.uint16)
+def are_means(curve: Curve, bits: int, weight: int) -> bool:
+    """Whether the codes of sums of codes are nothing but their means, as under the linear curve."""
+    top = (1 << bits) - 1
+    halves = ((2 * np.arange(1, top + 1, dtype=np.uint64) - 1) * np.uint64(weight) + 1) // 2  # the least sums that are rounded up
+    return bool((code_steps(curve, bits, weight * top).steps[:, 1:] == halves).all())
 
 
 def _least_sums(curve: Curve, codes: NDArray[np.int64], full: int) -> NDArray[np.uint64]:
@@ -181,8 +182,8 @@ class LightSum:
         """(H, W, 3) the mean's code values, rounded once, half up."""
         sums, white = self.sums(), self.weight * self.full
         out = self._room.empty(sums.shape, np.uint8 if self._bits <= 8 else np.uint16)
-        if sums.dtype == np.uint16:
-            look_up(out.reshape(-1), sums.reshape(-1), code_table(self._curve, self._bits, white))
+        if sums.dtype == np.uint16 and are_means(self._curve, self._bits, self.weight):
+            mean_codes(out.reshape(-1), sums.reshape(-1), self.weight)
         else:
             slack = (self.weight + 1) // 2 if self._unit is None and self._white >= 1 << 32 else 0
             steps = code_steps(self._curve, self._bits, white, slack)

@@ -6,7 +6,8 @@ import pytest
 from blurdata.alignment import AlignRecipe
 from blurdata.color import curve
 from blurdata.synthesis import synthesize
-from blurdata.synthesis.blend import LightSum
+from blurdata.synthesis.blend import LightSum, are_means
+from blurdata.synthesis.kernels import mean_codes
 
 
 def _frames(dtype: type, *, dark: bool, count: int = 13) -> list[np.ndarray]:
@@ -52,6 +53,17 @@ def test_code_steps_are_those_of_the_formula(samples: int) -> None:
             sums = total.open(frame.shape, samples)
             sums += once.open(frame.shape, 0).astype(sums.dtype) * sums.dtype.type(samples)
             assert np.array_equal(total.codes(), frame)
+
+
+def test_every_mean_of_8_bit_codes_is_rounded_half_up() -> None:
+    """The mean of codes is exact for every sum of every number of samples whose sums fit in 16 bits, and no other path takes its place."""
+    for weight in range(1, 257):
+        sums = np.arange(255 * weight + 1, dtype=np.uint16)
+        out = np.empty(sums.size, np.uint8)
+        mean_codes(out, sums, weight)
+        assert np.array_equal(out, (2 * sums.astype(np.int64) + weight) // (2 * weight))
+        assert are_means(curve("linear"), 8, weight)
+    assert not are_means(curve("gamma22"), 8, 11)
 
 
 def test_many_bright_samples_of_16_bits() -> None:
