@@ -108,6 +108,8 @@ def main() -> None:
             _fail(f"'{str(error.filename)[:60]}…' is no path: it, or a name in it, is too long.")
         if os.environ.get("BLURDATA_TRACEBACK", "0") not in ("", "0"):
             raise
+        if isinstance(error, ImportError):
+            _fail(f"a package that is needed cannot be imported ({error}); reinstall blurdata with pip, `blurdata doctor` tells more.")
         _fail(f"{type(error).__name__}: {error} (this is a fault of blurdata; BLURDATA_TRACEBACK=1 shows where).")
 
 

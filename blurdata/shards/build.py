@@ -18,7 +18,18 @@ from blurdata.shards.encode import encode_shard
 from blurdata.shards.plan import Plan, Settings, make_plan
 from blurdata.shards.pool import run_all, start_server
 from blurdata.shards.publish import publish, sweep
-from blurdata.shards.records import Sidecar, finished, make_index, plan_ids, read_record, shard_path, sidecar_path, sidecars_in, to_json
+from blurdata.shards.records import (
+    Sidecar,
+    finished,
+    hash_kind,
+    make_index,
+    plan_ids,
+    read_record,
+    shard_path,
+    sidecar_path,
+    sidecars_in,
+    to_json,
+)
 from blurdata.shards.shardfile import ShardFile
 from blurdata.shards.sink import Sink
 from blurdata.shards.source import open_input
@@ -86,9 +97,9 @@ def build_all(
     plan: Plan, source: PairSource, out: Path, todo: list[int], *, workers: int = 1, engine: str = "local", advance: Advance = SILENT
 ) -> None:
     """Build the shards ``todo``, remove leftovers, and write the index if all shards are there now."""
+    job = _Builder(plan, source, out, hash_kind(out))
     if todo:
         (out / INDEX).unlink(missing_ok=True)
-    job = _Builder(plan, source, out)
     try:
         with closing(_results(engine, job, todo, workers)) as results:  # workers end here, not when a traceback is forgotten
             for index in results:
@@ -181,8 +192,8 @@ class _Builder:
     A source is read on from where the last shard ended: a video need not be entered again, which costs up to a group of pictures.
     """
 
-    def __init__(self, plan: Plan, source: PairSource, out: Path) -> None:
-        self._plan, self._source, self._out = plan, source, out
+    def __init__(self, plan: Plan, source: PairSource, out: Path, kind: str) -> None:
+        self._plan, self._source, self._out, self._kind = plan, source, out, kind
         self._pairs: Iterator[Pair] = iter(())
         self._next: int | None = None
 
@@ -195,7 +206,7 @@ class _Builder:
             self._pairs = _read(self._source, plan.cuts[index])
         self._next = None  # until this one is done
         path = shard_path(folder, index)
-        digest = publish(path, partial(self._encode, index), check=partial(_compare, plan, index))
+        digest = publish(path, partial(self._encode, index), check=partial(_compare, plan, index), kind=self._kind)
         sidecar = Sidecar(
             plan_id=plan.id,
             recipe_id=plan.recipe_id,

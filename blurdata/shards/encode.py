@@ -78,8 +78,8 @@ def _write_pair(file: h5py.File, pair: Pair, settings: Settings) -> None:
 
 
 def _check_extra(key: str, name: str, array: NDArray[Any]) -> None:
-    if not plain_name(name) or not isinstance(array, np.ndarray) or array.size == 0 or array.ndim == 0 or not _plain(array.dtype):
-        msg = f"Pair '{key}': the extra {name!r} must be a plainly named, non-empty array of numbers with at least one axis to be stored."
+    if not plain_name(name) or not isinstance(array, np.ndarray) or array.size == 0 or not _plain(array.dtype) or not 0 < array.ndim <= 32:
+        msg = f"Pair '{key}': the extra {name!r} must be a plainly named, non-empty array of numbers with 1 to 32 axes to be stored."
         raise PairMismatch(msg)
     if array.nbytes > MAX_ARRAY_BYTES:
         msg = f"Pair '{key}': the extra {name!r} has {array.nbytes} bytes, more than the {MAX_ARRAY_BYTES} that a shard takes."

@@ -18,16 +18,17 @@ from blurdata import locks
 from blurdata.errors import output_error
 from blurdata.files import sync
 
+HASH = "blake3"
 _SYNC_EVERY_S = 0.2
-_HASHES: dict[str, Callable[[], Any]] = {"blake3": blake3, "blake2b": lambda: hashlib.blake2b(digest_size=32)}
+_HASHES: dict[str, Callable[[], Any]] = {HASH: blake3, "blake2b": lambda: hashlib.blake2b(digest_size=32)}
 
 
 def _host() -> str:
     return socket.gethostname().replace("/", "_") or "host"
 
 
-def publish(target: Path, data: bytes | Callable[[int], None], check: Callable[[Path], None] | None = None) -> str:
-    """Put ``data`` at ``target`` so that the file is whole or not there at all; returns its hash, as :func:`hash_file` does.
+def publish(target: Path, data: bytes | Callable[[int], None], check: Callable[[Path], None] | None = None, kind: str = HASH) -> str:
+    """Put ``data`` at ``target`` so that the file is whole or not there at all; returns its hash of a kind.
 
     ``data`` may be a function that writes it to a file descriptor. ``check`` is given the temporary file before it gets its name,
     and raises if it is not right.
@@ -45,7 +46,7 @@ def publish(target: Path, data: bytes | Callable[[int], None], check: Callable[[
                     stream.flush()
                 if check is not None:
                     check(temporary)
-                digest = hash_file(temporary)
+                digest = hash_file(temporary, kind)
             os.fsync(stream.fileno())
             _let_go(stream.fileno())
             temporary.replace(target)
@@ -92,7 +93,7 @@ def _let_go(descriptor: int) -> None:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def hash_file(path: Path, kind: str = "blake3") -> str:
+def hash_file(path: Path, kind: str = HASH) -> str:
     """The hash of a file's content, 64 hex digits behind the name of its kind: ``blake3:…``, or ``blake2b:…`` as once was taken.
 
     BLAKE3 is as safe as BLAKE2b and four to six times as fast, which took a sixth of what a blended pair costs.

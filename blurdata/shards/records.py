@@ -17,6 +17,7 @@ from blurdata.naming import some
 from blurdata.paths import too_long
 from blurdata.recipe import Recipe
 from blurdata.shards.plan import Plan
+from blurdata.shards.publish import HASH
 
 _MAX_BYTES = 1 << 30
 Record = TypeVar("Record", bound=BaseModel)
@@ -65,7 +66,7 @@ class Index(Recipe):
     recipe_id: str
     pairs: int
     bytes: int
-    shards: tuple[ShardEntry, ...]
+    shards: tuple[ShardEntry, ...] = Field(min_length=1)
 
 
 def shard_folders(folder: Path) -> list[str]:
@@ -136,6 +137,15 @@ def plan_ids(folder: Path) -> set[str]:
     with suppress(FileNotFoundError, ShardCorrupt):
         found.add(read_record(folder / INDEX, Index).plan_id)
     return found
+
+
+def hash_kind(folder: Path) -> str:
+    """The kind of hash that a folder's shards are told by: that of those which are there, so that a set keeps its fingerprint."""
+    for _, sidecar in sidecars_in(folder):
+        return sidecar.hash.partition(":")[0]
+    with suppress(FileNotFoundError, ShardCorrupt):
+        return read_record(folder / INDEX, Index).shards[0].hash.partition(":")[0]
+    return HASH
 
 
 def finished(folder: Path, plan: Plan, index: int) -> Sidecar | None:

@@ -123,11 +123,12 @@ class ShardFile:
             height, width, _ = self._array(f"pairs/{key}/sharp").shape
             return int(height), int(width)
 
-    def storage(self, key: str) -> tuple[range, Compression]:
-        """Sides that the chunks of a pair may have been asked for by, and how they are compressed."""
+    def storage(self, key: str) -> tuple[range | None, Compression]:
+        """Sides that the chunks of a pair may have been asked for by, None if one chunk leaves them open, and how they are compressed."""
         with self._faults(key):
             array = self._array(f"pairs/{key}/sharp")
-            return sides_for(array.shape[:2], array.chunk[:2]), "zstd" if array.compressed else "none"
+            size, chunk = array.shape[:2], array.chunk[:2]
+            return None if size == chunk else sides_for(size, chunk), "zstd" if array.compressed else "none"
 
     def nbytes(self, key: str) -> int:
         """Raw bytes of both halves of a pair, from the header alone."""

@@ -221,6 +221,23 @@ def test_names_that_no_encoding_or_file_system_has_are_no_fault_of_ours(tmp_path
     assert len(refused.stderr) < 200
 
 
+def test_a_package_that_is_not_there_is_the_fault_of_the_installation(monkeypatch, capsys):
+    """One sentence names the package and how to get it; it does not accuse this program."""
+
+    def broken(**_):
+        import there_is_no_such_package  # noqa: F401
+
+    monkeypatch.setattr(cli, "build_app", lambda: broken)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+
+    assert end.value.code == 1
+    said = capsys.readouterr().err
+    assert "there_is_no_such_package" in said
+    assert "reinstall blurdata with pip" in said
+    assert "fault of" not in said
+
+
 @pytest.mark.parametrize(("value", "shown"), [("1", True), ("0", False), ("", False)])
 def test_tracebacks_are_shown_on_demand(monkeypatch, value, shown):
     """0 switches them off, as everywhere."""

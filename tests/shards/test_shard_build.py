@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from blake3 import blake3
 
-from blurdata.errors import Incomplete, PlanMismatch
+from blurdata.errors import Incomplete, PairMismatch, PlanMismatch
 from blurdata.pairs import Pair, PairList
 from blurdata.shards import Settings, ShardSource, build, verify
 from blurdata.shards.reader import ShardReader
@@ -182,3 +182,12 @@ def test_extras_with_long_last_axes_are_cut_into_chunks_that_can_be_read(tmp_pat
     build(PairList([Pair("a/0", grey, grey, {}, {"psfs": field})]), tmp_path)
     assert verify(tmp_path) == []
     np.testing.assert_array_equal(ShardSource(tmp_path)[0].extras["psfs"], field)
+
+
+def test_extras_of_more_axes_than_hdf5_has(tmp_path: Path) -> None:
+    """32 axes are stored; 33 are told by pair and name."""
+    grey = np.full((24, 24, 3), 128, np.uint8)
+    build(PairList([Pair("a/0", grey, grey, {}, {"deep": np.ones((1,) * 32)})]), tmp_path / "most")
+    assert ShardSource(tmp_path / "most")[0].extras["deep"].ndim == 32
+    with pytest.raises(PairMismatch, match="Pair 'a/0': the extra 'deep' must"):
+        build(PairList([Pair("a/0", grey, grey, {}, {"deep": np.ones((1,) * 33)})]), tmp_path / "more")
