@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.color import Curve
+from blurdata.color import Curve, curve
 from blurdata.pairs import Image
 from blurdata.synthesis.kernels import add_codes_1, add_codes_4, add_light_1, add_light_3, add_light_4, mean_codes, to_codes
 from blurdata.synthesis.room import Room
 
 Sums = NDArray[Any]  # uint16, uint32 or uint64
+_LINEAR = curve("linear")
 _AT_ONCE = 4
 _NEAR = 2.0**-44  # share of a sum within which its inverse is found; some hundred steps of float64
 
@@ -76,14 +77,6 @@ def code_steps(curve: Curve, bits: int, full: int, slack: int = 0) -> CodeSteps:
     begins = np.arange((full >> shift) + 2, dtype=np.uint64) << np.uint64(shift)
     first = np.stack([np.searchsorted(steps[c, 1:], begins, side="right") for c in range(3)])
     return CodeSteps(steps, first.astype(np.uint8 if bits <= 8 else np.uint16), shift)
-
-
-@lru_cache(maxsize=32)
-def are_means(curve: Curve, bits: int, weight: int) -> bool:
-    """Whether the codes of sums of codes are nothing but their means, as under the linear curve."""
-    top = (1 << bits) - 1
-    halves = ((2 * np.arange(1, top + 1, dtype=np.uint64) - 1) * np.uint64(weight) + 1) // 2  # the least sums that are rounded up
-    return bool((code_steps(curve, bits, weight * top).steps[:, 1:] == halves).all())
 
 
 def _least_sums(curve: Curve, codes: NDArray[np.int64], full: int) -> NDArray[np.uint64]:
@@ -182,11 +175,13 @@ class LightSum:
         """(H, W, 3) the mean's code values, rounded once, half up."""
         sums, white = self.sums(), self.weight * self.full
         out = self._room.empty(sums.shape, np.uint8 if self._bits <= 8 else np.uint16)
-        if sums.dtype == np.uint16 and are_means(self._curve, self._bits, self.weight):
+        if sums.dtype == np.uint16 and self._bits <= 8:
             mean_codes(out.reshape(-1), sums.reshape(-1), self.weight)
         else:
             slack = (self.weight + 1) // 2 if self._unit is None and self._white >= 1 << 32 else 0
-            steps = code_steps(self._curve, self._bits, white, slack)
+            steps = code_steps(
+                self._curve if self._unit is None else _LINEAR, self._bits, white, slack
+            )  # codes that are summed have a mean
             to_codes(out.reshape(-1, 3), sums.reshape(-1, 3), steps.first, steps.steps, np.uint64(steps.shift))
         return out
 

@@ -7,7 +7,7 @@ For a moment t between frames A and B (Baker et al., IJCV 2011, section 3.3, wit
 splatting): the motion u at pixel y solves ``u = F_AB(y - t u)``, and likewise from B's side; of both candidates each counts the more,
 the more alike its two ends look. An end that the other frame cannot see (its forward and backward flow disagree) is the only one shown.
 Where the frames before or after are known too, what is hidden goes on as it came, and motion is not straight but curved
-(:mod:`~blurdata.synthesis.bend`).
+(:mod:`~blurdata.synthesis.bend`). What flow loses fades where it is (:mod:`~blurdata.synthesis.unfound`).
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +23,7 @@ from blurdata.synthesis.bend import agreed, bend, carried_on, held
 from blurdata.synthesis.blend import LightSum
 from blurdata.synthesis.flow import Flow, both_flows, carried
 from blurdata.synthesis.frames import grey_of
+from blurdata.synthesis.unfound import fading, marked, unfound, unlike
 from blurdata.synthesis.warp import add_between, visible
 
 Light = NDArray[np.float32]
@@ -78,27 +79,33 @@ class _DisBetween:
     def __init__(self, ends: tuple[Light, Light], flows: tuple[Flow, Flow], codes: NDArray[np.float64], threads: int) -> None:
         self._ends, self._flows = ends, flows
         self._seen = visible(*flows), visible(*flows[::-1])
+        self._unlike = unlike(ends, flows)
+        self._lost = unfound(*self._unlike, flows[0]), unfound(*self._unlike[::-1], flows[1])
+        self._fades = fading(self._lost[0]), fading(self._lost[1])
         self._ways, self._marks = flows, (1 - self._seen[0], 1 - self._seen[1])
         self._bends: tuple[Flow, Flow] | None = None
         self._codes, self._threads = codes, threads
 
     def bent(self, earlier: Between | None, later: Between | None) -> Between:
-        """What is hidden in one frame goes on as it came; acceleration at A from the interval before, at B from the one after.
+        """What is hidden in one frame goes on as it came; what is found again there does not fade; motion curves.
 
-        Accelerations count as far as they agree; one alone stands in for both.
+        Acceleration is measured at A from the interval before, at B from the one after; both count as far as they agree, one alone stands
+        in for both.
         """
-        (forward, backward), (seen_a, seen_b), (marks_a, marks_b) = self._flows, self._seen, self._marks
+        (forward, backward), (seen_a, seen_b), (marks_a, marks_b), (fades_a, fades_b) = self._flows, self._seen, self._marks, self._fades
         at_a = at_b = None
         if isinstance(earlier, _DisBetween):
             back, back_seen = earlier._flows[1], earlier._seen[1]
             at_a = bend(forward, back, seen_a & back_seen)
             forward, marks_a = carried_on(forward, seen_a, back, back_seen)
+            fades_a = fading(self._lost[0], earlier._unlike[1])
         if isinstance(later, _DisBetween):
             back, back_seen = later._flows[0], later._seen[0]
             at_b = bend(backward, back, seen_b & back_seen)
             backward, marks_b = carried_on(backward, seen_b, back, back_seen)
+            fades_b = fading(self._lost[1], later._unlike[0])
         other = copy(self)
-        other._ways, other._marks = (forward, backward), (marks_a, marks_b)
+        other._ways, other._marks, other._fades = (forward, backward), (marks_a, marks_b), (fades_a, fades_b)
         if at_a is not None and at_b is not None:
             other._bends = agreed(at_a, carried(at_b, forward)), agreed(at_b, carried(at_a, backward))
         elif at_a is not None:
@@ -125,11 +132,12 @@ class _DisBetween:
         full = np.float64(next(total.full for total in (light, code) if total is not None))
         bends = self._bends or tuple(np.zeros_like(way) for way in self._ways)
         ways = [np.concatenate(both, axis=-1) for both in zip(self._ways, bends, strict=True)]
+        told = [marked(*both) for both in zip(self._marks, self._fades, strict=True)]
         rows = np.linspace(0, shape[0], self._threads + 1).astype(int)
 
         def band(i: int) -> None:
             add_between(
-                light_sum, code_sum, *ends, *ways, *self._marks, cubic, steps, np.uint64(weight), full, self._codes, rows[i], rows[i + 1]
+                light_sum, code_sum, *ends, *ways, *told, *self._fades, cubic, steps, np.uint64(weight), full, self._codes, *rows[i : i + 2]
             )
 
         with ThreadPoolExecutor(self._threads) as pool:

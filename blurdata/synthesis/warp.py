@@ -140,6 +140,21 @@ def _unlike(a0: Any, a1: Any, a2: Any, b0: Any, b1: Any, b2: Any) -> Any:
 
 
 @compiled
+def unlike_ends(a: Any, low: Any, high: Any, flow: Any) -> Any:
+    """(H, W) float32: how unlike each pixel of A looks all between ``low`` and ``high`` where ``flow`` leads, by :func:`_unlike`."""
+    height, width = flow.shape[:2]
+    out = np.empty((height, width), np.float32)
+    for y in range(height):
+        for x in range(width):
+            px, py = np.float32(x) + flow[y, x, 0], np.float32(y) + flow[y, x, 1]
+            l0, l1, l2 = _linear_at(low, px, py)
+            h0, h1, h2 = _linear_at(high, px, py)
+            a0, a1, a2 = a[y, x, 0], a[y, x, 1], a[y, x, 2]
+            out[y, x] = _unlike(a0, a1, a2, min(max(a0, l0), h0), min(max(a1, l1), h1), min(max(a2, l2), h2))
+    return out
+
+
+@compiled
 def _share_of_a(in_a: Any, in_b: Any, s: Any, unlike: Any) -> Any:
     """How much of a pixel comes from A: ``s``, or all or nothing where the two ends are marked differently and look it.
 
@@ -206,7 +221,7 @@ def _code_of(codes: Any, channel: Any, light: Any) -> Any:
 @compiled
 def add_between(
     light_sum: Any, code_sum: Any, a: Any, b: Any, forward: Any, backward: Any, marks_a: Any, marks_b: Any,
-    cubic: Any, steps: Any, weight: Any, full: Any, codes: Any, top: Any, bottom: Any,
+    fades_a: Any, fades_b: Any, cubic: Any, steps: Any, weight: Any, full: Any, codes: Any, top: Any, bottom: Any,
 ) -> None:  # fmt: skip
     """Add the ``steps - 1`` virtual frames between A and B to the sums, rows ``top`` to ``bottom``.
 
@@ -220,8 +235,10 @@ def add_between(
         b: The same of the frame after.
         forward: (H, W, 4) float32 flow from A to B and half the acceleration, px.
         backward: The same from B to A.
-        marks_a: (H, W) uint8 marks of A's pixels: 0 seen in B, more where not; of two ends that with the higher mark is shown.
+        marks_a: (H, W) int8 marks of A's pixels: 0 seen in B, more where not, -1 unfound; of two ends that with the higher mark is shown.
         marks_b: The same for B.
+        fades_a: (H, W) float32 share of A's pixels that fades where it is.
+        fades_b: The same for B.
         cubic: None samples bilinearly and refines the motion once a step, anything else cubically and three times.
         steps: Steps from A to B.
         weight: Weight of each virtual frame, uint64.
@@ -248,6 +265,12 @@ def add_between(
                     p, q, bu, bv = _way_at(backward, px - s * p, py - s * q, t)
                 ax, ay, dx, dy = px - t * u, py - t * v, px - s * p, py - s * q
                 l0, l1, l2 = _virtual(a, b, marks_a, marks_b, ax, ay, ax + fu, ay + fv, dx + bu, dy + bv, dx, dy, s, cubic)
+                of_a, of_b = s * fades_a[y, x], t * fades_b[y, x]
+                if of_a + of_b > 0:
+                    rest = _ONE - of_a - of_b
+                    l0 = rest * l0 + of_a * a[y, x, 0] + of_b * b[y, x, 0]
+                    l1 = rest * l1 + of_a * a[y, x, 1] + of_b * b[y, x, 1]
+                    l2 = rest * l2 + of_a * a[y, x, 2] + of_b * b[y, x, 2]
                 s0, s1, s2 = s0 + _on_grid(l0, full), s1 + _on_grid(l1, full), s2 + _on_grid(l2, full)
                 if code_sum.size:
                     c0 += _on_grid(_code_of(codes, 0, l0), full)
