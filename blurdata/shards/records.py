@@ -30,6 +30,11 @@ class _Hashed(Recipe):
     bytes: int = Field(ge=1)
     hash: Digest
 
+    @property
+    def kind(self) -> str:
+        """The kind of hash."""
+        return self.hash.partition(":")[0]
+
     @model_validator(mode="before")
     @classmethod
     def _as_now(cls, data: Any) -> Any:
@@ -142,9 +147,9 @@ def plan_ids(folder: Path) -> set[str]:
 def hash_kind(folder: Path) -> str:
     """The kind of hash that a folder's shards are told by: that of those which are there, so that a set keeps its fingerprint."""
     for _, sidecar in sidecars_in(folder):
-        return sidecar.hash.partition(":")[0]
+        return sidecar.kind
     with suppress(FileNotFoundError, ShardCorrupt):
-        return read_record(folder / INDEX, Index).shards[0].hash.partition(":")[0]
+        return read_record(folder / INDEX, Index).shards[0].kind
     return HASH
 
 

@@ -126,7 +126,7 @@ def _check_bytes(path: Path, sidecar: Sidecar, index: int) -> Iterator[Fault]:
     try:
         if (size := path.stat().st_size) != sidecar.bytes:
             yield Fault(path.name, f"has {size} bytes, {sidecar.bytes} were written", index)
-        elif hash_file(path, sidecar.hash.partition(":")[0]) != sidecar.hash:
+        elif hash_file(path, sidecar.kind) != sidecar.hash:
             yield Fault(path.name, "has another hash than was written", index)
     except OSError as error:
         yield Fault(path.name, f"cannot be read ({error.strerror})", index)

@@ -179,9 +179,8 @@ class LightSum:
             mean_codes(out.reshape(-1), sums.reshape(-1), self.weight)
         else:
             slack = (self.weight + 1) // 2 if self._unit is None and self._white >= 1 << 32 else 0
-            steps = code_steps(
-                self._curve if self._unit is None else _LINEAR, self._bits, white, slack
-            )  # codes that are summed have a mean
+            light = self._curve if self._unit is None else _LINEAR  # what codes are summed for is their own mean
+            steps = code_steps(light, self._bits, white, slack)
             to_codes(out.reshape(-1, 3), sums.reshape(-1, 3), steps.first, steps.steps, np.uint64(steps.shift))
         return out
 

@@ -62,7 +62,7 @@ def both_flows(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[Flow, Flow]:
 
 
 def carried(field: Flow, way: Flow) -> Flow:
-    """A two-channel field of another frame, looked up where ``way`` leads: bilinear, edges held."""
+    """A field of another frame, of one or two channels, looked up where ``way`` leads: bilinear, edges held."""
     height, width = way.shape[:2]
     x = np.arange(width, dtype=np.float32) + way[..., 0]
     y = np.arange(height, dtype=np.float32)[:, None] + way[..., 1]

@@ -81,7 +81,7 @@ class _DisBetween:
         self._seen = visible(*flows), visible(*flows[::-1])
         self._unlike = unlike(ends, flows)
         self._lost = unfound(*self._unlike, flows[0]), unfound(*self._unlike[::-1], flows[1])
-        self._fades = fading(self._lost[0]), fading(self._lost[1])
+        self._elsewhere: tuple[Light | None, Light | None] = None, None  # how unlike A is the frame before it, and B the one after
         self._ways, self._marks = flows, (1 - self._seen[0], 1 - self._seen[1])
         self._bends: tuple[Flow, Flow] | None = None
         self._codes, self._threads = codes, threads
@@ -92,20 +92,21 @@ class _DisBetween:
         Acceleration is measured at A from the interval before, at B from the one after; both count as far as they agree, one alone stands
         in for both.
         """
-        (forward, backward), (seen_a, seen_b), (marks_a, marks_b), (fades_a, fades_b) = self._flows, self._seen, self._marks, self._fades
+        (forward, backward), (seen_a, seen_b), (marks_a, marks_b) = self._flows, self._seen, self._marks
+        before = after = None
         at_a = at_b = None
         if isinstance(earlier, _DisBetween):
             back, back_seen = earlier._flows[1], earlier._seen[1]
             at_a = bend(forward, back, seen_a & back_seen)
             forward, marks_a = carried_on(forward, seen_a, back, back_seen)
-            fades_a = fading(self._lost[0], earlier._unlike[1])
+            before = earlier._unlike[1]
         if isinstance(later, _DisBetween):
             back, back_seen = later._flows[0], later._seen[0]
             at_b = bend(backward, back, seen_b & back_seen)
             backward, marks_b = carried_on(backward, seen_b, back, back_seen)
-            fades_b = fading(self._lost[1], later._unlike[0])
+            after = later._unlike[0]
         other = copy(self)
-        other._ways, other._marks, other._fades = (forward, backward), (marks_a, marks_b), (fades_a, fades_b)
+        other._ways, other._marks, other._elsewhere = (forward, backward), (marks_a, marks_b), (before, after)
         if at_a is not None and at_b is not None:
             other._bends = agreed(at_a, carried(at_b, forward)), agreed(at_b, carried(at_a, backward))
         elif at_a is not None:
@@ -132,12 +133,13 @@ class _DisBetween:
         full = np.float64(next(total.full for total in (light, code) if total is not None))
         bends = self._bends or tuple(np.zeros_like(way) for way in self._ways)
         ways = [np.concatenate(both, axis=-1) for both in zip(self._ways, bends, strict=True)]
-        told = [marked(*both) for both in zip(self._marks, self._fades, strict=True)]
+        fades = [fading(*both) for both in zip(self._lost, self._elsewhere, strict=True)]
+        told = [marked(*both) for both in zip(self._marks, fades, strict=True)]
         rows = np.linspace(0, shape[0], self._threads + 1).astype(int)
 
         def band(i: int) -> None:
             add_between(
-                light_sum, code_sum, *ends, *ways, *told, *self._fades, cubic, steps, np.uint64(weight), full, self._codes, *rows[i : i + 2]
+                light_sum, code_sum, *ends, *ways, *told, *fades, cubic, steps, np.uint64(weight), full, self._codes, *rows[i : i + 2]
             )
 
         with ThreadPoolExecutor(self._threads) as pool:

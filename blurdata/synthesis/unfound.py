@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from blurdata.synthesis.flow import Flow
+from blurdata.synthesis.flow import Flow, carried
 from blurdata.synthesis.warp import unlike_ends
 
 Field = NDArray[np.float32]
@@ -38,17 +38,13 @@ def unlike(ends: tuple[Field, Field], flows: tuple[Flow, Flow]) -> tuple[Field, 
 def unfound(own: Field, other: Field, flow: Flow) -> Field:
     """How unlike a pixel is its other end, and something near it in the other frame, or near that end, is its own; the smaller of both."""
     near = cv2.dilate(other, np.ones((_NEAR_PX, _NEAR_PX), np.uint8))
-    height, width = near.shape
-    x = np.arange(width, dtype=np.float32) + flow[..., 0]
-    y = np.arange(height, dtype=np.float32)[:, None] + flow[..., 1]
-    there = cv2.remap(near, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(np.minimum(own, np.maximum(near, there)), np.float32)
+    return np.asarray(np.minimum(own, np.maximum(near, carried(near, flow))), np.float32)
 
 
-def fading(lost: Field, before: Field | None = None) -> Field:
-    """(H, W) share of each pixel that fades where it is, of what is unfound here and, where known, how unlike it is the frame before."""
+def fading(lost: Field, elsewhere: Field | None) -> Field:
+    """(H, W) share of each pixel that fades where it is, of what is unfound here and, where known, how unlike it is the frame beyond."""
     limit = np.float32(max(_LEAST, _NOISE * float(np.median(lost[::4, ::4]))) ** 2)
-    square = (lost if before is None else np.minimum(lost, before)) ** 2
+    square = (lost if elsewhere is None else np.minimum(lost, elsewhere)) ** 2
     share = square / (square + limit)
     share[share < _NOTHING] = 0
     return np.asarray(share, np.float32)

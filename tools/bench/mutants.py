@@ -64,7 +64,7 @@ MUTANTS = (
     Mutant("metrics", "metrics/realblur.py", "borderMode=cv2.BORDER_REFLECT)", "borderMode=cv2.BORDER_CONSTANT)", SCORE),
     Mutant("metrics", "metrics/realblur.py", "use_sample_covariance=False", "use_sample_covariance=True", SCORE),
     Mutant("shards", "shards/order.py", 'f"{seed}/{epoch}/{key}"', 'f"{seed}/{key}"', f"{ORDER} {SHARDS}"),  # the same crops each epoch
-    Mutant("shards", "shards/verify.py", 'hash_file(path, sidecar.hash.partition(":")[0]) != sidecar.hash', "False", DAMAGE),
+    Mutant("shards", "shards/verify.py", "hash_file(path, sidecar.kind) != sidecar.hash", "False", DAMAGE),
 )  # fmt: skip
 
 
