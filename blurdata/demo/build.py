@@ -13,6 +13,7 @@ from blurdata.shards import Settings, build, open_shards, verify
 from blurdata.shards.source import ShardSource
 from blurdata.synthesis import FilmPairs, synthesize
 from blurdata.synthesis.find import find_films
+from blurdata.synthesis.frames import in_8_bits
 from blurdata.synthesis.own_blur import own_blur
 
 _RECIPE = "film"
@@ -68,5 +69,5 @@ def build_shards(clip: Path, out: Path, *, workers: int) -> Built:
 
 def _neighbours(clip: Path) -> list[tuple[Grey, Grey]]:
     """Frames next to each other from all over the film; across a cut the flow agrees nowhere, so such a pair says nothing."""
-    scans = [scan.grey for film in find_films(clip)[0] for scan in film.scan()]
+    scans = [in_8_bits(scan.grey) for film in find_films(clip)[0] for scan in film.scan()]
     return [(scans[first], scans[first + 1]) for first in range(0, len(scans) - 1, _OWN_BLUR_EVERY)]

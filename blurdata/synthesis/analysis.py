@@ -18,10 +18,10 @@ from blurdata.files import write_atomic
 from blurdata.progress import SILENT, Advance
 from blurdata.synthesis.cuts import find_cuts
 from blurdata.synthesis.flow import one_thread
-from blurdata.synthesis.frames import Film, FrameIndex
+from blurdata.synthesis.frames import Film, FrameIndex, Grey
 from blurdata.synthesis.steps import STEPS, measure_steps
 
-_VERSION = 13  # what is found in a film, and what is refused; analyses that were kept under another number are made again
+_VERSION = 14  # what is found in a film, and what is refused; analyses that were kept under another number are made again
 _NO_PTS = -(1 << 63)  # FFmpeg's own mark
 _TIMING_BREAK = 1.75  # a gap of this many usual intervals is missing frames: one lost makes 2, and phones' intervals jitter by a tenth
 _TIMING_REACH = 31  # intervals whose median is the usual one: phones halve their rate in the dark
@@ -129,7 +129,7 @@ def _look(film: Film, fingerprint: str, advance: Advance) -> Analysis:
     times, pts, keys = array("d"), array("q"), array("q")  # 8 bytes a frame
     size, bits = (0, 0), 8
 
-    def greys() -> Iterator[NDArray[np.uint8]]:
+    def greys() -> Iterator[Grey]:
         nonlocal size, bits
         for number, scan in enumerate(film.scan()):
             if number and scan.grey.shape != size:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ def one_thread() -> Iterator[None]:
                 cv2.setNumThreads(_cv_threads)
 
 
-def roomy(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def roomy(frame: NDArray[Any]) -> NDArray[Any]:
     """The (H, W) frame, its last row and column repeated until DIS has room for its patches."""
     pad = [(0, max(0, _LEAST_PX - side)) for side in frame.shape]
     return np.pad(frame, pad, mode="edge") if any(after for _, after in pad) else frame

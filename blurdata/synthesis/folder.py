@@ -8,8 +8,8 @@ import json
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,12 @@ def write_folder(pairs: FilmPairs, out: Path, *, advance: Callable[[float], None
         advance(len(pairs) - len(missing))
     written = 0
     for start, stop in _runs(missing):
-        for pair in _ahead(pairs.pairs(start, stop)):
-            _write(out, pair, pairs.recipe)
-            written += 1
-            if advance:
-                advance(1)
+        with closing(_ahead(pairs.pairs(start, stop))) as made:
+            for pair in made:
+                _write(out, pair, pairs.recipe)
+                written += 1
+                if advance:
+                    advance(1)
     return written
 
 
@@ -71,9 +72,10 @@ def _claim(out: Path, claim: Mapping[str, Any]) -> None:
     path = out / INDEX
     if path.exists():
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            kept = {}
+            kept = dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            msg = f"{path}: is damaged, so what the folder holds cannot be told; choose another --out, or delete the folder first."
+            raise OutputError(msg) from error
         for name, what in (("recipe_id", "another recipe"), ("fingerprint", "other frames"), ("keys", "a different choice of pairs")):
             if kept.get(name) != claim[name]:
                 msg = f"{out}: already holds pairs made with {what}; choose another --out, or delete it first."
@@ -132,10 +134,11 @@ def _runs(indices: Sequence[int]) -> Iterator[tuple[int, int]]:
             begin = end
 
 
-def _ahead(pairs: Iterator[Pair], depth: int = 4) -> Iterator[Pair]:
+def _ahead(pairs: Iterator[Pair], depth: int = 4) -> Generator[Pair, None, None]:
     """The same pairs, made in a thread of their own while the caller writes the last ones.
 
-    When the caller stops, nobody waits for the pair that is being made: Ctrl-C ends at once.
+    When the caller stops, the pair that is being made is waited for, or after Ctrl-C the frame: Python aborts the process where it goes
+    down while a thread is in a library's code.
     """
     line: queue.Queue[Pair | BaseException | None] = queue.Queue(depth)
     stop = threading.Event()
@@ -156,7 +159,8 @@ def _ahead(pairs: Iterator[Pair], depth: int = 4) -> Iterator[Pair]:
         except BaseException as error:
             put(error)
 
-    threading.Thread(target=fill, daemon=True).start()
+    thread = threading.Thread(target=fill, daemon=True)
+    thread.start()
     try:
         while (item := line.get()) is not None:
             if isinstance(item, BaseException):
@@ -164,3 +168,4 @@ def _ahead(pairs: Iterator[Pair], depth: int = 4) -> Iterator[Pair]:
             yield item
     finally:
         stop.set()
+        thread.join()

@@ -20,6 +20,7 @@ from blurdata.errors import SourceError
 from blurdata.files import count_channels, count_pages, fingerprint_files, list_images, read_image
 from blurdata.pairs import Image, not_rgb
 
+Grey = NDArray[np.uint8] | NDArray[np.uint16]
 _CHANNELS = {1: "grey", 2: "grey with transparency", 3: "in colour", 4: "in colour with transparency"}
 
 
@@ -28,14 +29,14 @@ class Scan:
     """One frame as the analysis pass sees it.
 
     Args:
-        grey: (H, W) uint8 brightness, upright.
+        grey: (H, W) uint8 or uint16 brightness, upright, as deep as the frame.
         time_s: When the container says it is shown, or None.
         pts: Its time stamp in the container's own units, or None.
         key: Whether decoding can start here.
         bits: 8 or 16, of the frame that is read.
     """
 
-    grey: NDArray[np.uint8]
+    grey: Grey
     time_s: float | None = None
     pts: int | None = None
     key: bool = True
@@ -120,7 +121,7 @@ class ArrayFilm(Film):
     def scan(self) -> Iterator[Scan]:
         """Every frame in grey."""
         for frame in self._frames:
-            yield Scan(grey_of(frame), bits=8 * frame.itemsize)
+            yield Scan(brightness_of(frame), bits=8 * frame.itemsize)
 
     def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
         """The frames themselves."""
@@ -166,7 +167,7 @@ class FolderFilm(Film):
                     "the frames of one folder must agree, convert it."
                 )
                 raise SourceError(msg)
-            yield Scan(grey_of(frame), bits=8 * frame.itemsize)
+            yield Scan(brightness_of(frame), bits=8 * frame.itemsize)
 
     def read(self, start: int, stop: int, index: FrameIndex) -> Iterator[Image]:
         """Decode the pictures; the first of a different size or depth is an error."""
@@ -201,18 +202,37 @@ def _same_stem(paths: Sequence[Path]) -> tuple[Path, Path] | None:
 
 def grey_of(frame: Image) -> NDArray[np.uint8]:
     """(H, W) uint8 brightness of an RGB frame of either depth."""
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+    return in_8_bits(brightness_of(frame))
+
+
+def brightness_of(frame: Image) -> Grey:
+    """(H, W) brightness of an RGB frame, of its own depth."""
+    grey: Grey = np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
+    return grey
+
+
+def in_8_bits(grey: Grey) -> NDArray[np.uint8]:
+    """Brightness of either depth as uint8."""
     return np.asarray(grey if grey.dtype == np.uint8 else (grey >> 8).astype(np.uint8))
 
 
 def numbering_gaps(names: Sequence[str]) -> list[int]:
-    """Places where a numbered row of names skips numbers; none where names bear no one number each, or all steps are alike.
+    """Places where a numbered row of names skips numbers or another row begins; none without one number each, or if all steps are alike.
 
     Example:
         >>> numbering_gaps(["f01", "f02", "f10", "f11"]), numbering_gaps(["1", "3", "5"]), numbering_gaps(["a", "b"])
         ([2], [], [])
+        >>> numbering_gaps(["left1", "left2", "right1", "right2"])
+        [2]
     """
     split = [re.split(r"(\d+)", name) for name in names]
+    others = [i for i, (one, two) in enumerate(pairwise(split), 1) if one[::2] != two[::2]]  # their words differ
+    if others:
+        if min(map(len, split)) < 3 or 2 * (len(others) + 1) > len(names):
+            return []
+        rows = pairwise([0, *others, len(names)])
+        inside = {start + gap for start, stop in rows for gap in numbering_gaps(names[start:stop])}
+        return sorted({*others, *inside})
     changing = {i for parts in split for i in range(max(len(parts), len(split[0]))) if parts[i : i + 1] != split[0][i : i + 1]}
     if len(changing) != 1 or (place := changing.pop()) % 2 == 0:
         return []

@@ -37,6 +37,7 @@ Method = Literal["comparagram", "debevec", "robertson"]
 
 _MOST_PIXELS = 4_000_000  # a larger picture is read every k-th pixel
 _MOST_RESIDUAL = 0.25  # stops
+_ENDS = 16  # codes by whose slope a curve is continued
 
 
 class Response(NamedTuple):
@@ -86,10 +87,11 @@ def calibrate_response(pictures: Sequence[NDArray[np.uint8]], exposure_s: Sequen
                 "scene with dark and bright places, until the brightest is partly white."
             )
             raise SourceError(msg)
+    covered = (int(max(rows.dark.min() for rows in equations)), int(min(rows.bright.max() for rows in equations)))
     if method == "comparagram":
         log_light = np.stack([without_bias(rows, channel, times) for rows, channel in zip(equations, channels, strict=True)], axis=1)
     else:
-        log_light = _opencv(pictures, times, method)
+        log_light = _continued(_opencv(pictures, times, method), *covered)
     increasing = np.stack([strictly_increasing(log_light[:, channel]) for channel in range(3)], axis=1)
     residual = float(np.median(np.concatenate([np.abs(residual_of(increasing[:, c], equations[c])) for c in range(3)])) / np.log(2))
     if residual > _MOST_RESIDUAL:
@@ -100,7 +102,6 @@ def calibrate_response(pictures: Sequence[NDArray[np.uint8]], exposure_s: Sequen
     table = np.exp(increasing - increasing[-1])
     if method == "comparagram":
         table[0] = 0.0  # no light, no code: g has no finite value there
-    covered = (int(max(rows.dark.min() for rows in equations)), int(min(rows.bright.max() for rows in equations)))
     return Response(table, covered, residual)
 
 
@@ -167,3 +168,16 @@ def _opencv(pictures: Sequence[NDArray[np.uint8]], times: Float, method: Method)
     calibrator = cv2.createCalibrateDebevec(samples=300) if method == "debevec" else cv2.createCalibrateRobertson()
     light = calibrator.process([np.ascontiguousarray(picture) for picture in pictures], times.astype(np.float32))
     return np.asarray(np.log(np.maximum(light.reshape(256, 3).astype(np.float64), 1e-12)))
+
+
+def _continued(log_light: Float, low: int, high: int) -> Float:
+    """(256, 3) log light, straight over log code below ``low`` and above ``high``: what OpenCV says of codes not seen is no measurement."""
+    place = np.log(np.maximum(np.arange(256), 0.5))
+    out = log_light.copy()
+    for end, seen, unseen in (
+        (low, slice(low, min(low + _ENDS, high + 1)), slice(0, low)),
+        (high, slice(max(low, high + 1 - _ENDS), high + 1), slice(high + 1, 256)),
+    ):
+        slope = np.polyfit(place[seen], log_light[seen], 1)[0]
+        out[unseen] = log_light[end] + slope * (place[unseen, None] - place[end])
+    return out

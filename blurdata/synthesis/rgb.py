@@ -17,7 +17,7 @@ from blurdata.synthesis.kernels import CHROMA_UNIT, FIXED_BITS, spread_chroma, y
 from blurdata.synthesis.room import Room
 
 # AVColorSpace of the frame -> name; 2 is "unspecified", which FFmpeg and its users take for BT.601, as they do the reserved 3
-_MATRICES = {0: "rgb", 1: "bt709", 2: "bt601", 3: "bt601", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "fcc", 9: "bt2020", 10: "bt2020"}
+_MATRICES = {0: "rgb", 1: "bt709", 2: "bt601", 3: "bt601", 5: "bt601", 6: "bt601", 7: "smpte240m", 4: "fcc", 9: "bt2020"}
 # weights of red and blue in luma
 _WEIGHTS = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593), "smpte240m": (0.212, 0.087), "fcc": (0.3, 0.11)}
 _LIMITED, _FULL = 1, 2

@@ -11,6 +11,7 @@ from typing import Any
 from blurdata.color import curve, with_tables
 from blurdata.errors import RecipeError, SourceError
 from blurdata.files import fingerprint_files
+from blurdata.interrupt import check
 from blurdata.naming import counted, some
 from blurdata.pairs import Image, Pair, PairSource
 from blurdata.progress import progress
@@ -142,6 +143,7 @@ class FilmPairs(PairSource):
         interpolator: Interpolator | None = None
         room = Room()
         for number, frame in enumerate(film.read(first, last + 1, analysis.index), start=first):
+            check()
             bits = 8 * frame.itemsize
             while waiting and waiting[-1].window.frames[0] <= number:
                 take = waiting.pop()
@@ -166,10 +168,14 @@ class FilmPairs(PairSource):
             return DisInterpolator(light, bits=bits)
         return None if self._interpolate is None else CallableInterpolator(self._interpolate, light, bits=bits)
 
+    def _capture_fps(self, film: int) -> float | None:
+        """Frames per second at capture, as far as recipe and film tell."""
+        return self._plan.capture_fps or self._fps[film] or (None if self._films[film].rate_unknown else self._plan.folder_fps)
+
     def _meta(self, take: _Take, exposure: Exposure) -> dict[str, Any]:
         film, analysis, window, recipe = self._films[take.film], self._analyses[take.film], take.window, self._plan
         fps = self._fps[take.film]
-        capture_fps = recipe.capture_fps or fps or (None if film.rate_unknown else recipe.folder_fps)
+        capture_fps = self._capture_fps(take.film)
         mean, p95, longest = window.blur_px
         return {
             "source": film.name,
@@ -239,7 +245,7 @@ class FilmPairs(PairSource):
             "frames": sum(analysis.frames for analysis in self._analyses),
             "shots": self._shots,
             **{name: self._counts[name] for name in names},
-            "films_of_unknown_rate": 0 if self._plan.capture_fps else sum(film.rate_unknown for film in self._films),
+            "films_of_unknown_rate": sum(self._capture_fps(film) is None for film in range(len(self._films))),
             "refused_by_flow_share": round(self._counts["windows_refused_by_flow"] / max(1, considered), 4),
         }
 

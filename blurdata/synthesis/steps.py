@@ -19,8 +19,10 @@ from numpy.typing import NDArray
 
 from blurdata.processes import available_cpus
 from blurdata.synthesis.flow import roomy
+from blurdata.synthesis.frames import Grey, in_8_bits
 
-Grey = NDArray[np.uint8]
+Grey8 = NDArray[np.uint8]
+_DEEP_CODE = 257  # of 16 bits, in one of 8
 _SIDE_PX = 320  # the long side at which motion is measured
 _CUT_RESIDUAL = 8.0  # codes that a cut leaves in a lit scene; measured: tools/bench/cuts.py
 _LIT, _DARKEST = 80, 12  # 95th percentile, codes: a scene below the first is dark and differs by less; below the second is noise
@@ -73,15 +75,15 @@ class _Quick(threading.local):
 class _Seen(NamedTuple):
     """Two neighbours at reduced size, the frame before them, and what a first look says of them."""
 
-    earlier: Grey | None
-    before: Grey
-    after: Grey
+    earlier: Grey8 | None
+    before: Grey8
+    after: Grey8
     grid: NDArray[np.float32]
     step: Step
 
 
 def measure_steps(greys: Iterable[Grey]) -> Iterator[Step]:
-    """A :class:`Step` between each two neighbours of full-size (H, W) uint8 frames."""
+    """A :class:`Step` between each two neighbours of full-size (H, W) uint8 or uint16 frames."""
     careful = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     last = 0.0
     for earlier, before, after, grid, step in _looked_at(greys):
@@ -119,7 +121,8 @@ def _looked_at(greys: Iterable[Grey]) -> Iterator[_Seen]:
 
 
 def _look(earlier: Grey | None, before: Grey, after: Grey, quick: _Quick, grid: NDArray[np.float32], scale: float) -> _Seen:
-    return _Seen(earlier, before, after, grid, _between(before, after, quick.flow, grid, scale))
+    seen = None if earlier is None else in_8_bits(earlier)
+    return _Seen(seen, in_8_bits(before), in_8_bits(after), grid, _between(before, after, quick.flow, grid, scale))
 
 
 def _reduced(grey: Grey, scale: float) -> Grey:
@@ -128,13 +131,13 @@ def _reduced(grey: Grey, scale: float) -> Grey:
     return np.ascontiguousarray(roomy(small))
 
 
-def _light(a: Grey, b: Grey) -> int:
+def _light(a: Grey8, b: Grey8) -> int:
     """How light the lighter of two frames is, up to a lit scene: no place counts more in their difference."""
     levels = [int(np.searchsorted(np.cumsum(np.bincount(frame.ravel(), minlength=256)), 0.95 * frame.size)) for frame in (a, b)]
     return min(_LIT, max(_DARKEST, *levels))
 
 
-def _unexplained(a: Grey, b: Grey, flow: Any, grid: NDArray[np.float32]) -> tuple[float, float]:
+def _unexplained(a: Grey8, b: Grey8, flow: Any, grid: NDArray[np.float32]) -> tuple[float, float]:
     """Mean difference that a flow leaves, and that a flow and one change of light for the whole frame leave."""
     most = _light(a, b)
     by_flow = _left(a, b, grid + flow.calc(a, b, None), most)
@@ -144,7 +147,7 @@ def _unexplained(a: Grey, b: Grey, flow: Any, grid: NDArray[np.float32]) -> tupl
     return by_flow, _left(*lit, grid + flow.calc(*lit, None), most)
 
 
-def _in_one_light(a: Grey, b: Grey) -> tuple[Grey, Grey] | None:
+def _in_one_light(a: Grey8, b: Grey8) -> tuple[Grey8, Grey8] | None:
     """Both frames, the darker one lifted to the mean and deviation of the other; None where too little is seen to tell."""
     means, deviations = (a.mean(), b.mean()), (a.std(), b.std())
     dark = int(deviations[1] < deviations[0])
@@ -155,34 +158,36 @@ def _in_one_light(a: Grey, b: Grey) -> tuple[Grey, Grey] | None:
     return (a, lifted) if dark else (lifted, b)
 
 
-def _moving_change(a: Grey, b: Grey, change: float) -> float:
+def _moving_change(a: Grey8, b: Grey8, change: float) -> float:
     """What of the mean change is not of the light, where that changed."""
     if abs(float(a.mean()) - float(b.mean())) > _ANOTHER_LIGHT * change and (lit := _in_one_light(a, b)):
         return min(change, float(cv2.absdiff(*lit).mean()))
     return change
 
 
-def _left(a: Grey, b: Grey, there: NDArray[np.float32], most: int) -> float:
+def _left(a: Grey8, b: Grey8, there: NDArray[np.float32], most: int) -> float:
     seen = cv2.remap(b, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return round(float(np.minimum(cv2.absdiff(a, seen), np.uint8(most)).mean()), 3)
 
 
-def _between(a: Grey, b: Grey, flow: Any, grid: NDArray[np.float32], scale: float) -> Step:
-    change = float(cv2.absdiff(cv2.blur(a.astype(np.float32), (3, 3)), cv2.blur(b.astype(np.float32), (3, 3))).max())
+def _between(before: Grey, after: Grey, flow: Any, grid: NDArray[np.float32], scale: float) -> Step:
+    code = 1 if before.dtype == np.uint8 else _DEEP_CODE
+    change = float(cv2.absdiff(cv2.blur(before.astype(np.float32), (3, 3)), cv2.blur(after.astype(np.float32), (3, 3))).max()) / code
     if change == 0:
         return Step(**dict.fromkeys((each.name for each in fields(Step)), 0.0))
+    mean_change = float(cv2.absdiff(before, after).mean()) / code
+    a, b = in_8_bits(before), in_8_bits(after)
     forward, backward = flow.calc(a, b, None), flow.calc(b, a, None)
     there = grid + forward
     back = cv2.remap(backward, there, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     light = _light(a, b)
     residual = _left(a, b, there, light)
-    mean_change = float(cv2.absdiff(a, b).mean())
     length = np.hypot(forward[..., 0], forward[..., 1])
     astray = forward + back  # where a round trip ends
     lost = np.hypot(astray[..., 0], astray[..., 1]) > 0.5 + 0.1 * length
     shows = cv2.absdiff(a, cv2.remap(a, grid + astray, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)) > _SHOWS_CODES
     return Step(
-        change=round(change, 2),
+        change=round(change, 2) or change,  # but not to nothing, for that is a repeat
         mean_change=round(mean_change, 4),
         moving_change=round(_moving_change(a, b, mean_change), 4),
         residual=residual,

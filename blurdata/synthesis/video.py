@@ -272,8 +272,8 @@ def _orientation(frame: Any) -> tuple[int, bool]:
 
 
 def _grey(frame: Any, reformatter: VideoReformatter) -> Any:
+    """Brightness of a frame, of its own depth."""
+    deep = is_deep(frame)
     planar8 = frame.format.name.startswith(("yuv4", "yuvj4", "gray", "nv12", "nv21")) and frame.format.components[0].bits == 8
-    source = frame if planar8 else reformatter.reformat(frame, format="gray")
-    plane: Any = source.planes[0]
-    grey = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : frame.width]
-    return grey
+    source: Any = frame if planar8 else reformatter.reformat(frame, format="gray16le" if deep else "gray")
+    return np.frombuffer(source.planes[0], np.dtype("<u2" if deep else "u1")).reshape(source.height, -1)[:, : frame.width]
