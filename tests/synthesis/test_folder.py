@@ -1,13 +1,14 @@
 """Pairs in the GOPRO_Large layout: resumable, never half-written, answered in one sentence."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from blurdata.errors import OutputError
-from blurdata.files import read_image
+from blurdata.files import read_image, write_png
 from blurdata.synthesis import synthesize
 from blurdata.synthesis.folder import write_folder
 
@@ -97,6 +98,31 @@ def test_another_recipe_is_not_mixed_in(tmp_path: Path) -> None:
         write_folder(synthesize(_frames(), {"window": 5}), tmp_path)
     with pytest.raises(OutputError, match="other frames"):
         write_folder(synthesize(_frames(seed=2), {"window": 3}), tmp_path)
+
+
+def test_a_damaged_record_of_the_folder_is_told(tmp_path: Path) -> None:
+    """What a folder holds cannot be told without its record: that is not another recipe."""
+    write_folder(synthesize(_frames(), {"window": 3}), tmp_path)
+    for text in ("{", "[1, 2]", ""):
+        (tmp_path / "synthesis.json").write_text(text)
+
+        with pytest.raises(OutputError, match=r"synthesis\.json: is damaged"):
+            write_folder(synthesize(_frames(), {"window": 3}), tmp_path)
+
+
+def test_no_thread_outlives_a_run_that_fails(tmp_path: Path) -> None:
+    """Python aborts the process where it ends while another thread decodes a picture."""
+    for number, frame in enumerate(_frames(count=60)):
+        write_png(tmp_path / "frames" / f"{number:03}.png", frame)
+    pairs = synthesize(tmp_path / "frames", {"window": 3})
+    before = threading.active_count()
+    (tmp_path / "out" / "frames_03_00").mkdir(parents=True)
+    (tmp_path / "out" / "frames_03_00" / "sharp").write_text("in the way")
+
+    with pytest.raises(OutputError, match="sharp"):
+        write_folder(pairs, tmp_path / "out")
+
+    assert threading.active_count() == before
 
 
 def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 """Repeated frames that compression has altered, turning points, still scenes, and numbers that skip."""
 
+from pathlib import Path
+
+import av
 import cv2
 import numpy as np
 import pytest
@@ -109,11 +112,47 @@ def test_films_of_many_repeats() -> None:
         (["7"], []),
         (["s1_01", "s1_02", "s2_01"], []),
         (["0001-x", "0002-x", "0004-x"], [2]),
+        (["left_1", "left_2", "left_4", "right_1", "right_2"], [2, 3]),
+        (["a1", "b1", "c1"], []),
+        (["cover", "f1", "f2", "f3"], []),
     ],
 )
 def test_numbers_that_skip(names: list[str], gaps: list[int]) -> None:
     """A gap is a step above the usual one; names without one number each have none."""
     assert numbering_gaps(names) == gaps
+
+
+def test_no_exposure_crosses_into_another_row_of_names(tmp_path: object) -> None:
+    """Two takes in one folder make windows of their own."""
+    for name in ("left", "right"):
+        for number in range(5):
+            write_png(tmp_path / f"{name}_{number:03}.png", np.roll(scene(), 2 * number, axis=1))
+
+    pairs = synthesize(tmp_path, {"window": 3})
+
+    assert pairs.summary()["numbering_gaps"] == 1
+    assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2], [5, 6, 7]]
+
+
+@pytest.mark.parametrize("as_film", [False, True])
+def test_dark_deep_frames_are_told_apart_by_all_their_bits(as_film: bool, tmp_path: Path) -> None:
+    """16-bit frames that are alike in 8 bits are repeats only where they are equal, if only exact repeats are to be left out."""
+    frames = [np.roll(scene().astype(np.uint16) // 4, 2 * i, axis=1) for i in range(7)]  # codes to 63 of 65,535
+    frames.insert(3, frames[2])
+    source: object = frames
+    if as_film:
+        source = tmp_path / "dark.mkv"
+        with av.open(str(source), "w") as container:
+            stream = container.add_stream("ffv1", rate=240)
+            stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "gray16le"
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame[..., 0]), format="gray16le")))
+            container.mux(stream.encode())
+
+    pairs = synthesize(source, {"window": 3, "still_change": 0, "repeat_share": 0})
+
+    assert pairs.summary()["repeated_frames"] == 1
+    assert [pair.meta["frames"] for pair in pairs] == [[0, 1, 2], [4, 5, 6]]
 
 
 def test_no_exposure_crosses_a_gap(tmp_path: object) -> None:

@@ -1,6 +1,7 @@
 """Calibration of a response: known curves come back from noisy, clipped brackets."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from blurdata.cli import build_app
 from blurdata.color import curve
-from blurdata.errors import SourceError
+from blurdata.errors import OutputError, SourceError
 from blurdata.sensor import NOISE_LEVELS, NoiseLevel, poisson_gaussian
 from blurdata.synthesis.response import calibrate_response, table_text
 
@@ -106,6 +107,17 @@ def test_table_is_strictly_increasing_and_read_back(method: str, tmp_path: objec
     assert measured.channels == 3
     np.testing.assert_allclose(measured.light_of_codes(8).T, response.table / response.table[-1], rtol=1e-6, atol=1e-9)
     assert "scale is undetermined" in path.read_text()
+
+
+@pytest.mark.parametrize("method", ["comparagram", "debevec", "robertson"])
+@pytest.mark.parametrize("name", ["gamma22", "srgb", "s"])
+def test_codes_beyond_those_seen_are_continued(name: str, method: str) -> None:
+    """Clipped pixels have code 255, whose light nobody knows: the curve goes on straight to it, and scales by no code that was not seen."""
+    response = calibrate_response(bracket(known_curve(name), "ramp", NOISE_LEVELS["bsd"]), TIMES, method=method)
+
+    assert response.covered[1] == 254
+    step, before = response.table[255] / response.table[254] - 1, (response.table[254] / response.table[246]) ** (1 / 8) - 1
+    assert (step < 3 * before + 0.005).all()
 
 
 def test_scale_of_time_does_not_matter() -> None:
@@ -213,3 +225,17 @@ def test_command_refuses_brackets_without_times(options: dict[str, object], sent
 
     assert isinstance(done.exception, SourceError)
     assert sentence in str(done.exception)
+
+
+def test_command_does_not_overwrite_a_photograph(tmp_path: object) -> None:
+    """A table in the place of one of the pictures, however it is named, is refused, and the picture is as it was."""
+    files = save(tmp_path, bracket(known_curve("srgb"), "ramp", NOISE_LEVELS["rsblur"])[:3])
+    before = Path(files[0]).read_bytes()
+    (tmp_path / "link.txt").symlink_to(files[0])
+
+    for out in (files[0], str(tmp_path / "link.txt")):
+        done = call(*files, "--out", out)
+
+        assert isinstance(done.exception, OutputError)
+        assert "is one of the pictures" in str(done.exception)
+    assert Path(files[0]).read_bytes() == before

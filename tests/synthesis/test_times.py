@@ -131,3 +131,12 @@ def test_a_raw_stream_without_a_rate_has_no_times(tmp_path: Path) -> None:
     assert pairs.summary()["films_of_unknown_rate"] == 1
     assert [given[0].meta[name] for name in ("container_fps", "capture_fps", "exposure_s")] == [None, 120, 6 / 120]
     assert given.summary()["films_of_unknown_rate"] == 0
+
+
+def test_frames_without_a_rate_are_counted() -> None:
+    """Arrays and folders have the rate that the recipe gives them; without one their exposure is null, and that is counted."""
+    unknown, given = (synthesize(moving(12), {"window": 7, "folder_fps": fps}) for fps in (None, 240))
+
+    assert unknown[0].meta["exposure_s"] is None
+    assert unknown.summary()["films_of_unknown_rate"] == 1
+    assert given.summary()["films_of_unknown_rate"] == 0

@@ -176,20 +176,21 @@ def test_frames_without_fewer_chroma_samples_are_their_definition_in_16_bits(ful
     assert np.abs(found - np.clip(wanted, 0, 1) * 65535).max() <= 0.5 + 1e-6
 
 
-def test_a_colour_matrix_that_is_not_known_is_refused_unless_told(tmp_path: Path) -> None:
-    """YCgCo taken for BT.601 is 90 codes off."""
+@pytest.mark.parametrize("number", [8, 10])
+def test_a_colour_matrix_that_is_not_known_is_refused_unless_told(number: int, tmp_path: Path) -> None:
+    """YCgCo taken for BT.601 is 90 codes off; BT.2020 of constant luminance is no matrix at all."""
     path = tmp_path / "ycgco.mkv"
     _write_yuv(path, [(0.8, 0.2, 0.2), (0.2, 0.8, 0.2)], "bt601", full=True, bits=8)
     with av.open(str(path)) as source, av.open(str(tmp_path / "tagged.mkv"), "w") as out:
         stream = out.add_stream("ffv1", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 32, "yuv420p"
-        stream.codec_context.colorspace = 8
+        stream.codec_context.colorspace = number
         for frame in source.decode(video=0):
-            frame.colorspace = 8
+            frame.colorspace = number
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
 
-    with pytest.raises(SourceError, match=r"tagged\.mkv: colour matrix 8 of FFmpeg's list is not known here; convert"):
+    with pytest.raises(SourceError, match=rf"tagged\.mkv: colour matrix {number} of FFmpeg's list is not known here; convert"):
         synthesize(tmp_path / "tagged.mkv", {"window": 3})
     assert len(synthesize(tmp_path / "tagged.mkv", {"window": 3, "color_matrix": "bt601", "still_change": 0})) == 1
 
