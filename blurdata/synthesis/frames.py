@@ -83,7 +83,7 @@ class Film(ABC):
         return {"color_matrix": "rgb", "color_range": "full", "rotation_deg": 0, "mirrored": False}
 
     def gaps(self) -> list[int]:
-        """Frames before which frames are missing, by the numbers of their files."""
+        """Frames before which frames are missing or another take begins, by the names of their files."""
         return []
 
     @abstractmethod
@@ -183,7 +183,7 @@ class FolderFilm(Film):
             yield frame
 
     def gaps(self) -> list[int]:
-        """Frames before which the numbers of the files skip some."""
+        """Frames before which the numbers of the files skip some, or their words change."""
         return numbering_gaps([path.stem for path in self._paths])
 
     def fingerprint(self) -> str:

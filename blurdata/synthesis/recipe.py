@@ -41,8 +41,8 @@ class SynthesisRecipe(Recipe):
         min_blur_px: Windows blurred less than this (95th percentile) are left out and counted, such as those of a film that stands
             still under sensor grain, which is no static stretch.
         max_blur_px: Windows blurred more than this (95th percentile) are left out and counted; None for no limit.
-        still_change: Two frames are the same where no spot of 3 x 3 changes by more than this many 8-bit codes; 0 finds only
-            exact repeats.
+        still_change: Two frames are the same where no spot of 3 x 3 changes by more than this many 8-bit codes (16-bit
+            frames: 257 times as much); 0 finds only exact repeats.
         repeat_share: A frame is a repeat too where its mean change is less than this share of what the frames around it suggest, which
             finds repeats that compression has altered; 0 leaves them.
         still_frames: A run of at least this many unchanged frames is a static stretch, a shorter one repeated frames.

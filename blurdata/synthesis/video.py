@@ -25,6 +25,7 @@ from blurdata.synthesis.whole import avi_parts, missing_bytes
 _HDR = {16: "pq", 18: "hlg"}  # transfers whose codes no curve of ours decodes
 _WITHOUT_CLOCK = {"h261", "h263", "h264", "hevc", "vvc", "m4v", "mpegvideo", "mjpeg", "obu", "vc1", "cavsvideo", "dirac", "dnxhd"}
 _MAX_SIDE = 16384
+_SLANT_DEG = 2  # by which a matrix that was rounded misses a quarter turn
 
 
 class VideoFilm(Film):
@@ -207,6 +208,9 @@ class VideoFilm(Film):
         """That of a frame, read once for each rotation: PyAV's side data keeps a frame in memory until the collector finds the circle."""
         rotation = int(frame.rotation)
         if rotation not in self._orientations:
+            if abs((rotation + 45) % 90 - 45) > _SLANT_DEG:
+                msg = f"{self._path}: asks to be turned by {rotation} degrees, and only quarter turns are made; turn it with FFmpeg first."
+                raise SourceError(msg)
             self._orientations[rotation] = _orientation(frame)
         return self._orientations[rotation]
 

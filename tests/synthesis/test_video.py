@@ -185,6 +185,29 @@ def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
     assert list((tmp_path / "cache").glob("*.npz"))
 
 
+def _phone_film(folder: Path, frames: list[np.ndarray], matrix: tuple[float, float, float, float]) -> Path:
+    """A film of which the container says how it is to be turned."""
+    path = folder / "phone.mp4"
+    write_film(path, frames, codec="libx264", pix_fmt="yuv444p", options={"qp": "1"})
+    data = path.read_bytes()
+    plain = b"".join(value.to_bytes(4, "big") for value in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
+    at = data.index(plain, data.index(b"tkhd"))
+    a, b, c, d = (round(value * 65536) & 0xFFFFFFFF for value in matrix)
+    turned = b"".join(value.to_bytes(4, "big") for value in (a, b, 0, c, d, 0, 0, 0, 1 << 30))
+    path.write_bytes(data[:at] + turned + data[at + len(plain) :])
+    return path
+
+
+def test_a_film_that_stands_aslant_is_refused(tmp_path: Path) -> None:
+    """A turn by 45 degrees is no quarter turn, which 89.5 degrees are."""
+    turn = np.deg2rad([45, 89.5])
+    slanted, nearly = ((np.cos(angle), np.sin(angle), -np.sin(angle), np.cos(angle)) for angle in turn)
+
+    with pytest.raises(SourceError, match=r"phone\.mp4: asks to be turned by -?45 degrees, and only quarter turns are made"):
+        synthesize(_phone_film(tmp_path, moving(6), slanted), {"window": 5})
+    assert synthesize(_phone_film(tmp_path, moving(6), nearly), {"window": 5})[0].meta["rotation_deg"] == 270
+
+
 @pytest.mark.parametrize(
     ("matrix", "turns", "mirrored"),
     [
@@ -198,15 +221,8 @@ def test_opened_by_text_in_any_process(tmp_path: Path) -> None:
 )
 def test_display_rotation_of_phones_is_honoured(tmp_path: Path, matrix: tuple[int, int, int, int], turns: int, mirrored: bool) -> None:
     """The display matrix turns the frames upright, (0, 1, -1, 0) a quarter clockwise, and mirrors a front camera's; meta says both."""
-    path = tmp_path / "phone.mp4"
     frames = moving(6, (48, 80))
-    write_film(path, frames, codec="libx264", pix_fmt="yuv444p", options={"qp": "1"})
-    data = path.read_bytes()
-    plain = b"".join(value.to_bytes(4, "big") for value in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
-    at = data.index(plain, data.index(b"tkhd"))
-    a, b, c, d = ((value << 16) & 0xFFFFFFFF for value in matrix)
-    turned = b"".join(value.to_bytes(4, "big") for value in (a, b, 0, c, d, 0, 0, 0, 1 << 30))
-    path.write_bytes(data[:at] + turned + data[at + len(plain) :])
+    path = _phone_film(tmp_path, frames, matrix)
 
     pair = synthesize(path, {"window": 5})[0]
 
