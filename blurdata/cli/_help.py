@@ -49,8 +49,9 @@ class Command(TyperCommand):
         """As click does it, but nothing may be empty: a path would be the working folder."""
         for given in args:
             if not given or re.fullmatch("--[a-z-]+=", given):
-                where = f"what follows {given}" if given else "one of the arguments"
-                ctx.fail(f"{where[0].upper()}{where[1:]} is empty, as where a variable of the shell is not set; write . for this folder.")
+                ctx.fail(
+                    f"{f'What follows {given}' if given else 'An argument'} is empty, as where a variable of the shell is not set; write . for this folder."
+                )
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
