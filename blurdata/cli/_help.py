@@ -49,9 +49,8 @@ class Command(TyperCommand):
         """As click does it, but nothing may be empty: a path would be the working folder."""
         for given in args:
             if not given or re.fullmatch("--[a-z-]+=", given):
-                ctx.fail(
-                    f"{f'What follows {given}' if given else 'An argument'} is empty, as where a variable of the shell is not set; write . for this folder."
-                )
+                what = f"What follows {given}" if given else "An argument"
+                ctx.fail(f"{what} is empty, as where a variable of the shell is not set; write . for this folder.")
         return super().parse_args(ctx, args)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
