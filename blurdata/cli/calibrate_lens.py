@@ -27,7 +27,7 @@ def run(
 
     from blurdata.alignment.lens import calibrate, write_lens
     from blurdata.errors import SourceError
-    from blurdata.files import list_images
+    from blurdata.files import list_images, refuse_originals
 
     match = re.fullmatch(r"(\d{1,3})x(\d{1,3})", corners)
     across, down = (int(match[1]), int(match[2])) if match else (0, 0)
@@ -41,6 +41,7 @@ def run(
             msg = f"{given}: holds no pictures; give the folder of the checkerboard pictures."
             raise SourceError(msg)
         files += inside
+    refuse_originals([out], files)
     lens, error_px, left_out = calibrate(files, corners=(across, down))
     write_lens(out, lens)
     result = {

@@ -32,8 +32,8 @@ def run(
     """
     import json
 
-    from blurdata.errors import OutputError, SourceError
-    from blurdata.files import write_atomic
+    from blurdata.errors import SourceError
+    from blurdata.files import refuse_originals, write_atomic
     from blurdata.synthesis.bracket import bracket_files, exif_exposures, read_bracket
     from blurdata.synthesis.response import calibrate_response, check_method, table_text
 
@@ -49,9 +49,7 @@ def run(
     if len(files) < 2:
         msg = f"{pictures[0]}: a bracket needs at least two pictures of different exposure times."
         raise SourceError(msg)
-    if any(out.exists() and out.samefile(file) for file in files if file.exists()):
-        msg = f"{out}: is one of the pictures; choose another --out."
-        raise OutputError(msg)
+    refuse_originals([out], files)
     shots, times = read_bracket(files), given or exif_exposures(files)
     response = calibrate_response(shots, times, method=kind)
     write_atomic(out, table_text(response, times, kind))

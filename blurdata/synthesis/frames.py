@@ -231,8 +231,7 @@ def numbering_gaps(names: Sequence[str]) -> list[int]:
         if min(map(len, split)) < 3 or 2 * (len(others) + 1) > len(names):
             return []
         rows = pairwise([0, *others, len(names)])
-        inside = {start + gap for start, stop in rows for gap in numbering_gaps(names[start:stop])}
-        return sorted({*others, *inside})
+        return sorted([*others, *(start + gap for start, stop in rows for gap in numbering_gaps(names[start:stop]))])
     changing = {i for parts in split for i in range(max(len(parts), len(split[0]))) if parts[i : i + 1] != split[0][i : i + 1]}
     if len(changing) != 1 or (place := changing.pop()) % 2 == 0:
         return []

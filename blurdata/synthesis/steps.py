@@ -75,9 +75,9 @@ class _Quick(threading.local):
 class _Seen(NamedTuple):
     """Two neighbours at reduced size, the frame before them, and what a first look says of them."""
 
-    earlier: Grey8 | None
-    before: Grey8
-    after: Grey8
+    earlier: Grey | None
+    before: Grey
+    after: Grey
     grid: NDArray[np.float32]
     step: Step
 
@@ -121,8 +121,7 @@ def _looked_at(greys: Iterable[Grey]) -> Iterator[_Seen]:
 
 
 def _look(earlier: Grey | None, before: Grey, after: Grey, quick: _Quick, grid: NDArray[np.float32], scale: float) -> _Seen:
-    seen = None if earlier is None else in_8_bits(earlier)
-    return _Seen(seen, in_8_bits(before), in_8_bits(after), grid, _between(before, after, quick.flow, grid, scale))
+    return _Seen(earlier, before, after, grid, _between(before, after, quick.flow, grid, scale))
 
 
 def _reduced(grey: Grey, scale: float) -> Grey:
@@ -137,8 +136,9 @@ def _light(a: Grey8, b: Grey8) -> int:
     return min(_LIT, max(_DARKEST, *levels))
 
 
-def _unexplained(a: Grey8, b: Grey8, flow: Any, grid: NDArray[np.float32]) -> tuple[float, float]:
+def _unexplained(before: Grey, after: Grey, flow: Any, grid: NDArray[np.float32]) -> tuple[float, float]:
     """Mean difference that a flow leaves, and that a flow and one change of light for the whole frame leave."""
+    a, b = in_8_bits(before), in_8_bits(after)
     most = _light(a, b)
     by_flow = _left(a, b, grid + flow.calc(a, b, None), most)
     lit = _in_one_light(a, b)

@@ -22,6 +22,7 @@ from blurdata.files import (
     natural_key,
     open_header,
     read_image,
+    refuse_originals,
     write_atomic,
     write_png,
 )
@@ -75,11 +76,7 @@ def plan_copies(inputs: Sequence[Path], out: Path) -> list[Copy]:
         Copy(path, (path if stems[path.with_suffix("")] > 1 else path.with_suffix("")).relative_to(top).as_posix() + ".png")
         for path in sources
     ]
-    originals = {path.resolve() for path in sources}
-    for copy in copies:
-        if (out / copy.name).resolve() in originals:
-            msg = f"{out / copy.name}: is one of the pictures itself; choose another --out."
-            raise OutputError(msg)
+    refuse_originals((out / copy.name for copy in copies), sources)
     return copies
 
 

@@ -154,3 +154,13 @@ def test_corners_that_are_no_board_are_wrong_usage(boards, tmp_path):
         run = calibrate_lens(boards, "--corners", corners, "--out", tmp_path / "lens.yaml")
         assert run.exit_code == 2
         assert "9x6" in run.stderr
+
+
+def test_a_picture_of_the_board_is_not_overwritten(boards):
+    """A calibration in the place of one of the pictures is refused, and the picture is as it was."""
+    before = (boards / "0.png").read_bytes()
+
+    run = calibrate_lens(boards, "--corners", "7x5", "--out", boards / "0.png")
+
+    refused(run, "0.png", "is one of the pictures itself")
+    assert (boards / "0.png").read_bytes() == before

@@ -389,15 +389,3 @@ def test_help_flows(name):
     command = typer.main.get_command(build_app()).commands[name]
 
     assert [part for part in (command.help or "").split("\n\n") if "\n" in part] == []
-
-
-@pytest.mark.parametrize("arguments", [["verify", ""], ["synthesize", "clip.mp4", "--out", ""], ["synthesize", "clip.mp4", "--out="]])
-def test_empty_arguments_are_wrong_usage(arguments, tmp_path, monkeypatch):
-    """A variable of the shell that is not set does not mean the working folder."""
-    monkeypatch.chdir(tmp_path)
-
-    done = run(*arguments)
-
-    assert done.exit_code == 2
-    assert "is empty" in done.output
-    assert not list(tmp_path.iterdir())

@@ -237,5 +237,5 @@ def test_command_does_not_overwrite_a_photograph(tmp_path: object) -> None:
         done = call(*files, "--out", out)
 
         assert isinstance(done.exception, OutputError)
-        assert "is one of the pictures" in str(done.exception)
+        assert "is one of the pictures itself" in str(done.exception)
     assert Path(files[0]).read_bytes() == before
