@@ -69,12 +69,13 @@ def _check_order(expected: tuple[str, ...], position: int, key: str) -> None:
 
 def _write_pair(file: h5py.File, pair: Pair, settings: Settings) -> None:
     square = (settings.chunk, settings.chunk)
+    group = file.require_group(f"pairs/{pair.key}")
     for half in HALVES:
-        _write_array(file, f"pairs/{pair.key}/{half}", getattr(pair, half), square, settings.compression)
+        _write_array(group, half, getattr(pair, half), square, settings.compression)
     for name, array in sorted(pair.extras.items()) if settings.extras else ():
         _check_extra(pair.key, name, array)
         chunk = square if array.ndim > 1 else (1 << 16,)
-        _write_array(file, f"pairs/{pair.key}/extras/{name}", array, chunk, settings.compression)
+        _write_array(group, f"extras/{name}", array, chunk, settings.compression)
 
 
 def _check_extra(key: str, name: str, array: NDArray[Any]) -> None:
@@ -86,12 +87,12 @@ def _check_extra(key: str, name: str, array: NDArray[Any]) -> None:
         raise PairMismatch(msg)
 
 
-def _write_array(file: h5py.File, name: str, array: NDArray[Any], chunk: tuple[int, ...], compression: str) -> None:
+def _write_array(group: h5py.Group, name: str, array: NDArray[Any], chunk: tuple[int, ...], compression: str) -> None:
     """Store one array in even chunks of at most ``chunk`` along its first axes, whole along the others."""
     array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     even = tuple(_even(length, most) for length, most in zip(array.shape, chunk, strict=False))
     chunks = _fitting(even + array.shape[len(chunk) :], array.dtype.itemsize)
-    dataset = file.create_dataset(name, array.shape, array.dtype, chunks=chunks, fletcher32=True, **_filter(compression))
+    dataset = group.create_dataset(name, array.shape, array.dtype, chunks=chunks, fletcher32=True, **_filter(compression))
     if compression == "none" and len(chunks) > 1 and chunks[2:] == array.shape[2:]:
         crc = _write_chunks(dataset.id, array, chunks)
     else:

@@ -66,15 +66,17 @@ class Sink:
     def write(self, data: Any) -> int:
         """Put all bytes at the place."""
         left = memoryview(data).cast("B")
+        size = len(left)
         while left:
             if self._place != self._end or self._end - self._begin == len(self._room):
                 self.flush()
                 self._begin = self._end = self._place
-            free = self._begin + len(self._room) - self._end
-            part, left = left[:free], left[free:]
-            self._room[self._end - self._begin :][: len(part)] = part
+            at = self._end - self._begin
+            part = left[: len(self._room) - at]
+            self._room[at : at + len(part)] = part
             self._end = self._place = self._end + len(part)
-        return memoryview(data).nbytes
+            left = left[len(part) :]
+        return size
 
     def truncate(self, size: int | None = None) -> int:
         """Cut or extend the file."""
