@@ -4,12 +4,14 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Set
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
+from pathlib import Path
 from typing import Any
 
 
@@ -70,7 +72,7 @@ def worker_pool(
         yield pool
         done = True
     except KeyboardInterrupt:
-        _end_fork_server()
+        _end_fork_server({process.pid for process in others})
         raise
     finally:
         for worker in () if done else set(multiprocessing.active_children()) - others:
@@ -105,16 +107,31 @@ def die_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _end_fork_server() -> None:
-    """End the server at once; the next pool starts another.
+def _end_fork_server(spared: Set[int | None]) -> None:
+    """End the server at once, and the workers it has forked but those ``spared``; the next pool starts another.
 
-    Ctrl-C may come while a worker is asked for and the server still imports. It would fork that worker seconds later, which nobody waits
-    for any more, and which would print a traceback because the pool's semaphores are gone.
+    Ctrl-C may come while a worker is asked for: the server would fork it seconds later, when its imports are done, or has forked it and
+    not said so yet. Nobody would wait for it any more, and it would print a traceback because the pool's semaphores are gone.
     """
     server = getattr(getattr(forkserver, "_forkserver", None), "_forkserver_pid", None)  # Python has no public name for it
-    if server is not None:
-        with suppress(ProcessLookupError):
-            os.kill(server, signal.SIGKILL)
+    if server is None:
+        return
+    with suppress(ProcessLookupError):
+        os.kill(server, signal.SIGSTOP)
+        born = _children_of_stopped(server)
+        for process in (server, *(born - spared)):
+            os.kill(process, signal.SIGKILL)
+
+
+def _children_of_stopped(process: int) -> set[int]:
+    """The children of a process once it forks no more; none where the system does not tell (macOS)."""
+    place = Path(f"/proc/{process}")
+    try:
+        while (place / "stat").read_text().rpartition(")")[2].split()[0] not in "TZX":
+            time.sleep(0.001)
+        return {int(number) for number in (place / "task" / str(process) / "children").read_text().split()}
+    except OSError:
+        return set()
 
 
 @contextmanager

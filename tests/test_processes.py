@@ -49,6 +49,21 @@ def test_ctrl_c_while_the_server_still_imports_leaves_no_worker_to_be_born_later
     assert time.monotonic() - began < 3
 
 
+def test_ctrl_c_while_a_worker_is_born_leaves_none_behind(tmp_path):
+    """The server has forked it and the pool does not know it yet: it would find its pool's semaphores gone, and say so at length."""
+    code = "import operator, time\nfrom multiprocessing import forkserver\nfrom blurdata.processes import worker_pool\n"
+    code += "if __name__ == '__mp_main__':\n    time.sleep(3)  # a worker begins so\n"
+    code += "if __name__ == '__main__':\n    forkserver.read_signed = lambda _: time.sleep(60)  # the number of the process never comes\n"
+    code += "    print('ready', flush=True)\n    try:\n        with worker_pool(2, 'operator', time.time) as pool:\n"
+    code += "            pool.submit(operator.add, 1, 2).result()\n    except KeyboardInterrupt:\n        print('stopped')\n"
+    (tmp_path / "script.py").write_text(code)
+    child = start(str(tmp_path / "script.py"), path=tmp_path)
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(2)
+
+    assert interrupt(child) == ("stopped\n", "")
+
+
 def test_workers_end_with_a_parent_that_is_killed(tmp_path):
     """Not even the kernel's kill leaves workers behind that wait for tasks for ever."""
     code = "import os, time\nfrom blurdata.processes import worker_pool\nwith worker_pool(2, 'os') as pool:\n"

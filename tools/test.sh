@@ -25,4 +25,5 @@ step "ruff: lint" .venv/bin/ruff check .
 step "ruff: format" .venv/bin/ruff format --check .
 step "mypy: types" .venv/bin/mypy
 step "import-linter: who may import whom" .venv/bin/lint-imports
+export OMP_NUM_THREADS=1  # two processes fill two cores: threads of BLAS and torch that wait for one another would double the time
 step "pytest: the promises" .venv/bin/python -m pytest -q -n 2 --dist loadfile

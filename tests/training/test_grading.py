@@ -147,7 +147,6 @@ def test_a_copy_across_the_split_shows_in_the_distances(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["nowhere", "hf:nowhere"])
 def test_what_holds_no_classes_is_told(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A missing folder or set is a sentence."""
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SourceError, match="nowhere"):
         read_pictures(text)
