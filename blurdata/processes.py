@@ -118,8 +118,8 @@ def _end_fork_server(spared: Set[int | None]) -> None:
         return
     with suppress(ProcessLookupError):
         os.kill(server, signal.SIGSTOP)
-        born = _children_of_stopped(server)
-        for process in (server, *(born - spared)):
+    for process in (_children_of_stopped(server) - spared) | {server}:
+        with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
 
 

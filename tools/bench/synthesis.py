@@ -41,9 +41,10 @@ from blurdata.synthesis.windows import plan_windows
 WINDOW = 11
 FIELDS = {"window": WINDOW, "variant": "blur_gamma", "still_change": 0}
 VARIANTS = ("blur_gamma", "blur")
-PEERS = {"blur": "ffmpeg tmix, stored", "blur_gamma": "ffmpeg tmix of light, stored"}
-GOALS = {"decode alone, 1 thread": 0.5, "numpy script": 10.0}  # either variant, on all cores, over each
-GOAL_TMIX = 2.0  # a variant over its own peer
+TMIX = {"blur": "ffmpeg tmix, stored", "blur_gamma": "ffmpeg tmix of light, stored"}
+UNSTORED = "ffmpeg tmix, not stored"
+GOALS = {"decode alone, 1 thread": 0.5, "numpy script": 10.0, UNSTORED: 2.0}  # either variant, on all cores, over each
+GOAL_TMIX = 2.0  # a variant over its own like
 
 
 def make_film(path: Path, frames: int) -> int:
@@ -149,8 +150,8 @@ def speed(folder: Path, *, frames: int, rounds: int, workers: int) -> None:
     }
     if shutil.which("ffmpeg"):
         (folder / "raw").mkdir(exist_ok=True)
-        jobs |= {PEERS[name]: (frames, lambda name=name: tmix(film, name, folder / "raw")) for name in VARIANTS}
-        jobs["ffmpeg tmix, not stored"] = (frames, lambda: tmix(film, "blur", None))
+        jobs |= {TMIX[name]: (frames, lambda name=name: tmix(film, name, folder / "raw")) for name in VARIANTS}
+        jobs[UNSTORED] = (frames, lambda: tmix(film, "blur", None))
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in jobs}
     for _ in range(rounds):
         for name, (count, work) in jobs.items():
@@ -169,10 +170,10 @@ def speed(folder: Path, *, frames: int, rounds: int, workers: int) -> None:
         by_wall, by_cpu = ("".join(f"{ratio:>18.2f}" for ratio in row) for row in ratios)
         print(f"{name:<30}{wall:>10.0f}{by_wall}{cpu:>12.0f}{by_cpu}")
         for variant, ratio in zip(VARIANTS, ratios[0], strict=True):
-            if goal := GOAL_TMIX if name == PEERS[variant] else GOALS.get(name):
+            if goal := GOAL_TMIX if name == TMIX[variant] else GOALS.get(name):
                 own = statistics.median(pace[0] for pace in found[_ours(variant)])
                 note(f"frames made to pairs, {variant} / {name}", own, peer=wall, ratio=ratio, unit="1/s", at_least=goal)
-    if PEERS["blur"] not in jobs:
+    if UNSTORED not in jobs:
         print("ffmpeg tmix: not measured, there is no ffmpeg on this machine")
 
 
