@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from blurdata.errors import OutputError, SourceError, output_error
+from blurdata.errors import SourceError, output_error
 from blurdata.locks import temporary
 from blurdata.pairs import Image
 
@@ -352,15 +352,6 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def refuse_originals(targets: Iterable[Path], originals: Iterable[Path]) -> None:
-    """Raise OutputError where something would be written over one of the pictures that it is made of, by whatever path."""
-    places = {path.resolve() for path in originals}
-    for target in targets:
-        if target.resolve() in places:
-            msg = f"{target}: is one of the pictures itself; choose another --out."
-            raise OutputError(msg)
 
 
 def make_folder(folder: Path) -> Path:

@@ -1,5 +1,9 @@
-"""Pairs lie in a folder as pictures or as shards, never as both: what every writer makes sure of before its work begins."""
+"""What every writer makes sure of before its work begins.
 
+Pairs lie in a folder as pictures or as shards, never as both, and no picture is overwritten by what is made of it.
+"""
+
+from collections.abc import Iterable
 from pathlib import Path
 
 from blurdata.errors import OutputError, SourceError
@@ -32,3 +36,12 @@ def refuse_shards(folder: Path) -> None:
     if is_shards(folder):
         msg = f"{folder}: holds shards, and pairs as pictures need a folder of their own; choose another --out."
         raise OutputError(msg)
+
+
+def refuse_originals(targets: Iterable[Path], originals: Iterable[Path]) -> None:
+    """Raise OutputError where something would be written over one of the pictures that it is made of, by whatever path."""
+    places = {path.resolve() for path in originals}
+    for target in targets:
+        if target.resolve() in places:
+            msg = f"{target}: is one of the pictures itself; choose another --out."
+            raise OutputError(msg)

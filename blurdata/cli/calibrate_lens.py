@@ -27,7 +27,8 @@ def run(
 
     from blurdata.alignment.lens import calibrate, write_lens
     from blurdata.errors import SourceError
-    from blurdata.files import list_images, refuse_originals
+    from blurdata.files import list_images
+    from blurdata.layouts import refuse_originals
 
     match = re.fullmatch(r"(\d{1,3})x(\d{1,3})", corners)
     across, down = (int(match[1]), int(match[2])) if match else (0, 0)

@@ -33,7 +33,8 @@ def run(
     import json
 
     from blurdata.errors import SourceError
-    from blurdata.files import refuse_originals, write_atomic
+    from blurdata.files import write_atomic
+    from blurdata.layouts import refuse_originals
     from blurdata.synthesis.bracket import bracket_files, exif_exposures, read_bracket
     from blurdata.synthesis.response import calibrate_response, check_method, table_text
 

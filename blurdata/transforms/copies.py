@@ -22,10 +22,10 @@ from blurdata.files import (
     natural_key,
     open_header,
     read_image,
-    refuse_originals,
     write_atomic,
     write_png,
 )
+from blurdata.layouts import refuse_originals
 from blurdata.progress import SILENT, Advance
 from blurdata.transforms.degradation import Degradation, Params
 
